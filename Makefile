@@ -1,0 +1,47 @@
+# Everything runs from .venv, built from the committed lock. Nothing else has to be typed or installed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+STAMP := $(VENV)/.installed-dev
+
+.PHONY: demo test test-crash check format lock docs clean help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+demo: $(STAMP) ## four incidents from alert to outcome, in an embedded world
+	@$(BIN)/gitops-sre demo
+
+test: $(STAMP) ## the test suite (seconds); names what it skipped
+	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not crash and not slow"
+
+test-crash: $(STAMP) ## kill -9 at random moments, with and without the database
+	$(BIN)/pytest -m crash
+
+check: $(STAMP) ## format, lint, types, import floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite to the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP) ## regenerate what docs/ takes from the code
+	$(BIN)/python docs/generate.py
+
+lock: ## refresh requirements/*.lock from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements/runtime.lock
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
+
+clean: ## remove what make built
+	rm -rf $(VENV) .mypy_cache .ruff_cache .coverage*
+
+$(STAMP): requirements/dev.lock requirements/render-tools.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python requirements/install_render_tools.py
+	@touch $@

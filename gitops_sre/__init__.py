@@ -1,0 +1,1 @@
+"""The on-call engineer that can only speak Git."""
