@@ -1,0 +1,91 @@
+"""What was asked and what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gitops_sre.model.outcome import Unavailable
+
+Symptom = Literal["high", "low", "normal", "absent", "present", "unknown"]
+"""What a reading amounts to, compared with its baseline. `absent`/`present` are for things (a change, a callee's
+fault); `unknown` is what cannot be read and is never evidence for health."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an investigation looks at. `onset` is when the trouble began, as well as it is known; `now` the moment
+    of asking; `baseline_start`..`baseline_end` the quiet time to compare with."""
+
+    service: str
+    environment: str
+    namespace: str
+    onset: datetime
+    now: datetime
+    baseline_start: datetime
+    baseline_end: datetime
+
+
+@dataclass(frozen=True)
+class Query:
+    """One bounded range query. `id` names what is asked (`errors`, `latency`, ...); `step` is in seconds."""
+
+    id: str
+    expr: str
+    start: datetime
+    end: datetime
+    step: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One answered time series: label pairs sorted by name, samples as (epoch seconds, value)."""
+
+    labels: tuple[tuple[str, str], ...]
+    samples: tuple[tuple[float, float], ...]
+
+    def label(self, name: str, default: str = "") -> str:
+        """The value of one label."""
+        return dict(self.labels).get(name, default)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a metrics source answered to one query. `warnings` are the source's own (a partial answer, for one)."""
+
+    query: Query
+    series: tuple[Series, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One finding. `id` is stable within an incident and is what hypotheses cite (`errors/checkout`).
+
+    `value` and `baseline` are in `unit`; NaN-free: a value that cannot be read is None and its symptom `unknown`.
+    `trust` in 0..1 lowers the weight of partial answers. `at` is the moment the finding is about.
+    """
+
+    id: str
+    signal: str
+    subject: str
+    symptom: Symptom
+    statement: str
+    at: datetime
+    value: float | None = None
+    baseline: float | None = None
+    unit: str = ""
+    trust: float = 1.0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Evidence that should be there and could not be had; shown beside the rest and caps the level at L3."""
+
+    id: str
+    signal: str
+    subject: str
+    why: Unavailable

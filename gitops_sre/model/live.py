@@ -1,0 +1,87 @@
+"""Is *this* commit running? What the cluster says, as nouns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from gitops_sre.model.target import Source, WorkloadRef
+
+
+@dataclass(frozen=True)
+class SyncOperation:
+    """An Argo CD sync operation: `phase` as Argo names it; revisions are commit SHAs."""
+
+    phase: str
+    revisions: tuple[str, ...]
+    finished_at: datetime | None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Application:
+    """An Argo CD Application, raw payload turned into a noun at the door.
+
+    `revisions` is `status.sync.revision(s)`, parallel to `sources`. `history` holds (revision, deployed at), oldest
+    first.
+    """
+
+    namespace: str
+    name: str
+    sources: tuple[Source, ...]
+    destination_namespace: str
+    sync_status: str
+    revisions: tuple[str, ...]
+    health: str
+    reconciled_at: datetime | None
+    operation: SyncOperation | None
+    auto_sync: bool
+    images: tuple[str, ...] = ()
+    history: tuple[tuple[str, datetime], ...] = ()
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A running workload with its owner. `application` is `namespace/name` by the tracking id, or empty."""
+
+    ref: WorkloadRef
+    application: str
+    images: tuple[str, ...]
+    replicas: int
+    ready: int
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Live:
+    """The commit (or a descendant that keeps its values) runs and is healthy since `at`."""
+
+    at: datetime
+    revision: str
+    kind: Literal["live"] = "live"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not yet: `on` names what is waited for (a sync window, auto-sync off, a rollout)."""
+
+    on: str
+    kind: Literal["waiting"] = "waiting"
+
+
+@dataclass(frozen=True)
+class NeverLive:
+    """It will not get there by waiting: the sync failed for this commit, or a later commit changed the values."""
+
+    reason: str
+    kind: Literal["never-live"] = "never-live"
+
+
+Liveness = Live | Waiting | NeverLive

@@ -1,0 +1,99 @@
+"""What should be done: a typed action with bounded parameters, never free text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gitops_sre.model.target import Target
+
+Power = Literal["contents:write", "pull_requests:write"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that an action takes. `pattern` is a regular expression that the whole value must match."""
+
+    name: str
+    meaning: str
+    unit: str = ""
+    pattern: str = r"[^\x00-\x20\x7f]{1,255}"
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """What an action is: declared once, read by the planner, the gate and the documentation."""
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    powers: tuple[Power, ...]
+    reversible: bool
+    inverse: str
+    """How the inverse is made, in words."""
+    not_for: tuple[str, ...] = ()
+    """What it must not be used on."""
+
+
+@dataclass(frozen=True)
+class Sli:
+    """One service level indicator to verify with: `expr` is PromQL that yields one series; a reading is bad when it
+    is `worse_when` `threshold` (in `unit`)."""
+
+    name: str
+    expr: str
+    threshold: float
+    worse_when: Literal["above", "below"] = "above"
+    unit: str = "ratio"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One SLI's value at a time; None when there is no traffic or no number."""
+
+    sli: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class VerificationPlan:
+    """How success will be known; fixed before the action. Durations in seconds.
+
+    After the change is live, `settle` passes, then every SLI is judged over `window`; what is not conclusive by
+    `deadline` (after live) is not a success. `baseline` holds the readings before the incident, `incident` those at
+    the time of planning.
+    """
+
+    slis: tuple[Sli, ...]
+    settle: float
+    window: float
+    deadline: float
+    baseline: tuple[Reading, ...] = ()
+    incident: tuple[Reading, ...] = ()
+    traffic: str = ""
+    """PromQL for requests a second of the service: without traffic a verdict is inconclusive."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One remediation of one target. `parameters` are those of the action's specification, as text."""
+
+    action: str
+    target: Target
+    parameters: Mapping[str, str]
+    reason: str
+    hypothesis: str
+    """Key of the hypothesis that it acts on."""
+    confidence: float
+    culprit: str
+    """Commit SHA of the change that it undoes, or empty."""
+    verification: VerificationPlan
+
+
+@dataclass(frozen=True)
+class NeedsHuman:
+    """No typed action fits, or it is not sure enough."""
+
+    reason: str
+    kind: Literal["needs-human"] = "needs-human"

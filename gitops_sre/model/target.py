@@ -1,0 +1,58 @@
+"""What an alert is about, in the cluster and in Git, with the reasons for believing so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SourceKind = Literal["kustomize", "helm", "directory", "unknown"]
+
+
+@dataclass(frozen=True)
+class WorkloadRef:
+    """A workload in the cluster, e.g. Deployment staging/checkout."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a GitOps object takes its manifests from. `path` is relative to the repository's root, without a
+    leading slash; `value_files` are repository paths too (already resolved), in order of increasing precedence."""
+
+    repo_url: str
+    path: str
+    revision: str = "HEAD"
+    kind: SourceKind = "unknown"
+    value_files: tuple[str, ...] = ()
+    release_name: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One workload, the GitOps object that owns it and the source path that decides its fields."""
+
+    service: str
+    environment: str
+    tier: str
+    workload: WorkloadRef
+    application: str
+    """`namespace/name` of the Argo CD Application (or Flux object)."""
+    source: Source
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NoTarget:
+    """No unique workload matches: the incident can only be reported (L1)."""
+
+    reason: str
+    service: str = ""
+    environment: str = ""
+    kind: Literal["no-target"] = "no-target"

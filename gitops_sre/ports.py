@@ -1,0 +1,237 @@
+"""Protocols of the outside world. Adapters satisfy them; the stages and the engine know nothing else.
+
+Everything here but `Forge` and `Store` only reads. A source that does not answer returns `Unavailable` with the
+reason; it never raises for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gitops_sre.model.change import Field, FileEdit, Proof
+from gitops_sre.model.change_feed import Commit
+from gitops_sre.model.evidence import Answer, Query
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.outcome import Done, Refused, Unavailable
+from gitops_sre.model.pull import PullRequest, Report
+from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.signal import Alert
+from gitops_sre.model.target import Source, Target
+from gitops_sre.model.verdict import Verdict
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""
+        ...
+
+
+class Metrics(Protocol):
+    """A Prometheus-compatible source."""
+
+    def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
+        """Answer range queries in parallel, each bounded in time and size; one result per query, in order."""
+        ...
+
+
+class Alerts(Protocol):
+    """A source of alerts that can be polled."""
+
+    def firing(self) -> tuple[Alert, ...] | Unavailable:
+        """All alerts that fire now."""
+        ...
+
+
+class Cluster(Protocol):
+    """Read-only view of the cluster and its GitOps controller."""
+
+    def applications(self) -> tuple[Application, ...] | Unavailable:
+        """Every Argo CD Application that may be read."""
+        ...
+
+    def workloads(self, namespace: str = "") -> tuple[Workload, ...] | Unavailable:
+        """Deployments, StatefulSets and DaemonSets of a namespace (empty: all)."""
+        ...
+
+
+class Repository(Protocol):
+    """Read-only view of the infra repository at exact commits."""
+
+    def head(self) -> str | Unavailable:
+        """Fetch, then the SHA at the tip of the watched branch."""
+        ...
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit; None when it is not there, is a symlink or a submodule."""
+        ...
+
+    def files(self, commit: str, under: str = "") -> tuple[str, ...]:
+        """Paths of the regular files below a folder at a commit, sorted."""
+        ...
+
+    def log(
+        self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
+    ) -> tuple[Commit, ...]:
+        """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
+        ...
+
+    def contains(self, descendant: str, ancestor: str) -> bool | Unavailable:
+        """Whether `ancestor` is `descendant` or one of its ancestors."""
+        ...
+
+    def export(self, commit: str, into: Path, under: Sequence[str] = ()) -> None:
+        """Write the tree of a commit into an empty folder: regular files only; no hooks, filters or submodules run."""
+        ...
+
+
+Manifest = Mapping[str, Any]
+"""One rendered Kubernetes object: the only free-form mapping that travels, since its schema is the cluster's."""
+
+
+class Locator(Protocol):
+    """Finds where the infra repository decides a value."""
+
+    def image_fields(self, commit: str, target: Target, image: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of one image of a target: tag, and digest where one stands beside it.
+
+        `image` is an image name without tag. Refused when none or more than one place could own it.
+        """
+        ...
+
+    def inputs(self, commit: str, source: Source) -> frozenset[str]:
+        """Every repository file that a source's rendering reads (bases, components, chart and value files too)."""
+        ...
+
+
+class Renderer(Protocol):
+    """Turns a source into the objects that the reconciler would apply."""
+
+    def render(self, tree: Path, source: Source) -> tuple[Manifest, ...] | Unavailable:
+        """Render one source of an exported tree, without network and within a time limit."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpenedAction:
+    """An action found on the forge: its signed record and its pull request as it stands now.
+
+    `outcome` is the terminal word that the bot has left as a check run on its head, or empty while it is under way.
+    """
+
+    record: ActionRecord
+    pull: PullRequest
+    outcome: str = ""
+
+
+class Forge(Protocol):
+    """The GitHub side. Every effect is find-or-adopt: calling it again finds what the first call made."""
+
+    def actions(self) -> tuple[OpenedAction, ...] | Unavailable:
+        """The bot's own actions: open ones and those closed lately, verified by identity and signature."""
+        ...
+
+    def propose(
+        self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, body: str
+    ) -> PullRequest | Refused | Unavailable:
+        """Find or create branch, verified commit and pull request of an action (draft at L2)."""
+        ...
+
+    def look(self, number: int) -> PullRequest | Unavailable:
+        """A pull request with its reviews, as it stands now."""
+        ...
+
+    def merge(self, pull: PullRequest) -> Done | Refused | Unavailable:
+        """Merge with the expected head."""
+        ...
+
+    def close(self, pull: PullRequest, comment: str) -> Done | Unavailable:
+        """Close with a comment and delete the branch."""
+        ...
+
+    def comment(self, number: int, key: str, body: str) -> Done | Unavailable:
+        """Say something once: `key` finds an earlier comment of ours."""
+        ...
+
+    def conclude(self, pull: PullRequest, outcome: str, summary: str) -> Done | Unavailable:
+        """Leave the terminal outcome as a check run on the head commit."""
+        ...
+
+    def report(self, report: Report) -> str | Unavailable:
+        """Find or create an issue by its key; the URL."""
+        ...
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step of the lifecycle, as it goes into the ledger: what happened, from which state to which, and why."""
+
+    event: str
+    source: str
+    target: str
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One line of the append-only ledger: `hash` = SHA-256 over the previous hash and this entry's content."""
+
+    sequence: int
+    incident: str
+    at: datetime
+    event: str
+    source: str
+    target: str
+    detail: str
+    previous: str
+    hash: str
+
+
+class Store(Protocol):
+    """What the bot remembers between passes. Losing it loses no action: everything is found again on the forge."""
+
+    def load(self, incident: str) -> Incident | None:
+        """One incident."""
+        ...
+
+    def unfinished(self) -> tuple[Incident, ...]:
+        """Incidents that are not in a terminal state."""
+        ...
+
+    def recent(self, limit: int = 100) -> tuple[Incident, ...]:
+        """The newest incidents, any state."""
+        ...
+
+    def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:
+        """Compare-and-swap on `version` (0: insert), with its ledger entries in one transaction.
+
+        Returns the incident with its new version. Raises `ConflictError` when somebody else saved in between.
+        """
+        ...
+
+    def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
+        """Ledger entries in order, of one incident or all."""
+        ...
+
+    def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
+        """Take or renew a lease; False while somebody else holds it."""
+        ...
+
+    def release(self, name: str, owner: str) -> None:
+        """Give a lease back."""
+        ...
+
+    def seen(self, delivery: str, at: datetime) -> bool:
+        """Remember a webhook delivery id; True when it had been seen before."""
+        ...
+
+
+class ConflictError(Exception):
+    """Somebody else saved this incident in between: load it again and look at the world anew."""
