@@ -104,6 +104,7 @@ class TimingSettings(_Section):
     clock_skew: Seconds = Field(120, description="by how much clocks may differ")
     group_window: Seconds = Field(300, description="alerts starting within it may be one incident")
     investigate_after: float = Field(0, ge=0, description="an alert must have fired this long: flaps end before")
+    cooldown: Seconds = Field(3600, description="after a call for a person, the same service opens no new incident")
     approval: Seconds = Field(86400, description="an L3 pull request waits this long, then escalates")
     remind: Seconds = Field(14400, description="after it the reviewers are reminded once")
     live: Seconds = Field(1800, description="a merged change must be live by then")

@@ -85,12 +85,19 @@ class Incident:
     """Pull requests of earlier attempts."""
     reminded: bool = False
     report_url: str = ""
+    concluded: bool = False
+    """The outcome stands on the forge."""
     version: int = 0
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to do."""
-        return self.state in TERMINAL
+        """Nothing is left to do: it has ended, and every pull request bears the outcome."""
+        return self.state in TERMINAL and (self.concluded or not self.pulls)
+
+    @property
+    def pulls(self) -> tuple[PullRequest, ...]:
+        """All pull requests, oldest first."""
+        return self.past_pulls + tuple(pull for pull in (self.fix, self.revert) if pull)
 
     @property
     def onset(self) -> datetime:
