@@ -1,0 +1,71 @@
+"""observe -> step -> perform -> observe, for one incident, until nothing moves any more. Idempotent.
+
+Every change is saved (with its ledger entry) before the effects that the new state wants are performed; the effects
+are find-or-adopt, so a pass that is killed anywhere is simply made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitops_sre.engine import messages as m
+from gitops_sre.engine.step import step
+from gitops_sre.model.incident import Incident
+from gitops_sre.ports import Transition
+
+MAX_HOPS = 60
+"""More hops in one pass than the longest path through the lifecycle: a bound, not a limit that is met."""
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What advance needs of the world: look at it, change it, remember."""
+
+    observe: Callable[[Incident], m.Event]
+    perform: Callable[[Incident, m.Intent], m.Event]
+    save: Callable[[Incident, Transition], Incident]
+
+
+def advance(incident: Incident, hands: Hands) -> Incident:
+    """Move an incident as far as the world allows now. Raises what `save` raises (ConflictError among it)."""
+    for _ in range(MAX_HOPS):
+        before = incident
+        incident, intents = hear(incident, hands.observe(incident), hands)
+        for intent in intents:
+            incident, _ = hear(incident, hands.perform(incident, intent), hands)
+        if incident == before or incident.finished:
+            return incident
+    return incident
+
+
+def hear(incident: Incident, event: m.Event, hands: Hands) -> tuple[Incident, tuple[m.Intent, ...]]:
+    """Step on one event and save what changed."""
+    after, intents = step(incident, event)
+    if after != incident:
+        transition = Transition(
+            type(event).__name__, incident.state.value, after.state.value, _detail(event, after), event.at
+        )
+        after = hands.save(after, transition)
+    return after, intents
+
+
+def _detail(event: m.Event, after: Incident) -> str:
+    """Facts that an auditor needs beside the states, as canonical JSON."""
+    facts: dict[str, object] = {"why": event.why}
+    if isinstance(event, m.Judged) and event.verdict is not None:
+        facts["level"] = event.verdict.level.name
+        facts["policy"] = event.verdict.policy_commit
+        facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
+    if isinstance(event, m.PullEvent) and event.pull is not None:
+        facts["pull"] = event.pull.number
+        facts["head"] = event.pull.head
+        facts["merge"] = event.pull.merge_sha
+    if isinstance(event, m.Approved):
+        facts["approver"] = event.approver
+    if isinstance(event, m.Planned) and after.plan is not None:
+        facts["action"] = after.plan.action
+        facts["parameters"] = dict(after.plan.parameters)
+        facts["confidence"] = round(after.plan.confidence, 4)
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False)
