@@ -1,0 +1,1 @@
+"""`acme/shop-infra`: its files, its history, and how a person edits an image tag in it."""
