@@ -67,13 +67,19 @@ class Cluster:
             self._update(key, standing, manifest, now)
             return True
 
-    def put(self, manifest: Manifest) -> None:
+    def matches(self, manifest: Manifest) -> bool:
+        """Whether the object stands as this manifest declares it."""
+        with self._lock:
+            standing = self._objects.get(key_of(manifest))
+            return standing is not None and _content(standing.manifest) == _content(manifest)
+
+    def put(self, manifest: Manifest, *, created: float | None = None) -> None:
         """Write an object whose status is kept by its own controller, status included."""
         with self._lock:
             key = key_of(manifest)
             standing = self._objects.get(key)
             if standing is None:
-                self._create(key, manifest, self._clock(), rolled_out=True)
+                self._create(key, manifest, self._clock() if created is None else created, rolled_out=True)
             elif _content(standing.manifest) != _content(manifest):
                 self._store(key, manifest, standing.manifest["metadata"], None)
 
