@@ -1,0 +1,172 @@
+"""Every text that a person reads on the forge, made from nouns. Nothing here is ever read back as truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitops_sre.delivery.neutral import title
+from gitops_sre.delivery.page import page
+from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.plan import Plan, Reading
+from gitops_sre.model.pull import Report
+from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.model.verdict import Level, Verdict
+
+LABEL = "gitops-sre"
+"""On everything that the bot opens."""
+
+_DROP = (
+    "drop_hypotheses",
+    "drop_checks",
+    "drop_evidence",
+    "drop_verification_plan",
+    "drop_rendered_change",
+    "drop_assessment",
+    "drop_verdict_reasons",
+)
+"""What a page does without when it gets too long, first to go first."""
+
+_MEANING: Mapping[Level, str] = {
+    Level.DENIED: "no change is allowed",
+    Level.L1: "report only",
+    Level.L2: "draft, a person merges",
+    Level.L3: "merges on an approving review",
+    Level.L4: "merges by itself",
+}
+
+
+def fix_title(plan: Plan) -> str:
+    """Title of a fix's pull request: where, what, with which parameters."""
+    what = ", ".join(f"{name} {value}" for name, value in plan.parameters.items())
+    action = plan.action.replace("_", " ")
+    return title(f"{plan.target.service} ({plan.target.environment}): {action}{': ' if what else ''}{what}")
+
+
+def fix_body(incident: Incident) -> str:
+    """Body of a fix's pull request; worded as a proposal at L2. The incident has a plan and a verdict."""
+    return page("fix", _context(incident), _DROP)
+
+
+def revert_body(incident: Incident) -> str:
+    """Body of the pull request that takes the fix back."""
+    return page("revert", _context(incident), _DROP)
+
+
+def pull_title(record: ActionRecord) -> str:
+    """Title of a record's pull request, fix or revert."""
+    return fix_title(record.plan) if record.kind == "fix" else title(f"Take back: {fix_title(record.plan)}")
+
+
+def commit_message(record: ActionRecord) -> tuple[str, str]:
+    """Headline and body of an action's commit, without the seal. Plain text; everything hidden is shown."""
+    changes = (f"{edit.file}: {'.'.join(map(str, edit.path))}: {edit.before} -> {edit.after}" for edit in record.edits)
+    body = f"{'Undoes' if record.kind == 'fix' else 'Takes back the fix for'} {title(_undone(record), 300)}"
+    # Indented, each on its line: no value ends the message early or passes for a trailer.
+    return title(pull_title(record), 72), "\n".join((body, "", *(f"  {title(change, 300)}" for change in changes)))
+
+
+def report(incident: Incident) -> Report:
+    """The L1 report: what is wrong, and the change that it would have made."""
+    what = fix_title(incident.plan) if incident.plan else f"{_place(incident)}: {_alert(incident)}"
+    body = page("report", _context(incident), _DROP)
+    return Report(f"{incident.id}/report", title(f"Report: {what}"), body, (LABEL, f"{LABEL}/report"))
+
+
+def escalation(incident: Incident) -> Report:
+    """The call for a person, with the whole record."""
+    body = page("escalation", _context(incident), _DROP)
+    heading = title(f"Needs a person: {_place(incident)}: {_alert(incident)}")
+    return Report(f"{incident.id}/escalation", heading, body, (LABEL, f"{LABEL}/escalation"))
+
+
+def dismissal(incident: Incident) -> str:
+    """Why nothing was done."""
+    return page("dismissal", _context(incident), _DROP)
+
+
+def reminder(incident: Incident) -> str:
+    """Comment for reviewers who have not decided yet."""
+    return page("reminder", _context(incident))
+
+
+def closing(incident: Incident) -> str:
+    """Comment on a pull request that the bot closes itself."""
+    return page("closing", _context(incident))
+
+
+def outcome(incident: Incident) -> str:
+    """Summary of the outcome's check run."""
+    return page("outcome", _context(incident), _DROP)
+
+
+def verdict_title(verdict: Verdict) -> str:
+    """The verdict in a few words."""
+    return f"{verdict.level.name}: {_MEANING[verdict.level]}"
+
+
+def verdict_summary(verdict: Verdict) -> str:
+    """Summary of the verdict's check run: every reason."""
+    return page("verdict", {"verdict": verdict, "meaning": _MEANING[verdict.level]}, ("drop_reasons",))
+
+
+def _context(incident: Incident) -> dict[str, object]:
+    """What the templates speak of; absent nouns are None, so that a page can be made in any state."""
+    verdict, plan, diagnosis, target = incident.verdict, incident.plan, incident.diagnosis, incident.target
+    edits = incident.proof.change.edits if incident.proof else incident.record.edits if incident.record else ()
+    checked = plan.verification if plan else None
+    return {
+        "i": incident,
+        "target": target if isinstance(target, Target) else None,
+        "no_target": target if isinstance(target, NoTarget) else None,
+        "plan": plan,
+        "proof": incident.proof,
+        "verdict": verdict,
+        "level": verdict.level.name if verdict else "",
+        "binding": verdict.binding if verdict else (),
+        "diagnosis": diagnosis,
+        "top": diagnosis.top if diagnosis else None,
+        "culprit": diagnosis.top.change if diagnosis else None,
+        "evidence": _sides(diagnosis) if diagnosis else (),
+        "edits": edits,
+        "inverse": tuple(edit.inverted() for edit in reversed(edits)),
+        "pulls": incident.pulls,
+        "refuted": incident.refuted,
+        "baseline": _by_name(checked.baseline if checked else ()),
+        "during": _by_name(checked.incident if checked else ()),
+    }
+
+
+def _sides(diagnosis: Diagnosis) -> tuple[tuple[str, Evidence], ...]:
+    """Evidence with its side towards the top hypothesis: for, then against, then the rest."""
+    top = diagnosis.top
+    for_, against = _found(diagnosis, top.supports), _found(diagnosis, top.opposes)
+    rest = tuple(item for item in diagnosis.evidence if item not in for_ and item not in against)
+    sides = (("for", for_), ("against", against), ("", rest))
+    return tuple((side, item) for side, items in sides for item in items)
+
+
+def _found(diagnosis: Diagnosis, ids: tuple[str, ...]) -> tuple[Evidence, ...]:
+    return tuple(item for item in map(diagnosis.find, ids) if item is not None)
+
+
+def _by_name(readings: tuple[Reading, ...]) -> dict[str, float | None]:
+    return {reading.sli: reading.value for reading in readings}
+
+
+def _place(incident: Incident) -> str:
+    target = incident.target
+    if target is None or not target.service:
+        return incident.id
+    return f"{target.service} ({target.environment})" if target.environment else target.service
+
+
+def _alert(incident: Incident) -> str:
+    return incident.alerts[0].name
+
+
+def _undone(record: ActionRecord) -> str:
+    culprit = f" after {record.plan.culprit[:12]}" if record.plan.culprit else ""
+    return f"{record.plan.hypothesis} ({record.incident}){culprit}"
