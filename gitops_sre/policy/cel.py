@@ -1,0 +1,103 @@
+"""Conditions in policy documents: the Common Expression Language, typed at compile time and closed at evaluation.
+
+The only importer of the CEL library. Its evaluation errors come back as ordinary, truthy values; here an answer that
+is not the boolean `true` or `false` becomes `Inconclusive`, and never counts as "does not apply".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+
+from gitops_sre.model.outcome import Inconclusive
+
+MAX_LENGTH = 4096
+"""Characters of one expression; longer ones are refused."""
+
+_POSITION = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
+_STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a condition may speak of; each field is a variable of that name. `hour_utc` is 0..23, `weekday` 0 (Monday)
+    to 6 (Sunday), both in UTC; `confidence` and `fleet_share` are 0..1; the counts are of the proven blast radius. The
+    namespace is `kube_namespace` because CEL reserves the word `namespace`."""
+
+    action: str
+    service: str
+    environment: str
+    tier: str
+    kube_namespace: str
+    confidence: float
+    fleet_share: float
+    objects: int
+    replicas: int
+    files: int
+    lines: int
+    hour_utc: int
+    weekday: int
+    reversible: bool
+    labels: Mapping[str, str]
+
+
+_TYPES: Mapping[str, Any] = {
+    "str": cel.Type.STRING,
+    "float": cel.Type.DOUBLE,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "Mapping[str, str]": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+}
+_ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in Facts.__annotations__.items()})
+
+
+class ConditionError(Exception):
+    """An expression that does not compile. `line` and `column` count from 1 inside the expression; 0 when the
+    compiler names no place."""
+
+    def __init__(self, what: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(what)
+        self.line = line
+        self.column = column
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A compiled expression of type bool."""
+
+    text: str
+    _program: Any
+
+    def holds(self, facts: Facts) -> bool | Inconclusive:
+        """Whether it is true of these facts; Inconclusive when evaluating it fails (a missing map key, for one)."""
+        answer = self._program.eval(data=asdict(facts))
+        if answer.type() == cel.Type.BOOL:
+            return answer.value() is True
+        return Inconclusive(_STATUS.sub("", str(answer.value())))
+
+
+@lru_cache(maxsize=1024)
+def compiled(text: str) -> Condition:
+    """Compile an expression over `Facts`. Raises ConditionError: syntax, unknown variable, types, not a bool."""
+    if len(text) > MAX_LENGTH:
+        raise ConditionError(f"longer than {MAX_LENGTH} characters")
+    try:
+        program = _ENVIRONMENT.compile(text)
+    except RuntimeError as error:
+        raise _explained(str(error)) from error
+    if program.return_type() != cel.Type.BOOL:
+        raise ConditionError(f"yields {program.return_type()}, but a condition must yield BOOL", 1, 1)
+    return Condition(text, program)
+
+
+def _explained(message: str) -> ConditionError:
+    """The compiler's first complaint."""
+    found = _POSITION.search(message)
+    if found is None:
+        return ConditionError(_STATUS.sub("", message.partition("\n")[0]))
+    return ConditionError(_STATUS.sub("", found[3]), int(found[1]), int(found[2]))

@@ -1,0 +1,179 @@
+"""The kinds of policy document as they are written: names, types and defaults of every key, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.alias_generators import to_camel
+
+from gitops_sre.model.verdict import Level
+
+API_VERSION = "gitops-sre.dev/v1"
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]00:00)")
+
+
+def _utc(value: object) -> datetime:
+    """Only a complete RFC 3339 time in UTC: `2026-12-24` or a local time would be read differently by two people."""
+    if not isinstance(value, str) or _UTC.fullmatch(value) is None:
+        raise ValueError("must be an RFC 3339 time in UTC, such as 2026-12-24T18:00:00Z")
+    return datetime.fromisoformat(value)
+
+
+Glob = Annotated[str, Field(min_length=1, max_length=253)]
+Globs = Annotated[tuple[Glob, ...], Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63)]
+Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+OpenLevel = Literal["L1", "L2", "L3", "L4"]
+Ceiling = Literal["deny", "L1", "L2", "L3", "L4"]
+Count = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
+Share = Annotated[float | None, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+Time = Annotated[AwareDatetime, BeforeValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+def level(name: Ceiling) -> Level:
+    """The level that a document's word stands for."""
+    return Level.DENIED if name == "deny" else Level[name]
+
+
+class _Written(BaseModel):
+    """A mapping in a document: camelCase keys, none but the declared ones, no conversion between types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+
+class LadderEntry(_Written):
+    """Opens a level for an action where every glob matches; of several matching entries the lowest level counts."""
+
+    action: Glob
+    environment: Glob = "*"
+    tier: Glob = "*"
+    service: Glob = "*"
+    level: OpenLevel
+
+
+class Ladder(_Written):
+    """The levels that are opened. What no entry matches stays at L1."""
+
+    levels: tuple[LadderEntry, ...]
+
+
+class Match(_Written):
+    """What a rule is about: one glob of each list must match something that the change touches."""
+
+    actions: Globs = ("*",)
+    environments: Globs = ("*",)
+    tiers: Globs = ("*",)
+    services: Globs = ("*",)
+    namespaces: Globs = ("*",)
+
+
+class Limits(_Written):
+    """Bounds on the proven blast radius (at most) and on the confidence of the diagnosis (at least)."""
+
+    objects: Count = None
+    replicas: Count = None
+    namespaces: Count = None
+    environments: Count = None
+    fleet_share: Share = None
+    files: Count = None
+    lines: Count = None
+    confidence: Share = None
+
+
+class Rule(_Written):
+    """A rule that lowers: to `ceiling` where it applies, to `beyond` when a limit is exceeded.
+
+    `when` is a CEL expression; `approvers` are the logins whose review counts at L3 (empty: anybody who may write).
+    """
+
+    name: Name
+    match: Match = Match()
+    when: str = "true"
+    ceiling: Ceiling = "L4"
+    limits: Limits = Limits()
+    beyond: Ceiling = "L1"
+    approvers: tuple[Login, ...] = ()
+
+
+class Rules(_Written):
+    """Rules that hold together: every one that applies lowers the verdict."""
+
+    rules: tuple[Rule, ...]
+
+
+class Window(_Written):
+    """A time in which less is allowed: from `from` until just before `until`."""
+
+    name: Name
+    from_: Time = Field(alias="from")
+    until: Time
+    environments: Globs = ("*",)
+    ceiling: Ceiling = "L2"
+    reason: str = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Window:
+        if self.until - self.from_ <= timedelta(0):
+            raise ValueError("`until` must be after `from`")
+        return self
+
+    def open_at(self, now: datetime) -> bool:
+        """Whether the window holds at a moment."""
+        return self.from_ <= now < self.until
+
+
+class Windows(_Written):
+    """Freeze windows."""
+
+    windows: tuple[Window, ...]
+
+
+class Metadata(_Written):
+    """The name of a document, for people."""
+
+    name: Name
+
+
+class _Document(_Written):
+    api_version: Literal["gitops-sre.dev/v1"]
+    metadata: Metadata
+
+
+class AutonomyLadder(_Document):
+    """The only kind of document that opens levels."""
+
+    kind: Literal["AutonomyLadder"]
+    spec: Ladder
+
+
+class RemediationPolicy(_Document):
+    """Rules that lower the level: ceilings, limits, approvers."""
+
+    kind: Literal["RemediationPolicy"]
+    spec: Rules
+
+
+class FreezeWindow(_Document):
+    """Times in which less is allowed."""
+
+    kind: Literal["FreezeWindow"]
+    spec: Windows
+
+
+Document = AutonomyLadder | RemediationPolicy | FreezeWindow
+
+KINDS: Mapping[str, type[AutonomyLadder] | type[RemediationPolicy] | type[FreezeWindow]] = {
+    "AutonomyLadder": AutonomyLadder,
+    "RemediationPolicy": RemediationPolicy,
+    "FreezeWindow": FreezeWindow,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema (2020-12) of each kind of document, for editors and `config schema`."""
+    return {kind: model.model_json_schema() for kind, model in KINDS.items()}
