@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import Literal
 
 from gitops_sre.sandbox.infra import tree
 from gitops_sre.sandbox.infra.state import Declared, today
@@ -21,7 +22,7 @@ class Person:
 
     login: str
     name: str
-    permission: str
+    permission: Literal["admin", "write", "read"]
 
     @property
     def signature(self) -> str:

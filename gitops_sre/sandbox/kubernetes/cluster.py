@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gitops_sre.sandbox.kubernetes import rollout as rollouts
 from gitops_sre.sandbox.kubernetes.resources import Key, Manifest, key_of, timestamp
 from gitops_sre.sandbox.kubernetes.rollout import Rollout
+from gitops_sre.sandbox.telemetry.model import Running
 
 FIRST_RESOURCE_VERSION = 4_813_077
 MAX_EVENTS = 500
@@ -19,15 +20,6 @@ MAX_EVENTS = 500
 
 class InvalidError(Exception):
     """The API server would refuse this object; the message is what it would say."""
-
-
-@dataclass(frozen=True)
-class RunningImage:
-    """What a Deployment runs: the first container's image, ready and wanted replicas."""
-
-    image: str
-    ready: int
-    replicas: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,7 @@ class Cluster:
             stored = self._objects.get(key)
             return bool(stored and stored.rollout and not stored.rollout.done(self._clock()))
 
-    def running(self) -> dict[tuple[str, str], RunningImage]:
+    def running(self) -> dict[tuple[str, str], Running]:
         """(namespace, name) of every Deployment -> what runs there."""
         with self._lock:
             now = self._clock()
@@ -121,7 +113,7 @@ class Cluster:
                     spec = stored.manifest["spec"]
                     ready = rollouts.pods_at(spec, stored.rollout, now).ready
                     image = spec["template"]["spec"]["containers"][0]["image"]
-                    found[key.namespace, key.name] = RunningImage(image, ready, int(spec.get("replicas", 1)))
+                    found[key.namespace, key.name] = Running(image, ready, int(spec.get("replicas", 1)))
             return found
 
     @property

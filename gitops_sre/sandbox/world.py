@@ -1,0 +1,161 @@
+"""The whole embedded world in one process: GitHub, cluster, reconciler, telemetry, people and stories."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from gitops_sre.sandbox.github import AppCredentials, GitHub
+from gitops_sre.sandbox.infra import edit, history, tree
+from gitops_sre.sandbox.kubernetes.api import KubernetesAPI
+from gitops_sre.sandbox.kubernetes.cluster import Cluster
+from gitops_sre.sandbox.people import Approver, GitHubUser
+from gitops_sre.sandbox.reconciler.controller import Knobs, Reconciler
+from gitops_sre.sandbox.serving import Served
+from gitops_sre.sandbox.shop import BY_NAME
+from gitops_sre.sandbox.telemetry import Fault, Telemetry
+from gitops_sre.sandbox.theatre import Theatre
+
+OWNER, NAME = "acme", "shop-infra"
+REPOSITORY = f"{OWNER}/{NAME}"
+APP_SLUG = "gitops-sre"
+APP_PERMISSIONS = {
+    "metadata": "read",
+    "contents": "write",
+    "pull_requests": "write",
+    "checks": "write",
+    "issues": "write",
+    "administration": "read",
+}
+DEPLOYER = {"kustomize": "bob", "helm": "dave", "raw": "carol"}
+
+Say = Callable[[str], None]
+
+
+class World:
+    """Made stopped; `start` brings everything up, `stop` takes everything down.
+
+    `root` is a folder for repositories, metrics and credentials; `seed` determines history and noise.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        prometheus: Literal["auto", "binary", "embedded"] = "auto",
+        seed: int = 0,
+        knobs: Knobs | None = None,
+        say: Say = lambda _: None,
+    ) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        self._say = say
+        self._seed = seed
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._faults: dict[int, tuple[Fault, ...]] = {}
+        self.cluster_token = secrets.token_urlsafe(24)
+        self.cluster = Cluster(time.time)
+        self.kubernetes = KubernetesAPI(self.cluster, self.cluster_token)
+        self._servers = {name: Served(f"sandbox-{name}") for name in ("github", "kubernetes")}
+        self.github = GitHub(root / "github")
+        self.github.base_url = self._servers["github"].url
+        self.telemetry = Telemetry(root / "telemetry", self.cluster.running, seed, prometheus)
+        self._knobs = knobs
+        self.prometheus_url = ""
+        self.users: dict[str, str] = {}
+        self.theatre = Theatre(self)
+
+    # life
+
+    def start(self) -> None:
+        """Bring everything up; what stands when it returns is ready for the bot."""
+        self._say("repository: writing acme/shop-infra and its history")
+        self.app = self._found_repository()
+        for name, app in (("github", self.github.app), ("kubernetes", self.kubernetes.app)):
+            self._servers[name].start(app)
+        self._say("cluster: rendering and applying every Application")
+        self.reconciler = Reconciler(self.github.repository(REPOSITORY).git.path, self.cluster, time.time, self._knobs)
+        self.reconciler.start()
+        self._say(f"telemetry: back-filling a day of metrics ({self.telemetry.kind} Prometheus)")
+        self.prometheus_url = self.telemetry.start()
+        self.alice = GitHubUser("alice", self.users["alice"], f"{self.api_url}/repos/{REPOSITORY}")
+        self._run("reconciler", self.reconciler.run)
+        self._run("alice", Approver(self.alice).run)
+
+    def stop(self) -> None:
+        """Take everything down."""
+        self._stop.set()
+        self.telemetry.stop()
+        for server in self._servers.values():
+            server.stop()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _run(self, name: str, run: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=run, args=(self._stop,), name=f"sandbox-{name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _found_repository(self) -> AppCredentials:
+        self.users = {person.login: self.github.add_user(person.login, person.permission) for person in history.PEOPLE}
+        first, *rest = history.commits(datetime.now(UTC), self.clone_url, self._seed)
+        files = {path: content for path, content in first.files.items() if content is not None}
+        self.github.create_repository(OWNER, NAME, files, author=first.login, message=first.message, when=first.when)
+        for commit in rest:
+            self.github.commit(REPOSITORY, commit.login, commit.files, commit.message, commit.when)
+        credentials = self.github.register_app(APP_SLUG, APP_PERMISSIONS)
+        self.github.protect(tree.BRANCH)
+        return credentials
+
+    # addresses
+
+    @property
+    def clone_url(self) -> str:
+        """Where the infra repository is cloned from."""
+        return f"{self._servers['github'].url}/{REPOSITORY}.git"
+
+    @property
+    def api_url(self) -> str:
+        """The base of GitHub's REST API."""
+        return f"{self._servers['github'].url}/api/v3"
+
+    @property
+    def github_url(self) -> str:
+        """The root of the GitHub server."""
+        return self._servers["github"].url
+
+    @property
+    def kubernetes_url(self) -> str:
+        """The root of the Kubernetes API."""
+        return self._servers["kubernetes"].url
+
+    # what stories do
+
+    def now(self) -> float:
+        """Unix time."""
+        return time.time()
+
+    def declared_tag(self, environment: str, service: str) -> str:
+        """The tag that stands on the branch now. Raises EditError if the file names the image twice or never."""
+        return edit.tag_in(self._read(tree.image_path(environment, service)), BY_NAME[service].image)
+
+    def deploy(self, environment: str, service: str, tag: str, message: str) -> str:
+        """The service's usual deployer puts another tag on the branch; the commit's SHA."""
+        path = tree.image_path(environment, service)
+        content = edit.with_tag(self._read(path), BY_NAME[service].image, tag)
+        return self.github.commit(REPOSITORY, DEPLOYER[BY_NAME[service].layout], {path: content}, message)
+
+    def set_faults(self, story: int, faults: tuple[Fault, ...]) -> None:
+        """Let these faults strike, in place of the story's earlier ones; other stories keep theirs."""
+        with self._lock:
+            self._faults[story] = faults
+            self.telemetry.set_faults(fault for told in self._faults.values() for fault in told)
+
+    def _read(self, path: str) -> bytes:
+        return self.github.repository(REPOSITORY).git.run("show", f"refs/heads/{tree.BRANCH}:{path}")
