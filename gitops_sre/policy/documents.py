@@ -67,6 +67,8 @@ def read(repository: Repository, commit: str, path: str) -> Policies:
 def check(folder: Path) -> tuple[PolicyError, ...]:
     """Every problem of the policy files below a local folder, one a document, in order. Places name the files by
     their path as given."""
+    if not folder.is_dir():
+        return (PolicyError(str(folder), "is not a folder", "name the folder that holds the policy files"),)
     reading = _Reading()
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         reading.add(str(file), file.read_bytes())

@@ -142,7 +142,7 @@ def _nodes(file: str, text: str) -> list[yaml.Node]:
         raise PolicyError(place, f"not usable YAML: {error.problem}", "write plain YAML") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        what = f"character U+{ord(str(error.character)[:1]):04X} is not allowed in YAML"
+        what = f"character U+{int(error.character):04X} is not allowed in YAML"
         raise PolicyError(f"{file}:{line}:1", what, "remove it") from error
 
 
