@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.step import step
-from gitops_sre.model.incident import Incident
+from gitops_sre.model.incident import Incident, State
 from gitops_sre.ports import Transition
 
 MAX_HOPS = 60
@@ -69,3 +69,18 @@ def _detail(event: m.Event, after: Incident) -> str:
         facts["parameters"] = dict(after.plan.parameters)
         facts["confidence"] = round(after.plan.confidence, 4)
     return json.dumps(facts, sort_keys=True, ensure_ascii=False)
+
+
+REHEARSED = frozenset({State.RECEIVED, State.INVESTIGATING, State.DIAGNOSED, State.PLANNED})
+"""States whose looks only read: from alert to verdict."""
+
+
+def rehearse(incident: Incident, look: Callable[[Incident], m.Event]) -> Incident:
+    """Go from alert to verdict without saving or performing anything."""
+    while incident.state in REHEARSED:
+        event = look(incident)
+        after, _ = step(incident, event)
+        if after == incident:
+            return replace(incident, reason=event.why)
+        incident = after
+    return incident

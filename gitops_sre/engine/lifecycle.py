@@ -25,6 +25,7 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     S.DIAGNOSED: {
         m.Planned: S.PLANNED,
         m.HumanNeeded: S.ESCALATING,
+        m.OnlyReport: S.REPORTING,
     },
     S.PLANNED: {
         m.Allowed: S.PROPOSED,

@@ -1,0 +1,45 @@
+"""`config schema` and `config check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gitops_sre.cli.common import Failure, load, settings_option
+from gitops_sre.policy import documents
+from gitops_sre.settings import schema
+
+
+@click.group()
+def config() -> None:
+    """Print the schema of settings and policies, or check them."""
+
+
+@config.command("schema")
+@click.option("--policy", is_flag=True, help="The schemas of the policy documents, by kind.")
+def print_schema(*, policy: bool) -> None:
+    """Print JSON Schema of the settings file or of the policy documents."""
+    click.echo(json.dumps(documents.schemas() if policy else schema(), indent=2))
+
+
+@config.command()
+@settings_option
+@click.option(
+    "--policies",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Check a local folder of policy documents too.",
+)
+def check(path: Path, policies: Path | None) -> None:
+    """Check the settings file and, when given, a folder of policies. Prints every problem of the policies."""
+    load(path)
+    click.echo(f"{path}: ok")
+    if policies is None:
+        return
+    problems = documents.check(policies)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise Failure(f"{policies}: {len(problems)} problem(s); mend them and run this again")
+    click.echo(f"{policies}: ok")

@@ -1,0 +1,117 @@
+"""What a person sees of the demo, and what a machine gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from gitops_sre.cli import show
+from gitops_sre.cli.demo.processes import Place
+from gitops_sre.cli.demo.story import Progress
+from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.verification import Assessment
+from gitops_sre.ports import OpenedAction
+
+_COLOURS = {"resolved": "green", "dismissed": "green", "escalated": "yellow"}
+
+
+def live(progress: Sequence[Progress]) -> RenderableType:
+    """The stories as they go: the last few things that happened in each."""
+    blocks: list[RenderableType] = []
+    for each in progress:
+        mark = "·" if each.began is None else "✓" if each.passed else "✗" if each.ended else "▸"
+        title = Text(f"{mark} Story {each.story.number}: {each.story.title}  ", style="bold")
+        title.append(f"{each.outcome if each.incident else ''} {each.seconds:.0f}s", style="dim")
+        blocks.append(title)
+        for entry in each.entries[-4:]:
+            blocks.append(Text(f"    {entry.at:%H:%M:%S}  {entry.target:<18} {show.why(entry)[:110]}", style="dim"))
+    return Group(*blocks)
+
+
+def summary(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedAction]]) -> Table:
+    """One row a story."""
+    table = Table(title="What happened", title_justify="left", show_lines=True)
+    for column in ("Story", "Outcome", "Diagnosis", "Pull requests", "SLO", "Seconds"):
+        table.add_column(column, overflow="fold")
+    for each in progress:
+        incident = each.incident
+        colour = _COLOURS.get(each.outcome, "red") if each.passed else "red"
+        table.add_row(
+            f"{each.story.number}. {escape(each.story.title)}",
+            f"[{colour}]{each.outcome}[/]" + ("" if each.passed else f" (must be {each.story.expected})"),
+            escape(_diagnosis_line(incident.diagnosis if incident else None)),
+            "\n".join(_pull_line(action) for action in actions.get(incident.id if incident else "", ())) or "none",
+            escape(incident.assessment.reason if incident and incident.assessment else "not needed"),
+            f"{each.seconds:.0f}",
+        )
+    return table
+
+
+def _diagnosis_line(diagnosis: Diagnosis | None) -> str:
+    return diagnosis.summary if diagnosis else "none needed"
+
+
+def _pull_line(action: OpenedAction) -> str:
+    return f"#{action.pull.number} {action.record.kind}, {action.record.verdict.level.name}, {action.pull.state}"
+
+
+def pulls(console: Console, actions: Sequence[OpenedAction], place: Place) -> None:
+    """The texts and diffs of pull requests."""
+    for action in actions:
+        console.rule(f"Pull request #{action.pull.number} ({action.record.kind})")
+        console.print(Syntax(place.body(action.pull.number), "markdown", word_wrap=True))
+        console.print(Syntax(place.diff(action.pull.number), "diff"))
+
+
+def machine(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedAction]], place: Place) -> str:
+    """The JSON object on stdout."""
+    return json.dumps({"stories": [_story(each, actions, place) for each in progress]}, ensure_ascii=False)
+
+
+def _story(each: Progress, actions: Mapping[str, Sequence[OpenedAction]], place: Place) -> dict[str, Any]:
+    incident = each.incident
+    return {
+        "story": each.story.number,
+        "title": each.story.title,
+        "incident": incident.id if incident else None,
+        "outcome": each.outcome,
+        "diagnosis": _diagnosis(incident.diagnosis) if incident and incident.diagnosis else None,
+        "pull_requests": [_pull(action, place) for action in actions.get(incident.id if incident else "", ())],
+        "verification": _verification(incident.assessment) if incident and incident.assessment else None,
+        "seconds": round(each.seconds, 1),
+    }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
+    top = diagnosis.top
+    return {
+        "service": top.service,
+        "cause": top.cause,
+        "culprit": top.change.commit.sha if top.change else None,
+        "confidence": round(top.posterior, 4),
+        "summary": diagnosis.summary,
+        "supports": list(top.supports),
+        "opposes": list(top.opposes),
+    }
+
+
+def _pull(action: OpenedAction, place: Place) -> dict[str, Any]:
+    return {
+        "number": action.pull.number,
+        "kind": action.record.kind,
+        "state": action.pull.state,
+        "level": action.record.verdict.level.name,
+        "diff": place.diff(action.pull.number),
+        "verdict": [f"{reason.rule}: {reason.text}" for reason in action.record.verdict.reasons],
+    }
+
+
+def _verification(assessment: Assessment) -> dict[str, Any]:
+    return {"state": assessment.state, "worse": assessment.worse, "reason": assessment.reason}

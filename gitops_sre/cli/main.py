@@ -1,0 +1,58 @@
+"""The command and its one error handler.
+
+Exit codes: 0 done; 1 refused or failed as expected, with a remedy printed; 2 usage; 3 a bug.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import metadata
+
+import click
+
+from gitops_sre.cli import config, demo, doctor, operate
+from gitops_sre.cli.common import Failure
+from gitops_sre.settings import ConfigError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(metadata.version("gitops-sre"), prog_name="gitops-sre")
+def cli() -> None:
+    """The on-call engineer that can only speak Git.
+
+    Alerts come in; every remediation goes out as a small, proven, policy-gated pull request to the repository that
+    Argo CD watches, is verified against the SLO, and taken back when it did not help.
+    """
+
+
+for command in (demo.demo, operate.investigate, operate.run, operate.serve, operate.explain, doctor.doctor):
+    cli.add_command(command)
+cli.add_command(config.config)
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line; the exit code."""
+    try:
+        result = cli.main(arguments, prog_name="gitops-sre", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 1
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except (ConfigError, Failure) as error:
+        click.echo(f"gitops-sre: {error}", err=True)
+        return 1
+    except Exception:  # noqa: BLE001 - the one top-level handler: anything that gets here is a bug
+        click.echo(traceback.format_exc(), err=True)
+        click.echo("gitops-sre: this is a bug; please report it with the lines above", err=True)
+        return 3
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,117 @@
+"""One pass over everything: alerts in, actions found on the forge, each unfinished incident looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import groupby
+
+from gitops_sre.engine.adopt import adopt
+from gitops_sre.engine.advance import Hands, advance, rehearse
+from gitops_sre.engine.intake import Intake
+from gitops_sre.engine.observe import observe
+from gitops_sre.engine.perform import perform
+from gitops_sre.engine.world import World
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.signal import Alert
+from gitops_sre.ports import ConflictError, OpenedAction, Transition
+
+Told = Callable[[Incident, Transition], None]
+"""Somebody who wants to know of every transition (a display, a log)."""
+
+
+def _nobody(_: Incident, __: Transition) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Bot:
+    """The engine over one world. `owner` names this process in leases."""
+
+    world: World
+    intake: Intake
+    owner: str
+    told: Told = _nobody
+
+    def sweep(self) -> tuple[Incident, ...]:
+        """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
+        self._adopt()
+        polled = [source.firing() for source in self.world.alerts]
+        seen = [alert for answer in polled if not isinstance(answer, Unavailable) for alert in answer]
+        complete = bool(polled) and not any(isinstance(answer, Unavailable) for answer in polled)
+        self.receive(seen, complete=complete)
+        return self.world.store.unfinished()
+
+    def receive(self, alerts: Iterable[Alert], *, complete: bool) -> tuple[Incident, ...]:
+        """Take alerts in; when this returns they are stored. The incidents that are new or changed."""
+        at = self.world.clock.now()
+        changed = self.intake.take(alerts, self.world.store.recent(), at, complete=complete)
+        return tuple(
+            self._save(incident, Transition("Alerts", incident.state, incident.state, _firing(incident), at))
+            for incident in changed
+        )
+
+    def look(self, incident_id: str) -> float | None:
+        """Advance one incident as far as the world allows; seconds until the next look, None when it is finished."""
+        timing = self.world.settings.timing
+        incident = self.world.store.load(incident_id)
+        if incident is None or incident.finished:
+            return None
+        now = self.world.clock.now()
+        until = now + timedelta(seconds=self.world.settings.engine.lease)
+        if not self.world.store.lease(incident_id, self.owner, until, now):
+            return timing.poll
+        try:
+            incident = advance(incident, self._hands())
+        except ConflictError:
+            return timing.poll
+        finally:
+            self.world.store.release(incident_id, self.owner)
+        return None if incident.finished else timing.poll
+
+    def once(self) -> tuple[Incident, ...]:
+        """One whole pass, for a scheduled job: sweep, then look at everything that is unfinished."""
+        incidents = self.sweep()
+        for incident in incidents:
+            self.look(incident.id)
+        return tuple(self.world.store.load(incident.id) or incident for incident in incidents)
+
+    def rehearse(self, alerts: Iterable[Alert]) -> tuple[Incident, ...]:
+        """From alerts to verdicts, writing nothing anywhere."""
+        opened = self.intake.take(alerts, (), self.world.clock.now(), complete=False)
+        return tuple(rehearse(incident, partial(observe, world=self.world)) for incident in opened)
+
+    def _adopt(self) -> None:
+        actions = self.world.forge.actions()
+        if isinstance(actions, Unavailable):
+            return
+        for incident_id, group in _by_incident(actions):
+            known = self.world.store.load(incident_id)
+            found = adopt(known, group)
+            if found is not None and found != known:
+                source = known.state if known else "unknown"
+                self._save(found, Transition("Found", source, found.state, found.reason, self.world.clock.now()))
+
+    def _hands(self) -> Hands:
+        return Hands(partial(observe, world=self.world), partial(perform, world=self.world), self._save)
+
+    def _save(self, incident: Incident, transition: Transition) -> Incident:
+        saved = self.world.store.save(incident, [transition])
+        self.told(saved, transition)
+        return saved
+
+
+def _by_incident(actions: Sequence[OpenedAction]) -> Iterable[tuple[str, list[OpenedAction]]]:
+    def key(action: OpenedAction) -> str:
+        return action.record.incident
+
+    for incident, group in groupby(sorted(actions, key=key), key=key):
+        yield incident, list(group)
+
+
+def _firing(incident: Incident) -> str:
+    firing = sum(alert.status == "firing" for alert in incident.alerts)
+    return f"{firing} of {len(incident.alerts)} alerts firing: {', '.join(sorted({a.name for a in incident.alerts}))}"

@@ -1,0 +1,171 @@
+"""From alert to diagnosis: triage, then evidence from every source at once, then hypotheses. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from gitops_sre.engine import messages as m
+from gitops_sre.engine.world import World
+from gitops_sre.gitops import target as targets
+from gitops_sre.model.change_feed import ChangeRecord
+from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.perception import changes, golden, triage
+from gitops_sre.reasoning.diagnose import diagnose
+
+
+def look_up(incident: Incident, world: World) -> Target | NoTarget | Unavailable:
+    """What the alerts are about: the lead alert's labels against cluster and GitOps objects."""
+    lead = min(incident.alerts, key=lambda alert: (alert.starts_at, alert.fingerprint))
+    return _find(
+        world,
+        lambda workloads, applications: targets.find(
+            lead.labels,
+            world.settings.labels,
+            world.settings.environments,
+            workloads,
+            applications,
+            repository_url(world),
+        ),
+    )
+
+
+def target_of(service: str, like: Target | NoTarget, world: World) -> Target | NoTarget | Unavailable:
+    """The target of another service in the same environment: the root cause is not always what the alert names."""
+    if isinstance(like, Target) and like.service == service:
+        return like
+    return _find(
+        world,
+        lambda workloads, applications: targets.for_service(
+            service,
+            like.environment,
+            world.settings.environments,
+            workloads,
+            applications,
+            repository_url(world),
+        ),
+    )
+
+
+def _find(
+    world: World, finder: Callable[[tuple[Workload, ...], tuple[Application, ...]], Target | NoTarget]
+) -> Target | NoTarget | Unavailable:
+    workloads, applications = world.cluster.workloads(), world.cluster.applications()
+    for answer in (workloads, applications):
+        if isinstance(answer, Unavailable):
+            return answer
+    assert not isinstance(workloads, Unavailable)  # noqa: S101 - the loop has returned; for the type checker
+    assert not isinstance(applications, Unavailable)  # noqa: S101 - the same
+    return finder(workloads, applications)
+
+
+def repository_url(world: World) -> str:
+    """The infra repository's URL as GitOps objects name it."""
+    github = world.settings.github
+    return github.git_url or f"{github.api_url}/{github.repository}"
+
+
+def begin(incident: Incident, world: World) -> m.Event:
+    """Triage: is it worth looking into, and what is it about?"""
+    at = world.clock.now()
+    ready = triage.readiness(incident.alerts, at, world.settings.timing.investigate_after)
+    if isinstance(ready, triage.Cleared):
+        return m.Cleared(at, ready.reason)
+    if isinstance(ready, triage.Wait):
+        return m.Nothing(at, ready.reason)
+    target = look_up(incident, world)
+    if isinstance(target, Unavailable):
+        return m.Nothing(at, f"the cluster cannot be asked what this is about: {target.reason}")
+    about = f"{target.workload} of {target.application}" if isinstance(target, Target) else target.reason
+    return m.Triaged(at, about, target, triage.severity(incident.alerts))
+
+
+def investigate(incident: Incident, world: World) -> m.Event:
+    """Gather and reason. Blindness is not a diagnosis: without evidence the incident waits, until its time is up."""
+    at = world.clock.now()
+    target = incident.target
+    if target is None or not target.service:
+        diagnosis = None
+        return m.Diagnosed(at, "the alert names no service: nothing can be asked", diagnosis)
+    scope = scope_of(incident, target, at, world)
+    diagnosis = think(incident, scope, world)
+    if not diagnosis.evidence:
+        why = "; ".join(gap.why.reason for gap in diagnosis.gaps) or "no evidence"
+        return m.Nothing(at, f"blind: {why}")
+    top = diagnosis.top
+    if top.cause == "no_fault" and top.posterior >= world.settings.decision.no_fault_above:
+        return m.NoFault(at, diagnosis.summary, diagnosis)
+    root = target_of(top.service, target, world) if top.cause != "no_fault" else target
+    return m.Diagnosed(at, diagnosis.summary, diagnosis, target if isinstance(root, Unavailable) else root)
+
+
+def scope_of(incident: Incident, target: Target | NoTarget, at: datetime, world: World) -> Scope:
+    """What to look at, and which quiet time to compare with."""
+    timing = world.settings.timing
+    namespace = target.workload.namespace if isinstance(target, Target) else target.environment
+    quiet_until = incident.onset - timedelta(seconds=timing.investigate)
+    return Scope(
+        service=target.service,
+        environment=target.environment,
+        namespace=namespace,
+        onset=incident.onset,
+        now=at,
+        baseline_start=quiet_until - timedelta(seconds=timing.baseline),
+        baseline_end=quiet_until,
+    )
+
+
+def think(incident: Incident, scope: Scope, world: World) -> Diagnosis:
+    """Ask every source in parallel, read the answers, weigh the hypotheses."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        asked = pool.submit(world.metrics.ask, golden.queries(scope, world.settings.timing))
+        feed = pool.submit(change_feed, scope, world)
+        answers, changed = asked.result(), feed.result()
+    found = golden.read(answers, scope, world.settings.timing)
+    evidence = tuple(item for item in found if isinstance(item, Evidence))
+    gaps = tuple(item for item in found if isinstance(item, Gap))
+    records: tuple[ChangeRecord, ...] = ()
+    if isinstance(changed, Unavailable):
+        gaps = (*gaps, Gap("changes", "changes", scope.service, changed))
+    else:
+        records = changed
+    edges = golden.edges(answers)
+    onset = golden.onset(evidence, scope)
+    return diagnose(
+        replace(scope, onset=onset),
+        evidence,
+        gaps,
+        records,
+        edges,
+        incident.refuted,
+        world.catalogue,
+        world.settings.timing.clock_skew,
+    )
+
+
+def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavailable:
+    """What changed in the infra repository before the onset, mapped to services."""
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return head
+    applications = world.cluster.applications()
+    if isinstance(applications, Unavailable):
+        return applications
+    timing = world.settings.timing
+    return changes.feed(
+        repository=world.repository,
+        inputs=world.locator.inputs,
+        commit=head,
+        applications=applications,
+        environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments)[0],
+        onset=scope.onset,
+        lookback=timedelta(seconds=timing.change_lookback),
+        skew=timedelta(seconds=timing.clock_skew),
+    )

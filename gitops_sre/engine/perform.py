@@ -1,0 +1,145 @@
+"""Carrying out intents: the only writing part of the engine. Doing it twice is the same as doing it once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from gitops_sre.delivery import text
+from gitops_sre.engine import messages as m
+from gitops_sre.engine import remedy
+from gitops_sre.engine.world import World
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.outcome import Done, Refused, Unavailable
+from gitops_sre.model.pull import PullRequest, Report
+from gitops_sre.model.verdict import Level
+
+
+def perform(incident: Incident, intent: m.Intent, world: World) -> m.Event:
+    """Carry one intent out; what came of it, as an event."""
+    return _HOW[type(intent)](incident, world)
+
+
+def _propose_fix(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    record, proof, verdict = incident.record, incident.proof, incident.verdict
+    if record is None or proof is None or verdict is None:
+        # Memory of the change is gone (it is not kept on the forge before it is proposed): make it again.
+        return m.BaseMoved(at, "the change has to be made again")
+    made = world.forge.propose(record, proof.change.files, proof, verdict, text.fix_body(incident))
+    if isinstance(made, Unavailable):
+        return m.Nothing(at, f"GitHub: {made.reason}")
+    if isinstance(made, Refused):
+        return _refused(made, at)
+    return _seen(incident, made, at)
+
+
+def _refused(refusal: Refused, at: m.datetime) -> m.Event:
+    if refusal.reason.startswith("base moved"):
+        return m.BaseMoved(at, refusal.reason)
+    return m.Denied(at, refusal.reason)
+
+
+def _seen(incident: Incident, pull: PullRequest, at: m.datetime) -> m.Event:
+    what = f"pull request #{pull.number}"
+    if pull.state == "merged":
+        return m.Merged(at, f"{what} landed as {pull.merge_sha[:12]}", pull)
+    if pull.state == "closed":
+        return m.Closed(at, f"{what} was closed by {pull.closed_by or 'a person'}", pull)
+    if not pull.ours:
+        return m.HandsOff(at, f"somebody else pushed to {pull.branch}: it is theirs now", pull)
+    if incident.verdict is not None and incident.verdict.level is Level.L4:
+        return m.MayMerge(at, f"{what} may merge by itself", pull)
+    return m.Opened(at, f"{what} waits for a person", pull)
+
+
+def _merge_fix(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    if incident.fix is None:
+        return m.Nothing(at, "there is no pull request to merge")
+    return _merge(incident.fix, world, at)
+
+
+def _merge(pull: PullRequest, world: World, at: m.datetime) -> m.Event:
+    result = world.forge.merge(pull)
+    if isinstance(result, Refused):
+        # A person may have merged, closed or pushed just before: that is what happened then, not a refusal.
+        again = world.forge.look(pull.number)
+        if isinstance(again, PullRequest) and (again.state != "open" or not again.ours):
+            return m.Nothing(at, f"pull request #{pull.number} changed meanwhile")
+        return m.Denied(at, f"GitHub refuses to merge #{pull.number}: {result.reason}")
+    return m.Nothing(at, f"merge of #{pull.number}: {result.note if isinstance(result, Done) else result.reason}")
+
+
+def _propose_revert(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    made = remedy.invert(incident, world)
+    if isinstance(made, Unavailable):
+        return m.Nothing(at, made.reason)
+    if isinstance(made, Refused):
+        return m.Denied(at, made.reason)
+    record, proof = made
+    pull = world.forge.propose(record, proof.change.files, proof, record.verdict, text.revert_body(incident, proof))
+    if isinstance(pull, Unavailable):
+        return m.Nothing(at, f"GitHub: {pull.reason}")
+    if isinstance(pull, Refused):
+        if pull.reason.startswith("base moved"):
+            return m.Nothing(at, "the base moved: the revert is made again")
+        return m.Denied(at, f"the revert: {pull.reason}")
+    return m.RevertOpened(at, f"revert #{pull.number} proposed", pull)
+
+
+def _merge_revert(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    if incident.revert is None:
+        return m.Nothing(at, "there is no revert to merge")
+    return _merge(incident.revert, world, at)
+
+
+def _remind(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    if incident.fix is None:
+        return m.Nothing(at, "there is no pull request to remind of")
+    said = world.forge.comment(incident.fix.number, f"{incident.id}/reminder", text.reminder(incident))
+    if isinstance(said, Unavailable):
+        return m.Nothing(at, f"GitHub: {said.reason}")
+    return m.Reminded(at, "the reviewers were reminded")
+
+
+def _file(report: Callable[[Incident], Report]) -> Callable[[Incident, World], m.Event]:
+    def file(incident: Incident, world: World) -> m.Event:
+        at = world.clock.now()
+        url = world.forge.report(report(incident))
+        if isinstance(url, Unavailable):
+            return m.Nothing(at, f"GitHub: {url.reason}")
+        return m.Filed(at, incident.reason, url)
+
+    return file
+
+
+def _conclude(incident: Incident, world: World) -> m.Event:
+    """The outcome on every pull request of the incident; one that is still open is closed."""
+    at = world.clock.now()
+    for pull in incident.pulls:
+        now = world.forge.look(pull.number)
+        if isinstance(now, Unavailable):
+            return m.Nothing(at, f"GitHub: {now.reason}")
+        if now.state == "open" and now.ours:
+            closed = world.forge.close(now, text.closing(incident))
+            if isinstance(closed, Unavailable):
+                return m.Nothing(at, f"GitHub: {closed.reason}")
+        left = world.forge.conclude(now, incident.state.value, text.outcome(incident))
+        if isinstance(left, Unavailable):
+            return m.Nothing(at, f"GitHub: {left.reason}")
+    return m.Concluded(at, incident.reason)
+
+
+_HOW: Mapping[type[m.Intent], Callable[[Incident, World], m.Event]] = {
+    m.ProposeFix: _propose_fix,
+    m.MergeFix: _merge_fix,
+    m.ProposeRevert: _propose_revert,
+    m.MergeRevert: _merge_revert,
+    m.Remind: _remind,
+    m.FileReport: _file(text.report),
+    m.CallHuman: _file(text.escalation),
+    m.Conclude: _conclude,
+}

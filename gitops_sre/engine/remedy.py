@@ -1,0 +1,169 @@
+"""From diagnosis to a proven, judged change: plan, edits, change, proof, verdict, record. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitops_sre.action import ACTIONS
+from gitops_sre.engine import investigate
+from gitops_sre.engine import messages as m
+from gitops_sre.engine.world import World
+from gitops_sre.gitops import edit, proof
+from gitops_sre.gitops import target as targets
+from gitops_sre.model.change import Change, FieldEdit, Proof
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.plan import NeedsHuman, Plan, VerificationPlan
+from gitops_sre.model.pull import PullKind
+from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.model.verdict import Level, Verdict
+from gitops_sre.perception import golden
+from gitops_sre.policy import gate
+from gitops_sre.policy.documents import PolicyError, read
+from gitops_sre.reasoning import planner
+from gitops_sre.verification import assess
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What planning a change came to: the change with its proof and verdict."""
+
+    proof: Proof
+    verdict: Verdict
+    record: ActionRecord
+
+
+def decide(incident: Incident, world: World) -> m.Event:
+    """Does a typed action fit the diagnosis?"""
+    at = world.clock.now()
+    if isinstance(incident.target, NoTarget):
+        return m.OnlyReport(at, f"no unique workload: {incident.target.reason}")
+    if incident.diagnosis is None or incident.target is None:
+        return m.HumanNeeded(at, "there is no diagnosis to act on")
+    target = incident.target
+    plan = planner.plan(
+        incident.diagnosis,
+        target,
+        world.settings.decision,
+        verification_plan(incident, target, at, world),
+    )
+    if isinstance(plan, NeedsHuman):
+        return m.HumanNeeded(at, plan.reason)
+    return m.Planned(at, plan.reason, plan)
+
+
+def verification_plan(incident: Incident, target: Target, at: datetime, world: World) -> VerificationPlan:
+    """How success will be known, with the SLIs as they were before the incident and as they are now."""
+    timing = world.settings.timing
+    slis, traffic = golden.slis(target, world.settings)
+    plan = VerificationPlan(slis, timing.settle, timing.window, timing.deadline, traffic=traffic)
+    scope = investigate.scope_of(incident, target, at, world)
+    before = world.metrics.ask(assess.queries(plan, scope.baseline_start, scope.baseline_end, timing.step))
+    during = world.metrics.ask(assess.queries(plan, at - timedelta(seconds=timing.window), at, timing.step))
+    return VerificationPlan(
+        slis,
+        timing.settle,
+        timing.window,
+        timing.deadline,
+        baseline=assess.readings(plan, before),
+        incident=assess.readings(plan, during),
+        traffic=traffic,
+    )
+
+
+def judge(incident: Incident, world: World) -> m.Event:
+    """Build the change, prove it and hold it against policy."""
+    at = world.clock.now()
+    plan = incident.plan
+    if plan is None:
+        return m.Forbidden(at, "there is no plan")
+    remedy = prepare(incident, plan, at, world)
+    if isinstance(remedy, Unavailable):
+        return m.Nothing(at, remedy.reason)
+    if isinstance(remedy, Refused):
+        return m.Forbidden(at, remedy.reason)
+    level = remedy.verdict.level
+    kind = m.Allowed if level >= Level.L2 else m.OnlyReport if level is Level.L1 else m.Forbidden
+    why = "; ".join(f"{reason.rule}: {reason.text}" for reason in remedy.verdict.binding)
+    return kind(at, f"{level.name}: {why}", remedy.proof, remedy.verdict, remedy.record)
+
+
+def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remedy | Refused | Unavailable:
+    """The change for a plan on the present head of the base branch, with proof and verdict."""
+    base = world.repository.head()
+    if isinstance(base, Unavailable):
+        return base
+    action = ACTIONS[plan.action]
+    edits = action.edits(plan, world.locator, base)
+    if isinstance(edits, Refused):
+        return edits
+    change = edit.apply(world.repository, base, edits, world.settings.policy.path)
+    if isinstance(change, Refused):
+        return change
+    shown = show(change, plan, world)
+    if isinstance(shown, Unavailable):
+        return shown
+    try:
+        policies = read(world.repository, base, world.settings.policy.path)
+    except PolicyError as error:
+        return Refused(str(error))
+    gaps = incident.diagnosis.gaps if incident.diagnosis else ()
+    labels = dict(incident.alerts[0].labels)
+    verdict = gate.judge(plan, shown, gaps, action.spec, policies, at, labels)
+    return Remedy(shown, verdict, record(incident, plan, edits, base, verdict, "fix"))
+
+
+def show(change: Change, plan: Plan, world: World) -> Proof | Unavailable:
+    """Render before and after: what the change does, exactly."""
+    applications, workloads = world.cluster.applications(), world.cluster.workloads()
+    if isinstance(applications, Unavailable):
+        return applications
+    if isinstance(workloads, Unavailable):
+        return workloads
+    return proof.prove(
+        repository=world.repository,
+        renderer=world.renderer,
+        locator=world.locator,
+        change=change,
+        target=plan.target,
+        applications=applications,
+        workloads=workloads,
+        environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments),
+    )
+
+
+def record(
+    incident: Incident, plan: Plan, edits: tuple[FieldEdit, ...], base: str, verdict: Verdict, kind: PullKind
+) -> ActionRecord:
+    """What the head commit will say for ever."""
+    return ActionRecord(
+        incident=incident.id,
+        kind=kind,
+        attempt=incident.attempt,
+        alerts=incident.alerts,
+        opened_at=incident.opened_at,
+        plan=plan,
+        edits=edits,
+        base=base,
+        verdict=verdict,
+        refuted=incident.refuted,
+    )
+
+
+def invert(incident: Incident, world: World) -> tuple[ActionRecord, Proof] | Refused | Unavailable:
+    """The exact inverse of the recorded fix on the present head: authorised by the fix's own verdict, so no gate."""
+    fix = incident.record
+    if fix is None:
+        return Refused("there is no recorded action to take back")
+    base = world.repository.head()
+    if isinstance(base, Unavailable):
+        return base
+    change = edit.apply(world.repository, base, fix.inverse, world.settings.policy.path)
+    if isinstance(change, Refused):
+        return Refused(f"the revert does not apply: {change.reason}")
+    shown = show(change, fix.plan, world)
+    if isinstance(shown, Unavailable):
+        return shown
+    return record(incident, fix.plan, fix.inverse, base, fix.verdict, "revert"), shown

@@ -1,0 +1,199 @@
+"""Looking at an action under way: its pull request, the cluster, the SLO. Reads only; each look gives one event."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gitops_sre.engine import messages as m
+from gitops_sre.engine.world import World
+from gitops_sre.model.incident import Incident, State
+from gitops_sre.model.live import Live, NeverLive
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.pull import PullRequest, Review
+from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.verdict import Level
+from gitops_sre.model.verification import Assessment
+from gitops_sre.verification import assess, live
+
+
+def overdue(incident: Incident, at: datetime, world: World) -> str:
+    """Why the present state's time is up, or an empty string. Limits are settings."""
+    timing = world.settings.timing
+    people_merge = incident.verdict is not None and incident.verdict.level < Level.L3
+    limits = {
+        State.INVESTIGATING: timing.deadline,
+        State.PLANNED: timing.deadline,
+        State.PROPOSED: timing.live,
+        State.AWAITING_APPROVAL: timing.approval,
+        State.MERGING: timing.live,
+        State.SYNCING: timing.live,
+        State.REVERTING: timing.approval if people_merge else timing.live,
+        State.REVERT_SYNCING: timing.live,
+    }
+    limit = limits.get(incident.state)
+    if limit is None or (at - incident.since).total_seconds() <= limit:
+        return ""
+    return f"{incident.state.value.replace('_', ' ')} for more than {limit:g} s"
+
+
+def fix(incident: Incident, world: World) -> m.Event:
+    """The fix's pull request as it stands now."""
+    at = world.clock.now()
+    if incident.fix is None:
+        return m.Nothing(at, "the pull request is about to be opened")
+    pull = world.forge.look(incident.fix.number)
+    if isinstance(pull, Unavailable):
+        return m.Nothing(at, f"GitHub: {pull.reason}")
+    ended = _ended(pull, at)
+    if ended is not None:
+        return ended
+    if incident.state is State.AWAITING_APPROVAL:
+        return _approval(incident, pull, at, world)
+    return m.Nothing(at, f"pull request #{pull.number} is being merged")
+
+
+def _ended(pull: PullRequest, at: datetime) -> m.Event | None:
+    """The events that end the wait for a pull request, whatever it waits for."""
+    if pull.state == "merged":
+        return m.Merged(at, f"pull request #{pull.number} landed as {pull.merge_sha[:12]}", pull)
+    if pull.state == "closed":
+        return m.Closed(at, f"pull request #{pull.number} was closed by {pull.closed_by or 'a person'}", pull)
+    if not pull.ours:
+        return m.HandsOff(at, f"somebody else pushed to {pull.branch}: it is theirs now", pull)
+    return None
+
+
+def _approval(incident: Incident, pull: PullRequest, at: datetime, world: World) -> m.Event:
+    review = approval(pull, incident)
+    if review is None:
+        waited = (at - incident.since).total_seconds()
+        if not incident.reminded and waited > world.settings.timing.remind:
+            return m.RemindDue(at, f"no approval after {waited:g} s")
+        return m.Nothing(at, f"pull request #{pull.number} waits for {_who(incident)}")
+    now = slo_now(incident, world, at)
+    if now.state == "recovered":
+        return m.Moot(at, f"approved by {review.login}, but the SLO has recovered by itself: {now.reason}", pull)
+    if now.state == "inconclusive":
+        return m.Nothing(at, f"approved by {review.login}; telemetry cannot confirm the fault now: {now.reason}")
+    return m.Approved(at, f"approved by {review.login}; the fault is still there: {now.reason}", pull, review.login)
+
+
+def approval(pull: PullRequest, incident: Incident) -> Review | None:
+    """The review that lets this head merge: approving, by somebody allowed, on this very commit, nobody objecting."""
+    if incident.verdict is None or incident.verdict.level is not Level.L3 or pull.draft:
+        return None
+    writers = [review for review in pull.reviews if review.writer and review.commit == pull.head]
+    if any(review.state == "changes_requested" for review in writers):
+        return None
+    allowed = incident.verdict.approvers
+    approving = (review for review in writers if review.state == "approved")
+    return next((review for review in approving if not allowed or review.login in allowed), None)
+
+
+def _who(incident: Incident) -> str:
+    if incident.verdict is None or incident.verdict.level is Level.L2:
+        return "a person to mark it ready and merge it"
+    return "an approving review by " + (" or ".join(incident.verdict.approvers) or "anybody who may write")
+
+
+def slo_now(incident: Incident, world: World, at: datetime) -> Assessment:
+    """The SLO over the last window, whether or not anything was done."""
+    plan = incident.plan
+    if plan is None:
+        return Assessment("inconclusive", "there is no plan to verify")
+    began = at - timedelta(seconds=plan.verification.window + plan.verification.settle)
+    return _assess(incident, began, at, world)
+
+
+def revert(incident: Incident, world: World) -> m.Event:
+    """The revert's pull request as it stands now."""
+    at = world.clock.now()
+    if incident.revert is None:
+        return m.Nothing(at, "the revert is about to be opened")
+    pull = world.forge.look(incident.revert.number)
+    if isinstance(pull, Unavailable):
+        return m.Nothing(at, f"GitHub: {pull.reason}")
+    if pull.state == "merged":
+        return m.RevertMerged(at, f"the revert #{pull.number} landed as {pull.merge_sha[:12]}", pull)
+    if pull.state == "closed":
+        return m.RevertClosed(at, f"the revert #{pull.number} was closed by {pull.closed_by or 'a person'}", pull)
+    return m.Nothing(at, f"the revert #{pull.number} is open")
+
+
+def sync(incident: Incident, world: World) -> m.Event:
+    """Is the merged commit (the fix's, or the revert's) live?"""
+    at = world.clock.now()
+    undoing = incident.state is State.REVERT_SYNCING
+    pull = incident.revert if undoing else incident.fix
+    if pull is None or incident.record is None:
+        return m.NeverLive(at, "there is no merged pull request to wait for")
+    seen = _liveness(incident, pull, undoing=undoing, world=world, at=at)
+    if isinstance(seen, Live):
+        return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", seen.at)
+    if isinstance(seen, NeverLive):
+        return m.NeverLive(at, seen.reason)
+    return m.Nothing(at, f"waiting for {seen.on}")
+
+
+def _liveness(
+    incident: Incident, pull: PullRequest, *, undoing: bool, world: World, at: datetime
+) -> live.Live | live.NeverLive | live.Waiting:
+    record = incident.record
+    assert record is not None  # noqa: S101 - both callers have checked; for the type checker
+    target = record.plan.target
+    applications = world.cluster.applications()
+    if isinstance(applications, Unavailable):
+        return live.Waiting(f"the cluster: {applications.reason}")
+    workloads = world.cluster.workloads(target.workload.namespace)
+    application = next((each for each in applications if each.key == target.application), None)
+    workload = None
+    if not isinstance(workloads, Unavailable):
+        workload = next((each for each in workloads if each.ref == target.workload), None)
+    world.repository.head()
+    return live.live(
+        application=application or Unavailable(f"Application {target.application} is not there"),
+        workload=workload,
+        source=target.source,
+        merge_sha=pull.merge_sha,
+        contains=world.repository.contains,
+        expected_images=expected_images(record, undoing=undoing),
+    )
+
+
+def expected_images(record: ActionRecord, *, undoing: bool) -> tuple[str, ...]:
+    """The image references that must be seen running; for a revert, what stood before the fix."""
+    image, to = record.plan.parameters.get("image", ""), record.plan.parameters.get("to", "")
+    if not image:
+        return ()
+    if not undoing:
+        return (f"{image}:{to}",)
+    tags = [edit.before for edit in record.edits if edit.after == to]
+    return (f"{image}:{tags[0]}",) if tags else ()
+
+
+def slo(incident: Incident, world: World) -> m.Event:
+    """Did it help? Watches until the verification's window and, when inconclusive, until its deadline."""
+    at = world.clock.now()
+    plan, live_at = incident.plan, incident.live_at
+    if plan is None or live_at is None:
+        return m.TimedOut(at, "there is no plan to verify")
+    still = sync(incident, world)
+    if isinstance(still, m.NeverLive):
+        return m.NeverLive(at, f"the fix's effect can no longer be told: {still.why}")
+    result = _assess(incident, live_at + timedelta(seconds=plan.verification.settle), at, world)
+    if result.state == "recovered":
+        return m.Recovered(at, result.reason, result)
+    if result.state == "not_recovered":
+        return m.NotRecovered(at, result.reason, result)
+    if (at - live_at).total_seconds() > plan.verification.deadline:
+        return m.TimedOut(at, f"no verdict within {plan.verification.deadline:g} s of going live: {result.reason}")
+    return m.Nothing(at, result.reason)
+
+
+def _assess(incident: Incident, began: datetime, at: datetime, world: World) -> Assessment:
+    plan = incident.plan
+    assert plan is not None  # noqa: S101 - both callers have checked; for the type checker
+    if at <= began:
+        return Assessment("inconclusive", f"settling until {began:%H:%M:%S}")
+    answers = world.metrics.ask(assess.queries(plan.verification, began, at, world.settings.timing.step))
+    return assess.assess(plan.verification, answers, began, at)

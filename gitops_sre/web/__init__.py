@@ -1,0 +1,1 @@
+"""The service's face: webhooks in, health out."""

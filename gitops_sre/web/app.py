@@ -1,0 +1,123 @@
+"""The webhook receiver: Alertmanager's alerts and GitHub's events come in here.
+
+A 2xx is given only after what was received is stored. Webhooks only ever hurry things: whatever is lost is found by
+polling. Answers: 401 wrong or missing credential, 413 too large, 400 not understood, 503 storage is not available
+(the sender tries again).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gitops_sre.adapters.store import StoreError
+from gitops_sre.model.signal import Alert
+from gitops_sre.perception.alerts import AlertError, from_alertmanager_webhook
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the receiver hands on, and the credentials that it asks for. An empty credential shuts the door."""
+
+    receive: Callable[[Sequence[Alert]], object]
+    """Store alerts; raises StoreError."""
+    nudge: Callable[[], object]
+    """Something happened on GitHub: look soon."""
+    seen: Callable[[str], bool]
+    """Remember a delivery id; True when it is a replay. Raises StoreError."""
+    alert_token: str
+    github_secret: str
+    max_body: int
+
+
+class _Answer(Exception):  # noqa: N818 - not an error: an early answer
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+def create_app(doors: Doors) -> Starlette:
+    """The ASGI application."""
+
+    async def alertmanager(request: Request) -> Response:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        _require(_equal(given, doors.alert_token), "bearer token missing or wrong")
+        payload = _parse(await _body(request, doors.max_body))
+        try:
+            alerts = from_alertmanager_webhook(payload)
+        except AlertError as error:
+            raise _Answer(400, str(error)) from error
+        await run_in_threadpool(doors.receive, alerts)
+        return JSONResponse({"received": len(alerts)}, 202)
+
+    async def github(request: Request) -> Response:
+        body = await _body(request, doors.max_body)
+        mac = hmac.new(doors.github_secret.encode(), body, hashlib.sha256).hexdigest()
+        given = request.headers.get("x-hub-signature-256", "")
+        _require(bool(doors.github_secret) and _equal(given, f"sha256={mac}"), "signature missing or wrong")
+        _parse(body)
+        delivery = request.headers.get("x-github-delivery", "")
+        if not delivery:
+            raise _Answer(400, "X-GitHub-Delivery is missing")
+        if await run_in_threadpool(doors.seen, delivery):
+            return JSONResponse({"replay": True})
+        await run_in_threadpool(doors.nudge)
+        return JSONResponse({"received": True}, 202)
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    routes = [
+        Route("/webhooks/alertmanager", alertmanager, methods=["POST"]),
+        Route("/webhooks/github", github, methods=["POST"]),
+        Route("/healthz", health),
+    ]
+    return Starlette(routes=routes, exception_handlers={_Answer: _answered, StoreError: _unavailable})
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, read no further than the limit whatever Content-Length claims."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _Answer(413, f"body is larger than {limit} bytes (setting web.max_body)")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _Answer(400, "body is not JSON, or nested too deeply") from error
+
+
+def _equal(given: str, wanted: str) -> bool:
+    """Compare in constant time; an empty secret matches nothing."""
+    return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise _Answer(401, message)
+
+
+async def _answered(_: Request, answer: Exception) -> Response:
+    if not isinstance(answer, _Answer):
+        raise answer
+    return JSONResponse({"error": answer.message}, answer.status)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"storage is not available: {error}"}, 503, {"Retry-After": "10"})

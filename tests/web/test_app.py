@@ -1,0 +1,137 @@
+"""The webhook receiver: what it lets in, what it turns away, and that a 2xx means stored."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from gitops_sre.adapters.store import StoreError
+from starlette.testclient import TestClient
+
+from gitops_sre.model.signal import Alert
+from gitops_sre.web.app import Doors, create_app
+
+ALERT = {
+    "status": "firing",
+    "labels": {"alertname": "HighErrorRate", "service": "checkout", "environment": "staging"},
+    "annotations": {},
+    "startsAt": "2026-03-01T12:00:00Z",
+    "endsAt": "0001-01-01T00:00:00Z",
+    "generatorURL": "",
+    "fingerprint": "0123456789abcdef",
+}
+PAYLOAD = {
+    "version": "4",
+    "groupKey": "{}:{}",
+    "status": "firing",
+    "receiver": "gitops-sre",
+    "groupLabels": {},
+    "commonLabels": {},
+    "commonAnnotations": {},
+    "externalURL": "",
+    "alerts": [ALERT],
+}
+
+
+class Receiver:
+    """What stands behind the doors."""
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.nudges = 0
+        self.deliveries: set[str] = set()
+        self.broken = False
+
+    def receive(self, alerts: Sequence[Alert]) -> None:
+        if self.broken:
+            raise StoreError("disk full")
+        self.alerts += alerts
+
+    def nudge(self) -> None:
+        self.nudges += 1
+
+    def seen(self, delivery: str) -> bool:
+        replay = delivery in self.deliveries
+        self.deliveries.add(delivery)
+        return replay
+
+    def client(self, **changes: Any) -> TestClient:
+        doors = {"alert_token": "token", "github_secret": "secret", "max_body": 20_000} | changes
+        return TestClient(create_app(Doors(self.receive, self.nudge, self.seen, **doors)))
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+def send(receiver: Receiver, body: bytes, token: str = "token", **changes: Any) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return receiver.client(**changes).post("/webhooks/alertmanager", content=body, headers=headers).status_code
+
+
+def test_alerts_are_stored_before_the_answer(receiver: Receiver) -> None:
+    assert send(receiver, json.dumps(PAYLOAD).encode()) == 202
+    assert [alert.name for alert in receiver.alerts] == ["HighErrorRate"]
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "token2", "tok"])
+def test_a_wrong_token_stores_nothing(receiver: Receiver, token: str) -> None:
+    assert send(receiver, json.dumps(PAYLOAD).encode(), token) == 401
+    assert receiver.alerts == []
+
+
+def test_without_a_configured_token_the_door_is_shut(receiver: Receiver) -> None:
+    assert send(receiver, json.dumps(PAYLOAD).encode(), "", alert_token="") == 401
+
+
+def test_a_huge_body_is_cut_off(receiver: Receiver) -> None:
+    assert send(receiver, b"[" * 50_000) == 413
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b'{"alerts": null}', b'{"alerts": [null]}', b'{"alerts": [{"labels": null}]}']
+)
+def test_what_is_not_understood_is_a_client_error(receiver: Receiver, body: bytes) -> None:
+    assert send(receiver, body) == 400
+    assert receiver.alerts == []
+
+
+def test_deep_json_is_a_client_error(receiver: Receiver) -> None:
+    assert send(receiver, b"[" * 9_000 + b"]" * 9_000) == 400
+
+
+def test_a_broken_store_asks_the_sender_to_try_again(receiver: Receiver) -> None:
+    receiver.broken = True
+    assert send(receiver, json.dumps(PAYLOAD).encode()) == 503
+
+
+def github(receiver: Receiver, body: bytes, secret: str = "secret", delivery: str = "one", **changes: Any) -> int:
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": delivery}
+    headers = {name: value for name, value in headers.items() if value}
+    return receiver.client(**changes).post("/webhooks/github", content=body, headers=headers).status_code
+
+
+def test_a_signed_event_nudges_once_however_often_it_is_delivered(receiver: Receiver) -> None:
+    assert [github(receiver, b"{}") for _ in range(3)] == [202, 200, 200]
+    assert receiver.nudges == 1
+
+
+def test_a_wrong_signature_is_refused(receiver: Receiver) -> None:
+    assert github(receiver, b"{}", "other") == 401
+    assert github(receiver, b"{}", "", github_secret="") == 401
+    assert receiver.nudges == 0
+    assert receiver.deliveries == set()
+
+
+def test_an_event_without_a_delivery_id_is_refused(receiver: Receiver) -> None:
+    assert github(receiver, b"{}", delivery="") == 400
+
+
+def test_health_needs_no_credential(receiver: Receiver) -> None:
+    assert receiver.client().get("/healthz").json() == {"status": "ok"}
