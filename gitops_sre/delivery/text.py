@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gitops_sre.delivery.neutral import title
 from gitops_sre.delivery.page import page
+from gitops_sre.model.change import Proof
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
@@ -50,9 +51,9 @@ def fix_body(incident: Incident) -> str:
     return page("fix", _context(incident), _DROP)
 
 
-def revert_body(incident: Incident) -> str:
-    """Body of the pull request that takes the fix back."""
-    return page("revert", _context(incident), _DROP)
+def revert_body(incident: Incident, proof: Proof | None = None) -> str:
+    """Body of the pull request that takes the fix back; `proof` shows the revert itself."""
+    return page("revert", {**_context(incident), "proof": proof}, _DROP)
 
 
 def pull_title(record: ActionRecord) -> str:

@@ -58,6 +58,11 @@ UNKNOWN = Incident(
     target=NoTarget("two workloads carry the label service=checkout", "checkout", "production"),
 )
 
+INVERSE = replace(
+    sample.PROOF,
+    diff=sample.DIFF.replace("-    newTag: 1.5.0\n+    newTag: 1.4.2", "-    newTag: 1.4.2\n+    newTag: 1.5.0"),
+)
+
 
 def shown(report: Report) -> str:
     return f"# {report.title}\n\nkey: {report.key}\nlabels: {', '.join(report.labels)}\n\n{report.body}"
@@ -68,7 +73,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "fix-l3": lambda: text.fix_body(sample.incident(Level.L3)),
     "fix-l2": lambda: text.fix_body(sample.incident(Level.L2)),
     "commit": lambda: "\n\n".join(text.commit_message(sample.record())) + "\n",
-    "revert": lambda: f"# {text.pull_title(replace(sample.record(), kind='revert'))}\n\n{text.revert_body(NOT_HELPED)}",
+    "revert": lambda: (
+        f"# {text.pull_title(replace(sample.record(), kind='revert'))}\n\n{text.revert_body(NOT_HELPED, INVERSE)}"
+    ),
     "revert-l2": lambda: text.revert_body(replace(NOT_HELPED, verdict=sample.verdict(Level.L2))),
     "report": lambda: shown(text.report(sample.incident(Level.L1))),
     "report-no-target": lambda: shown(text.report(UNKNOWN)),

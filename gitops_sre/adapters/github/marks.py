@@ -1,0 +1,99 @@
+"""What the bot leaves on GitHub beside commits: labels, check runs, comments, issues; each found before it is made."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Literal
+
+from github.Commit import Commit
+from github.Issue import Issue
+from github.PullRequest import PullRequest as RawPull
+
+from gitops_sre.adapters.github.read import login_of
+from gitops_sre.adapters.github.session import Session
+from gitops_sre.delivery.text import LABEL
+from gitops_sre.model.pull import Report
+
+VERDICT = "gitops-sre/verdict"
+OUTCOME = "gitops-sre/outcome"
+Conclusion = Literal["success", "failure", "neutral", "action_required"]
+_STATUS = {"success": "success", "failure": "failure", "neutral": "success", "action_required": "pending"}
+_ISSUES = 300
+
+
+def label(session: Session, raw: RawPull, *names: str) -> None:
+    """Put labels on a pull request; GitHub makes those that the repository does not have."""
+    missing = [name for name in names if name not in {label.name for label in raw.labels}]
+    if missing:
+        session.pace()
+        raw.add_to_labels(*missing)
+
+
+def check(session: Session, sha: str, name: str, conclusion: Conclusion, title: str, summary: str) -> None:
+    """A check run on a commit, made or brought up to date. Without an App a commit status, since only Apps may."""
+    commit = session.repo.get_commit(sha)
+    if not session.is_app:
+        if read(session, commit, name) != title:
+            session.pace()
+            commit.create_status(_STATUS[conclusion], description=title[:140], context=name)
+        return
+    output: dict[str, str | list[dict[str, str | int]]] = {"title": title, "summary": summary}
+    for run in commit.get_check_runs(check_name=name, filter="latest"):
+        if run.app.id == session.identity.app_id:
+            if (run.conclusion, run.output.title) != (conclusion, title):
+                session.pace()
+                run.edit(status="completed", conclusion=conclusion, output=output)
+            return
+    session.pace()
+    session.repo.create_check_run(name, sha, status="completed", conclusion=conclusion, output=output)
+
+
+def read(session: Session, commit: Commit, name: str) -> str:
+    """The title of the bot's own check run (or status) on a commit; empty when there is none."""
+    if session.is_app:
+        for run in commit.get_check_runs(check_name=name, filter="latest"):
+            if run.app.id == session.identity.app_id and run.status == "completed":
+                return run.output.title or ""
+        return ""
+    for status in commit.get_statuses():  # newest first
+        if status.context == name and login_of(status.creator) == session.identity.login:
+            return status.description or ""
+    return ""
+
+
+def say(session: Session, raw: RawPull | Issue, key: str, body: str) -> None:
+    """Comment once: the key finds an earlier comment, among the bot's own only."""
+    mark = _mark(key)
+    comments = raw.get_issue_comments() if isinstance(raw, RawPull) else raw.get_comments()
+    for comment in comments:
+        if _is_mine(session, login_of(comment.user), comment.body, mark):
+            return
+    session.pace()
+    text = f"{body.rstrip()}\n\n{mark}"
+    if isinstance(raw, RawPull):
+        raw.create_issue_comment(text)
+    else:
+        raw.create_comment(text)
+
+
+def issue(session: Session, report: Report) -> str:
+    """Find or open a report's issue; its URL."""
+    mark = _mark(report.key)
+    repo, labels = session.repo, list(dict.fromkeys((LABEL, *report.labels)))
+    found = repo.get_issues(state="all", labels=[LABEL], sort="created", direction="desc")
+    for one in islice(found, _ISSUES):
+        if _is_mine(session, login_of(one.user), one.body or "", mark):
+            return one.html_url
+    session.pace()
+    return repo.create_issue(report.title, f"{report.body.rstrip()}\n\n{mark}", labels=labels).html_url
+
+
+def _is_mine(session: Session, login: str, body: str, mark: str) -> bool:
+    # At the end only: what stands before is text from outside, which could quote another key's mark.
+    return login == session.identity.login and body.rstrip().endswith(mark)
+
+
+def _mark(key: str) -> str:
+    safe = re.sub(r"-{2,}|[^A-Za-z0-9._/-]", "-", key)
+    return f"<!-- gitops-sre:{safe} -->"

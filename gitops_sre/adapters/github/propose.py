@@ -1,0 +1,183 @@
+"""Find or make the branch, the verified commit and the pull request of an action: whatever a crash or a lost answer
+left behind is adopted when it is the bot's, and nothing of anybody else is touched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from github import GithubException
+from github.Commit import Commit
+from github.ContentFile import ContentFile
+from github.PullRequest import PullRequest as RawPull
+
+from gitops_sre.adapters.github.read import by_bot, record_of
+from gitops_sre.adapters.github.session import Again, Session, Stop, message
+from gitops_sre.delivery.branch import branch_name
+from gitops_sre.model.change import FileEdit
+from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.record import ActionRecord
+
+BASE_MOVED = "base moved"
+"""A refusal that begins with it means: make the change again on the present base."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is to be on GitHub. `message` is the whole commit message as headline and body, seal included."""
+
+    record: ActionRecord
+    files: Sequence[FileEdit]
+    base: str
+    """Name of the base branch."""
+    message: tuple[str, str]
+    title: str
+    body: str
+    draft: bool
+
+    @property
+    def branch(self) -> str:
+        """The branch that belongs to the record."""
+        return branch_name(self.record.incident, self.record.kind, self.record.attempt)
+
+
+def find_or_open(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> RawPull:
+    """The action's pull request. Raises Stop with the answer when there must not be one, Again when overtaken."""
+    owner = session.repository.partition("/")[0]
+    pulls = list(session.repo.get_pulls(state="all", base=wanted.base, head=f"{owner}:{wanted.branch}"))
+    for raw in sorted(pulls, key=lambda pull: (pull.state != "open", -pull.number)):
+        return _adopted(session, raw, wanted, keys)
+    _branch_with_commit(session, wanted, keys)
+    return _open(session, wanted)
+
+
+def _adopted(session: Session, raw: RawPull, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> RawPull:
+    """An earlier pull request of this branch: adopted when its first commit is the bot's and says the same."""
+    if raw.state != "open" and raw.merged_at is None:
+        _refuse(f"#{raw.number} for this very action was closed by a person: that means no")
+    first = next(iter(raw.get_commits()), None)
+    record = record_of(first, wanted.branch, session.identity, keys, session.repository) if first else None
+    if not isinstance(record, ActionRecord):
+        _refuse(f"#{raw.number} stands on {wanted.branch} and is not the bot's")
+    if not _same(record, wanted.record):
+        raise Stop(Unavailable(f"#{raw.number} carries another record of {record.incident}: it is to be adopted first"))
+    return raw
+
+
+def _same(one: ActionRecord, other: ActionRecord) -> bool:
+    """Whether two records speak of the same act: what it does and how far it may go. Its base may have moved on."""
+    return (one.incident, one.kind, one.attempt, one.edits, one.verdict.level) == (
+        other.incident, other.kind, other.attempt, other.edits, other.verdict.level,
+    )  # fmt: skip
+
+
+def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> None:
+    """Have the branch carry exactly one commit: the bot's, with this record."""
+    repo, record = session.repo, wanted.record
+    _assert_base(session, wanted)
+    tip = _tip(session, wanted.branch)
+    if tip is None:
+        session.pace()
+        try:
+            repo.create_git_ref(f"refs/heads/{wanted.branch}", record.base)
+        except GithubException as error:
+            if error.status == 422 and "already exists" in message(error).lower():
+                raise Again(f"branch {wanted.branch} was made meanwhile") from error
+            raise
+    elif tip != record.base:
+        there = record_of(repo.get_commit(tip), wanted.branch, session.identity, keys, session.repository)
+        if isinstance(there, ActionRecord) and _same(there, record):
+            return
+        if not isinstance(there, ActionRecord) and not _is_empty(session, wanted.base, tip):
+            _refuse(f"branch {wanted.branch} has commits that are not the bot's; delete it or finish it by hand")
+        # Left over from an earlier try that never became a pull request: made again on the present base.
+        session.pace()
+        repo.get_git_ref(f"heads/{wanted.branch}").edit(record.base, force=True)
+    _commit(session, wanted)
+
+
+def _is_empty(session: Session, base: str, tip: str) -> bool:
+    """Whether a commit is part of the base branch: a branch there holds nothing of its own."""
+    return session.repo.compare(base, tip).ahead_by == 0
+
+
+def _assert_base(session: Session, wanted: Proposal) -> None:
+    """The base branch still has every edited file as it was when the change was made."""
+    tip = _tip(session, wanted.base)
+    if tip is None:
+        _refuse(f"the repository has no branch {wanted.base}; see github.branch")
+    for file in wanted.files:
+        if _blob(session, tip, file.path) != _blob_id(file.before):
+            _refuse(f"{BASE_MOVED}: {file.path} is another one on {wanted.base} now")
+
+
+def _blob(session: Session, commit: str, path: str) -> str:
+    try:
+        found = session.repo.get_contents(path, ref=commit)
+    except GithubException as error:
+        if error.status == 404:
+            return ""
+        raise
+    return found.sha if isinstance(found, ContentFile) else ""
+
+
+def _blob_id(text: str) -> str:
+    """Git's object id of a file with this text."""
+    data = text.encode()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _tip(session: Session, branch: str) -> str | None:
+    try:
+        return session.repo.get_git_ref(f"heads/{branch}").object.sha
+    except GithubException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _commit(session: Session, wanted: Proposal) -> None:
+    """One commit by compare-and-swap; GitHub signs it as the bot's, which is asserted."""
+    headline, body = wanted.message
+    additions = [{"path": f.path, "contents": base64.b64encode(f.after.encode()).decode()} for f in wanted.files]
+    change = {
+        "branch": {"repositoryNameWithOwner": session.repository, "branchName": wanted.branch},
+        "message": {"headline": headline, "body": body},
+        "expectedHeadOid": wanted.record.base,
+        "fileChanges": {"additions": additions},
+    }
+    session.pace()
+    try:
+        answer = session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")[1]
+    except GithubException as error:
+        if _is_stale(error):
+            raise Again(f"branch {wanted.branch} moved meanwhile") from error
+        raise
+    made: Commit = session.repo.get_commit(answer["commit"]["oid"])
+    if not by_bot(made, session.identity):
+        _refuse("GitHub did not sign the commit as the bot's; use a GitHub App, or a token of the bot's own account")
+
+
+def _is_stale(error: GithubException) -> bool:
+    data = error.data if isinstance(error.data, dict) else {}
+    return any(item.get("type") == "STALE_DATA" for item in data.get("errors") or () if isinstance(item, dict))
+
+
+def _open(session: Session, wanted: Proposal) -> RawPull:
+    session.pace()
+    try:
+        return session.repo.create_pull(
+            wanted.base, wanted.branch, title=wanted.title, body=wanted.body, draft=wanted.draft
+        )
+    except GithubException as error:
+        if error.status == 422 and "already exists" in message(error).lower():
+            raise Again(f"the pull request of {wanted.branch} was made meanwhile") from error
+        raise
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Stop(Refused(reason))

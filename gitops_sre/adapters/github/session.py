@@ -1,0 +1,289 @@
+"""Who the bot is on GitHub, and how it behaves there: tokens, time-outs, limits, and errors turned into values.
+
+PyGithub's own retry re-sends POST after a 5xx and sleeps until a limit resets. Here only GET is sent again, and a limit
+is an answer (`Unavailable`) that the durable schedule waits for.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from github import Auth, BadAttributeException, Github, GithubException, RateLimitExceededException
+from github.Repository import Repository
+from urllib3.util import Retry
+
+from gitops_sre.delivery.neutral import title
+from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.settings import ConfigError, GitHubSettings
+
+T = TypeVar("T")
+
+POWERS = {"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "metadata": "read"}
+"""All that an installation token may do, on this one repository, whatever the App was granted."""
+_RENEW_AFTER = 45 * 60.0
+"""Seconds; an installation token lives for an hour, and a fetch or a pass must fit into the rest."""
+_DEFAULT_WAIT = 60.0
+_LONGEST_WAIT = 3600.0
+_MALFORMED = (BadAttributeException, AssertionError, RuntimeError, json.JSONDecodeError)
+"""What PyGithub raises for an answer that it does not accept: wrong types, another host, not JSON."""
+
+
+class Stop(Exception):  # noqa: N818  # not an error: the way out of an operation with its answer
+    """End the operation with this answer."""
+
+    def __init__(self, answer: Refused | Unavailable) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
+class Again(Exception):  # noqa: N818  # not an error: somebody was faster, look again
+    """What was to be made is there already: look again and adopt it if it is ours."""
+
+
+_FAILURES = (Again, GithubException, requests.RequestException, *_MALFORMED)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The bot's login, and its App's id when it is an App."""
+
+    login: str
+    app_id: int | None
+
+
+@dataclass(frozen=True)
+class _Client:
+    token: str
+    github: Github
+    repository: Repository
+
+
+class Session:
+    """One repository, as one identity. Safe for threads: each has its own client, all share token, pace and limits."""
+
+    def __init__(self, settings: GitHubSettings, environment: Mapping[str, str]) -> None:
+        """Raises ConfigError when there is neither an App nor a token."""
+        self.repository = settings.repository
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._pace = threading.Lock()
+        self._local = threading.local()
+        self._token, self._since = "", 0.0
+        self._next_write = 0.0
+        self._blocked_until = 0.0
+        self._identity: Identity | None = None
+        self._key = _app_key(settings)
+        if self._key is None:
+            self._token = environment.get(settings.token_env, "").strip()
+            if not self._token:
+                raise ConfigError(
+                    f"github: no App and no token; set app_id and private_key_file, or {settings.token_env}"
+                )
+
+    @property
+    def is_app(self) -> bool:
+        """Whether the bot is a GitHub App (only Apps may write check runs)."""
+        return self._key is not None
+
+    @property
+    def repo(self) -> Repository:
+        """The repository, through this thread's client."""
+        return self._client().repository
+
+    @property
+    def identity(self) -> Identity:
+        """Who the bot is; asked once."""
+        if self._identity is None:
+            self._identity = self._whoami()
+        return self._identity
+
+    def token(self) -> str:
+        """A token that is good for some minutes at least."""
+        with self._lock:
+            if self._key is not None and (not self._token or time.monotonic() - self._since > _RENEW_AFTER):
+                self._token, self._since = self._installation_token(), time.monotonic()
+            return self._token
+
+    def pace(self) -> None:
+        """Wait for this writer's turn: content-creating requests keep a distance from each other."""
+        with self._pace:
+            wait = self._next_write - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            self._next_write = time.monotonic() + self._settings.min_write_interval
+
+    def attempt(self, operation: Callable[[], T], tries: int = 1) -> T | Refused | Unavailable:
+        """Run an operation; every way that it can fail becomes a value.
+
+        A refused token is renewed once. Of `tries`, each further one follows `Again` or a server's error: it must be
+        find-or-adopt, since the one before may have been carried out.
+        """
+        renewed = False
+        while True:
+            tries -= 1
+            try:
+                self._assert_not_limited()
+                return operation()
+            except Stop as stop:
+                return stop.answer
+            except _FAILURES as error:
+                if not renewed and self._renew(error):
+                    renewed, tries = True, tries + 1
+                elif tries <= 0 or not _worth_another(error):
+                    return self._answer(error)
+
+    def _assert_not_limited(self) -> None:
+        wait = self._blocked_until - time.monotonic()
+        if wait > 0:
+            raise Stop(Unavailable(f"GitHub's rate limit: it asks to wait {wait:.0f} s more"))
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._settings.api_url).hostname or self._settings.api_url
+
+    def _client(self) -> _Client:
+        token = self.token()
+        client: _Client | None = getattr(self._local, "client", None)
+        if client is None or client.token != token:
+            github = self._connect(Auth.Token(token))
+            client = _Client(token, github, github.get_repo(self.repository))
+            self._local.client = client
+        return client
+
+    def _connect(self, auth: Auth.Auth) -> Github:
+        settings = self._settings
+        retry = Retry(
+            total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), allowed_methods={"GET"},
+            raise_on_status=False, respect_retry_after_header=False,
+        )  # fmt: skip
+        return Github(
+            auth=auth,
+            base_url=settings.api_url.rstrip("/"),
+            timeout=settings.timeout,  # type: ignore[arg-type]  # annotated int, handed to requests, which takes float
+            user_agent="gitops-sre",
+            per_page=100,
+            retry=retry,
+            seconds_between_requests=0,
+            seconds_between_writes=0,
+            lazy=True,
+        )
+
+    def _as_app(self) -> Github:
+        return self._connect(Auth.AppAuth(self._settings.app_id or 0, self._key))
+
+    def _installation_token(self) -> str:
+        """A token of the App's installation, narrowed to this repository and to what the bot needs."""
+        requester = self._as_app().requester
+        installation = self._settings.installation_id
+        if installation is None:
+            installation = requester.requestJsonAndCheck("GET", f"/repos/{quote(self.repository)}/installation")[1][
+                "id"
+            ]
+        wanted = {"repositories": [self.repository.partition("/")[2]], "permissions": POWERS}
+        path = f"/app/installations/{installation}/access_tokens"
+        return str(requester.requestJsonAndCheck("POST", path, input=wanted)[1]["token"])
+
+    def _whoami(self) -> Identity:
+        if self._key is None:
+            return Identity(str(self._client().github.requester.requestJsonAndCheck("GET", "/user")[1]["login"]), None)
+        app = self._as_app().requester.requestJsonAndCheck("GET", "/app")[1]
+        return Identity(f"{app['slug']}[bot]", int(app["id"]))
+
+    def _renew(self, error: Exception) -> bool:
+        """Forget a token that GitHub does not accept, unless another thread has done so; whether it can be replaced."""
+        if self._key is None or not isinstance(error, GithubException) or error.status != 401:
+            return False
+        client: _Client | None = getattr(self._local, "client", None)
+        with self._lock:
+            if client is not None and client.token == self._token:
+                self._token = ""
+        return True
+
+    def _answer(self, error: Exception) -> Refused | Unavailable:
+        """What a failure amounts to: forbidden, or not to be had now."""
+        if isinstance(error, GithubException):
+            return self._said(error)
+        if isinstance(error, Again):
+            return Unavailable(f"somebody else is at it: {error}")
+        if isinstance(error, requests.RequestException):
+            return Unavailable(f"GitHub does not answer ({type(error).__name__}); is {self._host} reachable?")
+        return Unavailable(f"GitHub's answer makes no sense ({type(error).__name__}); check github.api_url")
+
+    def _said(self, error: GithubException) -> Refused | Unavailable:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        said = message(error)
+        if _is_limit(error, headers):
+            wait = _wait(headers)
+            self._blocked_until = time.monotonic() + wait
+            return Unavailable(f"GitHub's rate limit: it asks to wait {wait:.0f} s ({said})")
+        if error.status >= 500:
+            return Unavailable(f"GitHub fails with {error.status}: {said}")
+        if error.status == 401:
+            return Unavailable(f"GitHub does not accept the credentials: {said}; `gitops-sre doctor` checks them")
+        accepted = headers.get("x-accepted-github-permissions", "")
+        remedy = f"; the token needs {accepted}" if error.status in (403, 404) and accepted else ""
+        return Refused(f"GitHub refuses with {error.status}: {said}{remedy}")
+
+
+def _worth_another(error: Exception) -> bool:
+    """Whether an operation that is find-or-adopt may be run again at once."""
+    return isinstance(error, Again | requests.RequestException) or (
+        isinstance(error, GithubException) and error.status >= 500
+    )
+
+
+def message(error: GithubException) -> str:
+    """What GitHub said, details included, in one bounded line."""
+    data = error.data if isinstance(error.data, dict) else {}
+    details = [
+        item.get("message") or item.get("code") or "" for item in data.get("errors") or () if isinstance(item, dict)
+    ]
+    parts = [str(data.get("message") or ""), *(str(detail) for detail in details)]
+    return title("; ".join(part for part in parts if part) or "no reason was given", 300)
+
+
+def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:
+    if error.status == 429 or isinstance(error, RateLimitExceededException):
+        return True
+    return error.status == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Seconds that GitHub asks to wait, by Retry-After or by the reset of the primary limit; bounded to an hour."""
+    after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
+    wait = _DEFAULT_WAIT
+    if after.isdigit():
+        wait = float(after)
+    elif reset.isdigit() and headers.get("x-ratelimit-remaining") == "0":
+        wait = float(reset) - time.time()
+    return min(max(wait, 1.0), _LONGEST_WAIT)
+
+
+def _app_key(settings: GitHubSettings) -> str | None:
+    """The App's private key as PEM, None when no App is named."""
+    if settings.app_id is None:
+        return None
+    path = settings.private_key_file
+    if path is None:
+        raise ConfigError("github.private_key_file: missing; it holds the private key of the App in github.app_id")
+    try:
+        pem = path.read_bytes()
+        key = load_pem_private_key(pem, password=None)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); see github.private_key_file") from error
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: not an unencrypted PEM private key; download one from the App's settings"
+        ) from error
+    if not isinstance(key, RSAPrivateKey):
+        raise ConfigError(f"{path}: not an RSA key; download the private key from the App's settings")
+    return pem.decode("ascii")
