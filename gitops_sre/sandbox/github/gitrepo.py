@@ -172,7 +172,9 @@ class GitRepo:
         text = "\n".join(shas).encode()
         out = self.run("log", "-z", "--no-walk=unsorted", f"--format={_LOG_FORMAT}", "--stdin", stdin=text)
         fields = out.decode("utf-8", "replace").split("\0")
-        return tuple(_commit(fields[i : i + _LOG_FIELDS]) for i in range(0, len(fields) - _LOG_FIELDS + 1, _LOG_FIELDS))
+        starts = range(0, len(fields) - _LOG_FIELDS + 1, _LOG_FIELDS)
+        found = {commit.sha: commit for commit in (_commit(fields[i : i + _LOG_FIELDS]) for i in starts)}
+        return tuple(found[sha] for sha in shas)  # git names a commit once, however often it is asked for
 
     def rev_list(
         self, include: str, *, exclude: str = "", path: str = "", since: str = "", until: str = ""

@@ -22,7 +22,7 @@ class ApiError(Exception):
     """An answer other than 2xx, as GitHub words it."""
 
     def __init__(
-        self, status: int, message: str, errors: Sequence[Json] = (), headers: Mapping[str, str] | None = None
+        self, status: int, message: str, errors: Sequence[Json | str] = (), headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(message)
         self.status = status

@@ -19,7 +19,7 @@ def submit(hub: Hub, repo: Repo, pull: Pull, by: Account, event: str, body: str 
     issue = repo.issues[pull.number]
     if by.login == issue.user and event != "COMMENT":
         what = "approve" if event == "APPROVE" else "request changes on"
-        raise ApiError(422, "Unprocessable Entity", [{"message": f"Can not {what} your own pull request"}])
+        raise ApiError(422, "Unprocessable Entity", [f"Can not {what} your own pull request"])
     if event != "APPROVE" and not body:
         raise refused("Unprocessable Entity: body cannot be blank")
     now = hub.now()

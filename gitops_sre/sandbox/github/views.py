@@ -140,7 +140,17 @@ class Lens:
             ("forks", "forks_count", "size", "stargazers_count", "watchers", "watchers_count", "network_count"), 0
         )
         never = dict.fromkeys(
-            ("fork", "has_projects", "has_wiki", "has_pages", "has_discussions", "archived", "disabled"), False
+            (
+                "fork",
+                "has_projects",
+                "has_wiki",
+                "has_pages",
+                "has_discussions",
+                "has_downloads",
+                "archived",
+                "disabled",
+            ),
+            False,
         )
         none = dict.fromkeys(("description", "homepage", "language", "mirror_url", "license"))
         return {
