@@ -5,20 +5,22 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from gitops_sre.sandbox.github import AppCredentials, GitHub
 from gitops_sre.sandbox.infra import edit, history, tree
+from gitops_sre.sandbox.infra.state import today
 from gitops_sre.sandbox.kubernetes.api import KubernetesAPI
 from gitops_sre.sandbox.kubernetes.cluster import Cluster
 from gitops_sre.sandbox.people import Approver, GitHubUser
 from gitops_sre.sandbox.reconciler.controller import Knobs, Reconciler
 from gitops_sre.sandbox.serving import Served
 from gitops_sre.sandbox.shop import BY_NAME
-from gitops_sre.sandbox.telemetry import Fault, Telemetry
+from gitops_sre.sandbox.telemetry import Fault, Running, Telemetry
 from gitops_sre.sandbox.theatre import Theatre
 
 OWNER, NAME = "acme", "shop-infra"
@@ -57,6 +59,7 @@ class World:
         self._seed = seed
         self._lock = threading.RLock()
         self._stop = threading.Event()
+        self._deployed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._faults: dict[int, tuple[Fault, ...]] = {}
         self.cluster_token = secrets.token_urlsafe(24)
@@ -65,7 +68,7 @@ class World:
         self._servers = {name: Served(f"sandbox-{name}") for name in ("github", "kubernetes")}
         self.github = GitHub(root / "github")
         self.github.base_url = self._servers["github"].url
-        self.telemetry = Telemetry(root / "telemetry", self.cluster.running, seed, prometheus)
+        self.telemetry = Telemetry(root / "telemetry", self._running, seed, prometheus)
         self._knobs = knobs
         self.prometheus_url = ""
         self.users: dict[str, str] = {}
@@ -75,15 +78,20 @@ class World:
 
     def start(self) -> None:
         """Bring everything up; what stands when it returns is ready for the bot."""
-        self._say("repository: writing acme/shop-infra and its history")
-        self.app = self._found_repository()
-        for name, app in (("github", self.github.app), ("kubernetes", self.kubernetes.app)):
-            self._servers[name].start(app)
-        self._say("cluster: rendering and applying every Application")
-        self.reconciler = Reconciler(self.github.repository(REPOSITORY).git.path, self.cluster, time.time, self._knobs)
-        self.reconciler.start()
-        self._say(f"telemetry: back-filling a day of metrics ({self.telemetry.kind} Prometheus)")
-        self.prometheus_url = self.telemetry.start()
+        # Telemetry waits for its backend most of the time, so the rest is built meanwhile.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            self._say(f"telemetry: back-filling a day of metrics ({self.telemetry.kind} Prometheus)")
+            telemetry = pool.submit(self.telemetry.start)
+            self._say(f"repository: writing {REPOSITORY} and its history")
+            self.app = self._found_repository()
+            for name, app in (("github", self.github.app), ("kubernetes", self.kubernetes.app)):
+                self._servers[name].start(app)
+            self._say("cluster: rendering and applying every Application")
+            repository = self.github.repository(REPOSITORY).git.path
+            self.reconciler = Reconciler(repository, self.cluster, time.time, self._knobs)
+            self.reconciler.start()
+            self._deployed.set()
+            self.prometheus_url = telemetry.result()
         self.alice = GitHubUser("alice", self.users["alice"], f"{self.api_url}/repos/{REPOSITORY}")
         self._run("reconciler", self.reconciler.run)
         self._run("alice", Approver(self.alice).run)
@@ -101,6 +109,16 @@ class World:
         thread = threading.Thread(target=run, args=(self._stop,), name=f"sandbox-{name}", daemon=True)
         thread.start()
         self._threads.append(thread)
+
+    def _running(self) -> Mapping[tuple[str, str], Running]:
+        """What telemetry sees: what the branch declares until the reconciler has brought it up, then the cluster."""
+        if self._deployed.is_set():
+            return self.cluster.running()
+        state = today()
+        return {
+            place: Running(f"{BY_NAME[place[1]].image}:{tag}", state.replicas[place], state.replicas[place])
+            for place, tag in state.tags.items()
+        }
 
     def _found_repository(self) -> AppCredentials:
         self.users = {person.login: self.github.add_user(person.login, person.permission) for person in history.PEOPLE}
