@@ -1,0 +1,420 @@
+"""The store on SQLAlchemy: one SQLite file, or PostgreSQL to share it between processes on several machines.
+
+It holds what would be a nuisance to find again: incidents as they stand, the ledger, leases, webhook deliveries. It
+fails closed: whatever is wrong with the database becomes one StoreError, and nothing is half written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    create_engine,
+    delete,
+    desc,
+    event,
+    func,
+    insert,
+    inspect,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from gitops_sre.model.incident import Incident
+from gitops_sre.ports import ConflictError, LedgerEntry, Transition
+
+VERSION = 1
+"""Of the tables below. Another one in the database is refused."""
+GENESIS = "0" * 64
+"""What the first ledger entry names as its predecessor's hash."""
+DELIVERY_MEMORY = timedelta(days=30)
+"""How long a webhook delivery is remembered; GitHub offers redelivery for three days."""
+
+_SETUP_LOCK = 7_305_519_264_551
+"""PostgreSQL advisory lock while tables are made; any number that nobody else uses."""
+
+_META = MetaData()
+_SCHEMA = Table("store_schema", _META, Column("version", Integer, primary_key=True, autoincrement=False))
+_INCIDENTS = Table(
+    "incidents",
+    _META,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("opened_at", String(27), nullable=False),
+    Column("since", String(27), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("incidents_unfinished", "finished", "opened_at"),
+)
+_LEDGER = Table(
+    "ledger",
+    _META,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("incident", String(64), nullable=False, index=True),
+    Column("at", String(27), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+_LEASES = Table(
+    "leases",
+    _META,
+    Column("name", String(255), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("until", String(27), nullable=False),
+)
+_DELIVERIES = Table(
+    "deliveries",
+    _META,
+    Column("digest", String(64), primary_key=True),
+    Column("at", String(27), nullable=False, index=True),
+)
+
+_APPEND_ONLY: Mapping[str, tuple[str, ...]] = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER ledger_no_{verb.lower()} BEFORE {verb} ON ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
+        "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
+        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()",
+    ),
+}
+"""By dialect. Guards against slips and against a compromised query; an owner of the database can drop them, and then
+the hash chain shows it."""
+
+_BODY: TypeAdapter[Incident] = TypeAdapter(Incident)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class StoreError(Exception):
+    """The database cannot be used now; the message names it and a remedy. Nothing was written: the caller may try the
+    whole operation again later, and must not act as if it had been saved."""
+
+
+class SqlStore:
+    """ports.Store. Safe for threads, processes and, on PostgreSQL, machines."""
+
+    def __init__(self, url: str, *, patience: float = 10.0) -> None:
+        """Open the database and make its tables when it is new. `patience`: seconds to wait for a lock or a
+        connection. Raises StoreError."""
+        self._url = _parsed(url)
+        with self._guarded():
+            self._engine = _engine(self._url, patience)
+            self._writing = self._engine.execution_options(writing=True)
+            self._prepare()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def load(self, incident: str) -> Incident | None:
+        """One incident. Raises StoreError, also when its body was written by something else."""
+        if _UNSTORABLE.search(incident):
+            return None
+        with self._reads() as connection:
+            row = connection.execute(select(_INCIDENTS).where(_INCIDENTS.c.id == incident)).one_or_none()
+        return None if row is None else self._thawed(row)
+
+    def unfinished(self) -> tuple[Incident, ...]:
+        """Incidents that need looking at, oldest first: not terminal, or the outcome does not stand on the forge."""
+        query = select(_INCIDENTS).where(_INCIDENTS.c.finished.is_(False))
+        with self._reads() as connection:
+            rows = connection.execute(query.order_by(_INCIDENTS.c.opened_at, _INCIDENTS.c.id)).all()
+        return tuple(self._thawed(row) for row in rows)
+
+    def recent(self, limit: int = 100) -> tuple[Incident, ...]:
+        """The newest incidents by opening time, any state, newest first."""
+        order = (desc(_INCIDENTS.c.opened_at), _INCIDENTS.c.id)
+        with self._reads() as connection:
+            rows = connection.execute(select(_INCIDENTS).order_by(*order).limit(limit)).all()
+        return tuple(self._thawed(row) for row in rows)
+
+    def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:
+        """Compare-and-swap on `version` (0: insert) and append the ledger entries, in one transaction.
+
+        Returns the incident with its new version. Raises ConflictError when somebody saved in between, StoreError.
+        """
+        after = replace(incident, version=incident.version + 1)
+        with self._writes() as connection:
+            _swap(connection, after)
+            _append(connection, after.id, tuple(transitions))
+        return after
+
+    def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
+        """Ledger entries in order, of one incident or all."""
+        query = select(_LEDGER).order_by(_LEDGER.c.sequence)
+        if incident:
+            query = query.where(_LEDGER.c.incident == incident)
+        with self._reads() as connection:
+            return tuple(_entry(row) for row in connection.execute(query))
+
+    def verify(self) -> int | None:
+        """Walk the hash chain: the first sequence number where it is broken (an entry changed, missing or out of
+        order), None when it is whole. Entries cut off at the end cannot be seen from inside."""
+        previous, expected = GENESIS, 1
+        with self._reads() as connection:
+            query = select(_LEDGER).order_by(_LEDGER.c.sequence).execution_options(yield_per=1000)
+            for row in connection.execute(query):
+                if (row.sequence, row.previous) != (expected, previous) or not _intact(row):
+                    return expected
+                previous, expected = row.hash, expected + 1
+        return None
+
+    def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
+        """Take a lease that is free or has run out, or renew one's own; False while somebody else holds it.
+
+        A holder that was paused past its `until` finds out when it renews or when `save` raises ConflictError.
+        """
+        free = or_(_LEASES.c.owner == owner, _LEASES.c.until <= _stamp(now))
+        values = {"owner": owner, "until": _stamp(until)}
+        with self._guarded():
+            try:
+                with self._writing.begin() as connection:
+                    taken = connection.execute(update(_LEASES).where(_LEASES.c.name == name, free).values(values))
+                    if taken.rowcount == 0:
+                        connection.execute(insert(_LEASES).values(name=name, **values))
+            except IntegrityError:
+                return False
+        return True
+
+    def release(self, name: str, owner: str) -> None:
+        """Give a lease back; somebody else's is left alone."""
+        with self._writes() as connection:
+            connection.execute(delete(_LEASES).where(_LEASES.c.name == name, _LEASES.c.owner == owner))
+
+    def seen(self, delivery: str, at: datetime) -> bool:
+        """Remember a webhook delivery id; True when it had been seen in the last DELIVERY_MEMORY."""
+        digest = hashlib.sha256(delivery.encode("utf-8", "surrogatepass")).hexdigest()
+        with self._guarded():
+            try:
+                with self._writing.begin() as connection:
+                    connection.execute(delete(_DELIVERIES).where(_DELIVERIES.c.at < _stamp(at - DELIVERY_MEMORY)))
+                    connection.execute(insert(_DELIVERIES).values(digest=digest, at=_stamp(at)))
+            except IntegrityError:
+                return True
+        return False
+
+    def _prepare(self) -> None:
+        """Make the tables of a new database, by one process at a time; refuse another schema version."""
+        with self._writing.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_SETUP_LOCK)))
+            if not inspect(connection).has_table(_SCHEMA.name):
+                _META.create_all(connection)
+                for statement in _APPEND_ONLY[connection.dialect.name]:
+                    connection.exec_driver_sql(statement)
+                connection.execute(insert(_SCHEMA).values(version=VERSION))
+            found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
+        if found != VERSION:
+            what = f"{self._name} has schema version {found}, this program speaks {VERSION}"
+            raise StoreError(
+                f"{what}; use the version that wrote it, or a new database: unfinished work is found again"
+            )
+
+    @contextmanager
+    def _reads(self) -> Iterator[Connection]:
+        with self._guarded(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _writes(self) -> Iterator[Connection]:
+        with self._guarded(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Everything that a database can do to us is a StoreError. Messages hold no password."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+            what = " ".join(str(cause).split())
+            raise StoreError(f"{self._name}: {what}; {_remedy(what)}") from error
+
+    @property
+    def _name(self) -> str:
+        return self._url.render_as_string(hide_password=True)
+
+    def _thawed(self, row: Row[tuple[object, ...]]) -> Incident:
+        """An incident from its row."""
+        try:
+            return replace(_BODY.validate_python(json.loads(row.body)), version=row.version)
+        except (ValidationError, ValueError) as error:
+            what = str(error).partition("\n")[0]
+            remedy = "restore a backup or begin a new database: unfinished work is found again on the forge"
+            raise StoreError(f"{self._name}: incident {row.id} cannot be read ({what}); {remedy}") from error
+
+
+def _parsed(url: str) -> URL:
+    """The URL with the driver that we ship. Raises StoreError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("the database URL cannot be read; write sqlite:///FILE or postgresql://...") from error
+    kind = parsed.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    name = parsed.render_as_string(hide_password=True)
+    raise StoreError(f"{name} is not a database that keeps anything; write sqlite:///FILE or postgresql://...")
+
+
+def _engine(url: URL, patience: float) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        limit = max(1, round(patience))
+        options = f"{url.query.get('options', '')} -c lock_timeout={limit}s".strip()
+        query = {**url.query, "options": options, "connect_timeout": str(max(2, limit))}
+        return create_engine(url.set(query=query), pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": patience})
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begun)
+    return engine
+
+
+def _connected(connection: DBAPIConnection, _: object) -> None:
+    """SQLite, each connection: readers beside one writer, and every commit on disk before it counts."""
+    connection.isolation_level = None  # the driver's own transactions begin too late: see _begun
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begun(connection: Connection) -> None:
+    """A writer takes SQLite's write lock at its beginning: a lock that is upgraded later fails instead of waiting."""
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _swap(connection: Connection, after: Incident) -> None:
+    """Insert the first version, or replace exactly the one before."""
+    row = {
+        "id": after.id,
+        "state": after.state.value,
+        "version": after.version,
+        "finished": after.finished,
+        "opened_at": _stamp(after.opened_at),
+        "since": _stamp(after.since),
+        # By way of Python values: json.dumps escapes the lone surrogates and NULs that payloads may bring.
+        "body": json.dumps(_BODY.dump_python(after, mode="json")),
+    }
+    if after.version > 1:
+        expected = (_INCIDENTS.c.id == after.id, _INCIDENTS.c.version == after.version - 1)
+        swapped = connection.execute(update(_INCIDENTS).where(*expected).values(row)).rowcount == 1
+    else:
+        swapped = _inserted(connection, row)
+    if not swapped:
+        raise ConflictError(f"incident {after.id} was saved by somebody else after version {after.version - 1}")
+
+
+def _inserted(connection: Connection, row: Mapping[str, object]) -> bool:
+    try:
+        connection.execute(insert(_INCIDENTS).values(row))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _append(connection: Connection, incident: str, transitions: tuple[Transition, ...]) -> None:
+    """Chain entries to the ledger's end, one writer at a time (SQLite: the transaction already is)."""
+    if not transitions:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE ledger IN EXCLUSIVE MODE"))
+    last = connection.execute(select(_LEDGER.c.sequence, _LEDGER.c.hash).order_by(desc(_LEDGER.c.sequence)).limit(1))
+    sequence, previous = last.one_or_none() or (0, GENESIS)
+    for transition in transitions:
+        sequence += 1
+        entry = LedgerEntry(
+            sequence=sequence,
+            incident=incident,
+            at=transition.at.astimezone(UTC),
+            event=transition.event,
+            source=transition.source,
+            target=transition.target,
+            detail=_UNSTORABLE.sub("\ufffd", transition.detail),
+            previous=previous,
+            hash="",
+        )
+        previous = digest(entry)
+        row = {**vars(entry), "at": _stamp(entry.at), "hash": previous}
+        connection.execute(insert(_LEDGER).values(row))
+
+
+def digest(entry: LedgerEntry) -> str:
+    """The entry's hash: SHA-256, hex, over a JSON array of the previous hash and every other field in their order;
+    the time as ISO 8601 in UTC with microseconds; ASCII, no spaces. Anybody can recompute it."""
+    fields = (entry.previous, entry.sequence, entry.incident, _stamp(entry.at))
+    content = (*fields, entry.event, entry.source, entry.target, entry.detail)
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def _entry(row: Row[tuple[object, ...]]) -> LedgerEntry:
+    return LedgerEntry(**{**row._mapping, "at": datetime.fromisoformat(row.at)})
+
+
+def _intact(row: Row[tuple[object, ...]]) -> bool:
+    try:
+        return digest(_entry(row)) == str(row.hash)
+    except (TypeError, ValueError):
+        return False  # SQLite keeps whatever was put into a column
+
+
+def _stamp(at: datetime) -> str:
+    """UTC, fixed width: sorts as text as it does in time."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _remedy(what: str) -> str:
+    """What to do about a database's complaint."""
+    low = what.lower()
+    for sign, remedy in _REMEDIES:
+        if sign in low:
+            return remedy
+    return "see that the database is up, reachable and writable for this user, then try again"
+
+
+_REMEDIES = (
+    ("full", "free some disk space"),
+    ("no space", "free some disk space"),
+    ("disk i/o error", "free some disk space and look at the disk"),
+    ("locked", "stop what holds the lock, or try again"),
+    ("lock timeout", "stop what holds the lock, or try again"),
+    ("malformed", "restore a backup or begin a new database: unfinished work is found again on the forge"),
+    ("not a database", "name another file, or remove this one: unfinished work is found again on the forge"),
+    ("unable to open", "make the folder, and let this user write there"),
+    ("readonly", "let this user write the file and its folder"),
+    ("password", "correct user and password in DATABASE_URL"),
+)
