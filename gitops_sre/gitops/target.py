@@ -1,0 +1,126 @@
+"""Alert labels -> service -> workload -> GitOps object -> source path, with the reason for each step.
+
+Nothing is guessed: when a step has no answer or more than one, the result says what was found and stops.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.target import NoTarget, Source, Target
+from gitops_sre.settings import EnvironmentSettings, LabelSettings
+
+Environments = Mapping[str, EnvironmentSettings]
+
+NAMES = ("app.kubernetes.io/name", "app", "k8s-app")
+"""Labels by which a workload says which service it is, when its own name does not."""
+
+
+def environment_of(namespace: str, environments: Environments) -> tuple[str, str]:
+    """(environment, tier) of a namespace; an unknown namespace is an environment of its own, tier `unknown`, so that
+    no rule for a known tier opens it."""
+    for name, settings in environments.items():
+        if any(fnmatchcase(namespace, glob) for glob in settings.namespaces or (name,)):
+            return name, settings.tier
+    return namespace, "unknown"
+
+
+def place(labels: Mapping[str, str], names: LabelSettings, environments: Environments) -> tuple[str, str]:
+    """(service, environment) that labels name; empty strings where they name none."""
+    service = _first(labels, names.service)
+    said = _first(labels, names.environment) or _first(labels, names.namespace)
+    if said in environments or not said:
+        return service, said
+    return service, environment_of(said, environments)[0]
+
+
+def find(
+    labels: Mapping[str, str],
+    names: LabelSettings,
+    environments: Environments,
+    workloads: Sequence[Workload],
+    applications: Sequence[Application],
+    repository_url: str,
+) -> Target | NoTarget:
+    """The target that an alert's labels name."""
+    service, environment = place(labels, names, environments)
+    if not service:
+        return NoTarget(f"no label of the alert names a service (looked for {', '.join(names.service)})")
+    namespace = _first(labels, names.namespace)
+    inside = [w for w in workloads if w.ref.namespace == namespace] if namespace else list(workloads)
+    return for_service(service, environment, environments, inside or workloads, applications, repository_url)
+
+
+def for_service(
+    service: str,
+    environment: str,
+    environments: Environments,
+    workloads: Sequence[Workload],
+    applications: Sequence[Application],
+    repository_url: str,
+) -> Target | NoTarget:
+    """The target of a service in an environment (empty: any, when that is unique)."""
+    here = [w for w in workloads if not environment or environment_of(w.ref.namespace, environments)[0] == environment]
+    named = [w for w in here if w.ref.name == service]
+    found = named or [w for w in here if service in [dict(w.labels).get(name) for name in NAMES]]
+    if len(found) != 1:
+        what = ", ".join(str(w.ref) for w in found) or "no workload"
+        where = f" in {environment}" if environment else ""
+        return NoTarget(f"service {service}{where} is {what}", service, environment)
+    workload = found[0]
+    how = "name" if named else "label"
+    owner = _owner(workload, applications)
+    if isinstance(owner, str):
+        return NoTarget(owner, service, environment)
+    source = _ours(owner, repository_url)
+    if isinstance(source, str):
+        return NoTarget(source, service, environment)
+    actual, tier = environment_of(workload.ref.namespace, environments)
+    reasons = (
+        f"the alert names service {service}",
+        f"its workload is {workload.ref}, by {how}",
+        f"{owner.key} applies it",
+        f"from {source.path} of the infra repository",
+        f"namespace {workload.ref.namespace} is environment {actual}, tier {tier}",
+    )
+    return Target(service, actual, tier, workload.ref, owner.key, source, reasons)
+
+
+def _owner(workload: Workload, applications: Sequence[Application]) -> Application | str:
+    """The Application that applies a workload, by what the workload says; else why there is none."""
+    if not workload.application:
+        return f"{workload.ref} carries no Argo CD tracking id: nothing says which Application applies it"
+    found = [app for app in applications if app.key == workload.application]
+    if len(found) == 1:
+        return found[0]
+    return f"{workload.ref} says that {workload.application} applies it, which cannot be read"
+
+
+def _ours(application: Application, repository_url: str) -> Source | str:
+    """The one source with a path in our infra repository; else why there is none."""
+    ours = [s for s in application.sources if s.path and same_repository(s.repo_url, repository_url)]
+    if len(ours) == 1:
+        return ours[0]
+    have = ", ".join(f"{s.repo_url} {s.path}" for s in application.sources)
+    return f"{application.key} has {len(ours)} sources in {repository_url} (it has {have})"
+
+
+def same_repository(one: str, other: str) -> bool:
+    """Whether two URLs name one repository: https, ssh and scp-like forms, `.git`, user and letter case aside."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(url: str) -> str:
+    text = re.sub(r"^[a-z+]+://", "", url.strip().lower())
+    host, separator, path = text.partition("/")
+    if not separator or (":" in host and not re.search(r":\d+$", host)):
+        host, _, path = text.partition(":")
+    host = re.sub(r":(443|22|80)$", "", host.rpartition("@")[2])
+    return f"{host}/{path.strip('/').removesuffix('.git')}"
+
+
+def _first(labels: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((labels[name] for name in names if labels.get(name)), "")
