@@ -1,0 +1,148 @@
+"""Where the infra repository decides a value: one owner, or a refusal that names the candidates."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from gitops_sre.gitops import helm, kustomize
+from gitops_sre.gitops.files import (
+    KUSTOMIZATIONS,
+    AtCommit,
+    Files,
+    container_images,
+    detect,
+    documents,
+    manifests,
+    mentions,
+    value,
+)
+from gitops_sre.gitops.files import as_field as field_of
+from gitops_sre.model.change import Field
+from gitops_sre.model.outcome import Refused
+from gitops_sre.model.target import Source, Target
+from gitops_sre.ports import Repository
+from gitops_sre.yamltext import YamlTextError, show
+
+_REMEMBERED = 2000
+
+
+class GitOpsLocator:
+    """ports.Locator over a repository. That an edit there reaches the target is for the proof to show."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._inputs: OrderedDict[tuple[str, Source], frozenset[str]] = OrderedDict()
+
+    def image_fields(self, commit: str, target: Target, image: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of one image of a target: tag, and digest where one stands beside it."""
+        files = AtCommit(self._repository, commit)
+        try:
+            if overridden := _overridden(files, target):
+                return overridden
+            owners = self._owners(files, target, image)
+        except YamlTextError as error:
+            return Refused(str(error))
+        if len(owners) == 1:
+            return self._shared(commit, target, owners[0])
+        if not owners:
+            return Refused(f"no place in {_where(target.source)} sets {image} for {target.workload}; edit it by hand")
+        places = "; ".join(_place(fields) for fields in owners[:5])
+        return Refused(f"{len(owners)} places set {image} for {target.workload}: {places}; edit it by hand")
+
+    def inputs(self, commit: str, source: Source) -> frozenset[str]:
+        """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""
+        key = (commit, source)
+        if key not in self._inputs:
+            self._inputs[key] = _inputs(AtCommit(self._repository, commit), source)
+            while len(self._inputs) > _REMEMBERED:
+                self._inputs.popitem(last=False)
+        return self._inputs[key]
+
+    def _owners(self, files: Files, target: Target, image: str) -> Sequence[tuple[Field, ...]]:
+        match _kind(files, target.source):
+            case "helm":
+                return helm.owners(files, target, image)
+            case "kustomize":
+                layer = kustomize.read(files, target.source.path)
+                return kustomize.owners(files, layer, image, target.workload)
+            case _:
+                return _raw_owners(files, target, image)
+
+    def _shared(self, commit: str, target: Target, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """Say in the reason which other kustomizations read the file: the edit reaches them too."""
+        file = fields[0].file
+        files = AtCommit(self._repository, commit)
+        if _kind(files, target.source) != "kustomize" or posixpath.dirname(file) == target.source.path:
+            return fields
+        others = [folder for folder in self._kustomizations(commit) if self._reads(commit, folder, file)]
+        others = [folder for folder in others if folder not in (target.source.path, posixpath.dirname(file))]
+        if not others:
+            return fields
+        shared = f"the only place; {len(others)} more kustomizations read it: {', '.join(others[:5])}"
+        return tuple(Field(f.file, f.document, f.path, f.role, f.value, f.raw, f"{f.reason}; {shared}") for f in fields)
+
+    def _kustomizations(self, commit: str) -> list[str]:
+        paths = self._repository.files(commit)
+        return [posixpath.dirname(path) for path in paths if posixpath.basename(path) in KUSTOMIZATIONS]
+
+    def _reads(self, commit: str, folder: str, file: str) -> bool:
+        return file in self.inputs(commit, Source("", folder, kind="kustomize"))
+
+
+def _kind(files: Files, source: Source) -> str:
+    return detect(files, source.path) if source.kind == "unknown" else source.kind
+
+
+def _inputs(files: Files, source: Source) -> frozenset[str]:
+    kind = _kind(files, source)
+    own = {
+        path for name in _override_files(source) if files.text(path := posixpath.join(source.path, name)) is not None
+    }
+    if kind == "helm":
+        return helm.inputs(files, source) | own
+    if kind == "kustomize":
+        try:
+            return kustomize.read(files, source.path).inputs | own
+        except YamlTextError:
+            return frozenset(files.under(source.path))
+    return frozenset(manifests(files, source.path)) | own
+
+
+def _raw_owners(files: Files, target: Target, image: str) -> list[tuple[Field, ...]]:
+    """Documents of plain manifests that are the target's workload and name the image."""
+    ref, found = target.workload, []
+    for path in manifests(files, target.source.path):
+        if not mentions(files, path, image):
+            continue
+        for document in documents(files, path):
+            same = value(document, "kind") == ref.kind and value(document, "metadata", "name") == ref.name
+            if same and value(document, "metadata", "namespace") in ("", ref.namespace):
+                reason = f"{ref.kind} {ref.name} in {path}"
+                fields = [field_of(path, scalar, "image", reason) for scalar in container_images(document, image)]
+                found += [tuple(fields)] if fields else []
+    return found
+
+
+def _override_files(source: Source) -> tuple[str, ...]:
+    """Argo CD's parameter override files; see its documentation of `.argocd-source.yaml`."""
+    return (".argocd-source.yaml", *((f".argocd-source-{source.release_name}.yaml",) if source.release_name else ()))
+
+
+def _overridden(files: Files, target: Target) -> Refused | None:
+    application = target.application.rpartition("/")[2]
+    for name in (".argocd-source.yaml", f".argocd-source-{application}.yaml"):
+        path = posixpath.join(target.source.path, name)
+        if files.text(path) is not None:
+            return Refused(f"{path} overrides what the other files say; edit it by hand or remove it")
+    return None
+
+
+def _where(source: Source) -> str:
+    return source.path or "the repository's root"
+
+
+def _place(fields: tuple[Field, ...]) -> str:
+    first = fields[0]
+    return f"{first.file} ({show(first.document, first.path)})"
