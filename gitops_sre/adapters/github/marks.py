@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Literal
 
 from github.Commit import Commit
+from github.CommitStatus import CommitStatus
 from github.Issue import Issue
+from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github.read import login_of
@@ -34,9 +36,8 @@ def check(session: Session, sha: str, name: str, conclusion: Conclusion, title: 
     """A check run on a commit, made or brought up to date. Without an App a commit status, since only Apps may."""
     commit = session.repo.get_commit(sha)
     if not session.is_app:
-        if read(session, commit, name) != title:
-            session.pace()
-            commit.create_status(_STATUS[conclusion], description=title[:140], context=name)
+        session.pace()
+        commit.create_status(_STATUS[conclusion], description=title[:140], context=name)
         return
     output: dict[str, str | list[dict[str, str | int]]] = {"title": title, "summary": summary}
     for run in commit.get_check_runs(check_name=name, filter="latest"):
@@ -56,7 +57,8 @@ def read(session: Session, commit: Commit, name: str) -> str:
             if run.app.id == session.identity.app_id and run.status == "completed":
                 return run.output.title or ""
         return ""
-    for status in commit.get_statuses():  # newest first
+    statuses = f"{commit.url}/statuses"  # newest first; PyGithub's own method asks an address that is not documented
+    for status in PaginatedList(CommitStatus, session.repo.requester, statuses, None):
         if status.context == name and login_of(status.creator) == session.identity.login:
             return status.description or ""
     return ""

@@ -95,8 +95,11 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
         if not isinstance(there, ActionRecord) and not _is_empty(session, wanted.base, tip):
             _refuse(f"branch {wanted.branch} has commits that are not the bot's; delete it or finish it by hand")
         # Left over from an earlier try that never became a pull request: made again on the present base.
+        ref = repo.get_git_ref(f"heads/{wanted.branch}")
+        if ref.object.sha != tip:
+            raise Again(f"branch {wanted.branch} moved meanwhile")
         session.pace()
-        repo.get_git_ref(f"heads/{wanted.branch}").edit(record.base, force=True)
+        ref.edit(record.base, force=True)
     _commit(session, wanted)
 
 

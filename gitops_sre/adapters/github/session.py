@@ -7,6 +7,8 @@ is an answer (`Unavailable`) that the durable schedule waits for.
 from __future__ import annotations
 
 import json
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +28,7 @@ from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.settings import ConfigError, GitHubSettings
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 POWERS = {"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "metadata": "read"}
 """All that an installation token may do, on this one repository, whatever the App was granted."""
@@ -168,7 +171,7 @@ class Session:
         return Github(
             auth=auth,
             base_url=settings.api_url.rstrip("/"),
-            timeout=settings.timeout,  # type: ignore[arg-type]  # annotated int, handed to requests, which takes float
+            timeout=math.ceil(settings.timeout),
             user_agent="gitops-sre",
             per_page=100,
             retry=retry,
@@ -210,6 +213,7 @@ class Session:
 
     def _answer(self, error: Exception) -> Refused | Unavailable:
         """What a failure amounts to: forbidden, or not to be had now."""
+        _log.debug("GitHub: an operation failed", exc_info=error)
         if isinstance(error, GithubException):
             return self._said(error)
         if isinstance(error, Again):

@@ -1,0 +1,198 @@
+"""The forge against the sandbox's GitHub server, over real HTTP."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import requests
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from gitops_sre.adapters.github import GitHubForge
+from gitops_sre.delivery.seal import Key
+from gitops_sre.model.change import Proof
+from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.verdict import Level
+from gitops_sre.sandbox.github import GitHub, Repo
+from gitops_sre.sandbox.github.state import Permission
+from gitops_sre.settings import GitHubSettings
+from tests.delivery import sample
+
+BRANCH = "gitops-sre/inc-0123456789ab/fix-1"
+BOT = "gitops-sre[bot]"
+KEY = Key(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
+POWERS = dict.fromkeys(("contents", "pull_requests", "checks", "issues", "administration"), "write")
+
+
+class Recorder:
+    """Notes each request, and lists commit statuses, which the server does not."""
+
+    def __init__(self, github: GitHub) -> None:
+        self.github, self.seen = github, list[tuple[str, str]]()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.seen.append((scope["method"], scope["path"]))
+        listed = re.fullmatch(r"/api/v3/repos/(acme/[^/]+)/commits/(\w+)/statuses", scope.get("path", ""))
+        if listed is None:
+            await self.github.app(scope, receive, send)
+            return
+        statuses = [s for s in self.github.repository(listed[1]).statuses.values() if s.sha == listed[2]]
+        shown = [
+            {"context": s.context, "state": s.state, "description": s.description, "creator": {"login": s.creator}}
+            for s in reversed(statuses)
+        ]
+        await JSONResponse(shown)(scope, receive, send)
+
+
+@dataclass
+class Stage:
+    """A GitHub with one repository, the bot's App on it, and people."""
+
+    github: GitHub
+    url: str
+    name: str
+    base: str
+    settings: GitHubSettings
+    requests: list[tuple[str, str]]
+    folder: Path
+    tokens: Mapping[str, str]
+
+    @property
+    def api(self) -> str:
+        """Path of the repository in the API."""
+        return f"/api/v3/repos/{self.name}"
+
+    def commit(self, who: str, files: Mapping[str, bytes | None], message: str = "other", branch: str = "main") -> str:
+        """A push."""
+        return self.github.commit(self.name, who, files, message, branch=branch)
+
+    def writes(self, path: str = "") -> int:
+        """How many requests that write went to paths that end so."""
+        return sum(method != "GET" and at.endswith(path) for method, at in self.requests)
+
+    @property
+    def repo(self) -> Repo:
+        """What the server holds."""
+        return self.github.repository(self.name)
+
+    def forge(self, **changes: object) -> GitHubForge:
+        """A bot that has just started."""
+        return GitHubForge(self.settings.model_copy(update=changes), KEY, {})
+
+    def weak_forge(self, permissions: Mapping[str, str]) -> GitHubForge:
+        """A bot whose App was granted less."""
+        return self._as_app("weak", permissions)
+
+    def _as_app(self, slug: str, permissions: Mapping[str, str]) -> GitHubForge:
+        app = self.github.register_app(slug, permissions)
+        key_file = self.folder / f"{slug}.pem"
+        key_file.write_text(app.private_key_pem)
+        return self.forge(app_id=app.app_id, private_key_file=key_file)
+
+    def other_app(self, slug: str = "other") -> GitHubForge:
+        """Another App with the same powers (and even the same signing key)."""
+        return self._as_app(slug, POWERS)
+
+    def as_person(self, login: str, method: str, path: str, body: Mapping[str, object]) -> None:
+        """A person's own call of the API."""
+        headers = {"Authorization": f"Bearer {self.tokens[login]}"}
+        answer = requests.request(method, f"{self.url}{self.api}{path}", json=body, headers=headers, timeout=10)
+        assert answer.ok, answer.text
+
+    def record(self, level: Level = Level.L4, base: str = "") -> ActionRecord:
+        """The sample's record on the present base."""
+        return replace(sample.record(level), base=base or self.base)
+
+    def proof(self, record: ActionRecord) -> Proof:
+        """The sample's proof for a record."""
+        return replace(sample.PROOF, change=replace(sample.PROOF.change, base=record.base))
+
+    def offer(
+        self, forge: GitHubForge, level: Level = Level.L4, record: ActionRecord | None = None
+    ) -> PullRequest | Refused | Unavailable:
+        """Propose the sample."""
+        record = record or self.record(level)
+        proof = self.proof(record)
+        return forge.propose(record, proof.change.files, proof, record.verdict, "The body.")
+
+    def opened(self, forge: GitHubForge, level: Level = Level.L4) -> PullRequest:
+        """Propose the sample, which works."""
+        pull = self.offer(forge, level)
+        assert isinstance(pull, PullRequest), pull
+        return pull
+
+    def bot_branches(self) -> list[str]:
+        """Branches with the bot's prefix."""
+        return [ref.removeprefix("refs/heads/") for ref in self.repo.git.refs("refs/heads/gitops-sre/")]
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server that all tests share; each has a repository of its own."""
+
+    github: GitHub
+    url: str
+    seen: list[tuple[str, str]]
+    settings: GitHubSettings
+    tokens: Mapping[str, str]
+    numbers: Iterator[int]
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("github")
+    github = GitHub(folder / "repositories")
+    recorder = Recorder(github)
+    web = uvicorn.Server(uvicorn.Config(recorder, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=web.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not web.started and time.monotonic() < deadline:
+        time.sleep(0.005)
+    url = f"http://127.0.0.1:{web.servers[0].sockets[0].getsockname()[1]}"
+    github.base_url = url
+    people: dict[str, Permission] = {"alice": "admin", "bob": "write", "carol": "write", "eve": "read"}
+    tokens = {login: github.add_user(login, permission) for login, permission in people.items()}
+    app = github.register_app("gitops-sre", POWERS)
+    key_file = folder / "app.pem"
+    key_file.write_text(app.private_key_pem)
+    settings = GitHubSettings(
+        repository="acme/none",
+        api_url=f"{url}/api/v3",
+        app_id=app.app_id,
+        private_key_file=key_file,
+        timeout=5,
+        min_write_interval=0,
+    )
+    yield Server(github, url, recorder.seen, settings, tokens, itertools.count(1))
+    web.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def stage(server: Server, tmp_path: Path) -> Iterator[Stage]:
+    name = f"infra-{next(server.numbers)}"
+    base = server.github.create_repository(
+        "acme",
+        name,
+        {sample.FILE: sample.BEFORE.encode(), "README.md": b"# infra\n"},
+        author="alice",
+        message="checkout 1.5.0 to production",
+        when=sample.T0,
+    )
+    server.seen.clear()
+    settings = server.settings.model_copy(update={"repository": f"acme/{name}"})
+    yield Stage(server.github, server.url, f"acme/{name}", base, settings, server.seen, tmp_path, server.tokens)
+    server.github.clear_faults()
