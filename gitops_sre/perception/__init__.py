@@ -1,0 +1,1 @@
+"""Per signal: what to ask, and how the answer is read as evidence. Pure: asking itself is an adapter's."""

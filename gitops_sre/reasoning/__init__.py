@@ -1,0 +1,1 @@
+"""From evidence to a plan: the catalogue of causes, hypotheses with posteriors, the planner. Pure."""
