@@ -129,10 +129,13 @@ class SqlStore:
         """Open the database and make its tables when it is new. `patience`: seconds to wait for a lock or a
         connection. Raises StoreError."""
         self._url = _parsed(url)
-        with self._guarded():
-            self._engine = _engine(self._url, patience)
-            self._writing = self._engine.execution_options(writing=True)
+        self._engine = _engine(self._url, patience)
+        self._writing = self._engine.execution_options(writing=True)
+        try:
             self._prepare()
+        except StoreError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give all connections back."""
@@ -185,10 +188,11 @@ class SqlStore:
         previous, expected = GENESIS, 1
         with self._reads() as connection:
             query = select(_LEDGER).order_by(_LEDGER.c.sequence).execution_options(yield_per=1000)
-            for row in connection.execute(query):
-                if (row.sequence, row.previous) != (expected, previous) or not _intact(row):
-                    return expected
-                previous, expected = row.hash, expected + 1
+            with connection.execute(query) as rows:
+                for row in rows:
+                    if (row.sequence, row.previous) != (expected, previous) or not _intact(row):
+                        return expected
+                    previous, expected = row.hash, expected + 1
         return None
 
     def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
@@ -227,7 +231,7 @@ class SqlStore:
 
     def _prepare(self) -> None:
         """Make the tables of a new database, by one process at a time; refuse another schema version."""
-        with self._writing.begin() as connection:
+        with self._writes() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_SETUP_LOCK)))
             if not inspect(connection).has_table(_SCHEMA.name):
@@ -327,8 +331,8 @@ def _swap(connection: Connection, after: Incident) -> None:
         "finished": after.finished,
         "opened_at": _stamp(after.opened_at),
         "since": _stamp(after.since),
-        # By way of Python values: json.dumps escapes the lone surrogates and NULs that payloads may bring.
-        "body": json.dumps(_BODY.dump_python(after, mode="json")),
+        # Not dump_json: it loses the lone surrogates that payloads may bring; json.dumps escapes them, and NULs.
+        "body": json.dumps(_BODY.dump_python(after), default=datetime.isoformat),
     }
     if after.version > 1:
         expected = (_INCIDENTS.c.id == after.id, _INCIDENTS.c.version == after.version - 1)
