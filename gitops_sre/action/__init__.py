@@ -1,0 +1,25 @@
+"""Remediations: a module each, and one dictionary that names them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gitops_sre.action import rollback_image
+from gitops_sre.model.change import FieldEdit
+from gitops_sre.model.outcome import Refused
+from gitops_sre.model.plan import ActionSpec, Plan
+from gitops_sre.ports import Locator
+
+
+@dataclass(frozen=True)
+class Action:
+    """A remediation: what it is, and how a plan becomes field edits at a commit."""
+
+    spec: ActionSpec
+    edits: Callable[[Plan, Locator, str], tuple[FieldEdit, ...] | Refused]
+
+
+ACTIONS: dict[str, Action] = {
+    rollback_image.SPEC.name: Action(rollback_image.SPEC, rollback_image.edits),
+}
