@@ -117,6 +117,12 @@ class EngineSettings(_Section):
     """Durable execution and storage."""
 
     database_url: str = Field("sqlite:///gitops-sre.db", description="or DATABASE_URL; postgresql://... to scale out")
+    executor: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="this process's name among those that share the database; "
+        "a restarted process must have its old one (default: the host name)",
+    )
     workers: int = Field(4, ge=1, le=64)
     lease: Seconds = 60
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
@@ -23,18 +24,40 @@ Told = Callable[[Incident, Transition], None]
 """Somebody who wants to know of every transition (a display, a log)."""
 
 
-def _nobody(_: Incident, __: Transition) -> None:
+def nobody(_: Incident, __: Transition) -> None:
     """Nobody listens."""
+
+
+class BusySet:
+    """Incidents that a thread of this process is looking at: a lease tells processes apart, not threads."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._lock = threading.Lock()
+
+    def take(self, name: str) -> bool:
+        """False while another thread has it."""
+        with self._lock:
+            if name in self._names:
+                return False
+            self._names.add(name)
+            return True
+
+    def give(self, name: str) -> None:
+        """Done with it."""
+        with self._lock:
+            self._names.discard(name)
 
 
 @dataclass(frozen=True)
 class Bot:
-    """The engine over one world. `owner` names this process in leases."""
+    """The engine over one world. `owner` names this process in leases, and is the same after a restart."""
 
     world: World
     intake: Intake
     owner: str
-    told: Told = _nobody
+    told: Told = nobody
+    _busy: BusySet = field(default_factory=BusySet)
 
     def sweep(self) -> tuple[Incident, ...]:
         """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
@@ -56,21 +79,28 @@ class Bot:
 
     def look(self, incident_id: str) -> float | None:
         """Advance one incident as far as the world allows; seconds until the next look, None when it is finished."""
+        if not self._busy.take(incident_id):
+            return self.world.settings.timing.poll
+        try:
+            return self._look(incident_id)
+        finally:
+            self._busy.give(incident_id)
+
+    def _look(self, incident_id: str) -> float | None:
         timing = self.world.settings.timing
-        incident = self.world.store.load(incident_id)
-        if incident is None or incident.finished:
-            return None
         now = self.world.clock.now()
         until = now + timedelta(seconds=self.world.settings.engine.lease)
         if not self.world.store.lease(incident_id, self.owner, until, now):
             return timing.poll
         try:
-            incident = advance(incident, self._hands())
+            incident = self.world.store.load(incident_id)
+            if incident is None or incident.finished:
+                return None
+            return None if advance(incident, self._hands()).finished else timing.poll
         except ConflictError:
             return timing.poll
         finally:
             self.world.store.release(incident_id, self.owner)
-        return None if incident.finished else timing.poll
 
     def once(self) -> tuple[Incident, ...]:
         """One whole pass, for a scheduled job: sweep, then look at everything that is unfinished."""

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gitops_sre.engine.world import World
+from gitops_sre.gitops import target as targets
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.signal import Alert, incident_key
+from gitops_sre.perception import golden, triage
 
 Place = tuple[str, str]
 """(service, environment) of an alert."""
@@ -90,3 +93,24 @@ def _refresh(incident: Incident, now: Mapping[str, Alert], at: datetime, *, comp
         return alert
 
     return replace(incident, alerts=tuple(fresh(alert) for alert in incident.alerts))
+
+
+def intake(world: World) -> Intake:
+    """The intake of a world: places by its label mapping, groups by its service map."""
+    settings = world.settings
+
+    def place(alert: Alert) -> Place:
+        return targets.place(alert.labels, settings.labels, settings.environments)
+
+    def group(alerts: Sequence[Alert]) -> tuple[tuple[Alert, ...], ...]:
+        # One alert is one group, whatever the map says: the metrics need not be asked.
+        edges = service_map(world) if len(alerts) > 1 else ()
+        window = settings.timing.group_window
+        return triage.group(alerts, edges, window, lambda a: place(a)[0], lambda a: place(a)[1])
+
+    return Intake(place, group, timedelta(seconds=settings.timing.cooldown))
+
+
+def service_map(world: World) -> tuple[tuple[str, str], ...]:
+    """Who calls whom; empty while the metrics do not answer (alerts are then grouped by service alone)."""
+    return golden.edges(world.metrics.ask([golden.map_query(world.clock.now(), world.settings.timing)]))

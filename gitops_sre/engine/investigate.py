@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_sre.engine import messages as m
+from gitops_sre.engine.intake import service_map
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change_feed import ChangeRecord
@@ -16,23 +17,27 @@ from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.perception import changes, golden, triage
 from gitops_sre.reasoning.diagnose import diagnose
 
 
 def look_up(incident: Incident, world: World) -> Target | NoTarget | Unavailable:
-    """What the alerts are about: the lead alert's labels against cluster and GitOps objects."""
-    lead = min(incident.alerts, key=lambda alert: (alert.starts_at, alert.fingerprint))
+    """What the alerts are about: the labels of the lead alert, the one deepest in the call graph, against cluster and
+    GitOps objects."""
+    labels, environments = world.settings.labels, world.settings.environments
+
+    def service_of(alert: Alert) -> str:
+        return targets.place(alert.labels, labels, environments)[0]
+
+    edges = service_map(world) if len(incident.alerts) > 1 else ()
+    first = triage.lead(incident.alerts, edges, service_of)
+    lead = next(alert for alert in incident.alerts if service_of(alert) == first)
     return _find(
         world,
         lambda workloads, applications: targets.find(
-            lead.labels,
-            world.settings.labels,
-            world.settings.environments,
-            workloads,
-            applications,
-            repository_url(world),
+            lead.labels, labels, environments, workloads, applications, world.repository_url
         ),
     )
 
@@ -49,7 +54,7 @@ def target_of(service: str, like: Target | NoTarget, world: World) -> Target | N
             world.settings.environments,
             workloads,
             applications,
-            repository_url(world),
+            world.repository_url,
         ),
     )
 
@@ -64,12 +69,6 @@ def _find(
     assert not isinstance(workloads, Unavailable)  # noqa: S101 - the loop has returned; for the type checker
     assert not isinstance(applications, Unavailable)  # noqa: S101 - the same
     return finder(workloads, applications)
-
-
-def repository_url(world: World) -> str:
-    """The infra repository's URL as GitOps objects name it."""
-    github = world.settings.github
-    return github.git_url or f"{github.api_url}/{github.repository}"
 
 
 def begin(incident: Incident, world: World) -> m.Event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from gitops_sre.delivery import text
 from gitops_sre.engine import messages as m
@@ -33,13 +34,13 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     return _seen(incident, made, at)
 
 
-def _refused(refusal: Refused, at: m.datetime) -> m.Event:
+def _refused(refusal: Refused, at: datetime) -> m.Event:
     if refusal.reason.startswith("base moved"):
         return m.BaseMoved(at, refusal.reason)
     return m.Denied(at, refusal.reason)
 
 
-def _seen(incident: Incident, pull: PullRequest, at: m.datetime) -> m.Event:
+def _seen(incident: Incident, pull: PullRequest, at: datetime) -> m.Event:
     what = f"pull request #{pull.number}"
     if pull.state == "merged":
         return m.Merged(at, f"{what} landed as {pull.merge_sha[:12]}", pull)
@@ -59,7 +60,7 @@ def _merge_fix(incident: Incident, world: World) -> m.Event:
     return _merge(incident.fix, world, at)
 
 
-def _merge(pull: PullRequest, world: World, at: m.datetime) -> m.Event:
+def _merge(pull: PullRequest, world: World, at: datetime) -> m.Event:
     result = world.forge.merge(pull)
     if isinstance(result, Refused):
         # A person may have merged, closed or pushed just before: that is what happened then, not a refusal.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
-from gitops_sre.model.live import Live, NeverLive
+from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
@@ -127,7 +127,7 @@ def sync(incident: Incident, world: World) -> m.Event:
     pull = incident.revert if undoing else incident.fix
     if pull is None or incident.record is None:
         return m.NeverLive(at, "there is no merged pull request to wait for")
-    seen = _liveness(incident, pull, undoing=undoing, world=world, at=at)
+    seen = _liveness(incident, pull, undoing=undoing, world=world)
     if isinstance(seen, Live):
         return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", seen.at)
     if isinstance(seen, NeverLive):
@@ -135,28 +135,27 @@ def sync(incident: Incident, world: World) -> m.Event:
     return m.Nothing(at, f"waiting for {seen.on}")
 
 
-def _liveness(
-    incident: Incident, pull: PullRequest, *, undoing: bool, world: World, at: datetime
-) -> live.Live | live.NeverLive | live.Waiting:
+def _liveness(incident: Incident, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
     record = incident.record
     assert record is not None  # noqa: S101 - both callers have checked; for the type checker
     target = record.plan.target
     applications = world.cluster.applications()
     if isinstance(applications, Unavailable):
-        return live.Waiting(f"the cluster: {applications.reason}")
+        return Waiting(f"the cluster: {applications.reason}")
     workloads = world.cluster.workloads(target.workload.namespace)
+    if isinstance(workloads, Unavailable):
+        return Waiting(f"the cluster: {workloads.reason}")
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return Waiting(f"Git: {head.reason}")
     application = next((each for each in applications if each.key == target.application), None)
-    workload = None
-    if not isinstance(workloads, Unavailable):
-        workload = next((each for each in workloads if each.ref == target.workload), None)
-    world.repository.head()
+    if application is None:
+        return NeverLive(f"Application {target.application} is not there any more")
     return live.live(
-        application=application or Unavailable(f"Application {target.application} is not there"),
-        workload=workload,
-        source=target.source,
-        merge_sha=pull.merge_sha,
-        contains=world.repository.contains,
-        expected_images=expected_images(record, undoing=undoing),
+        application,
+        next((each for each in workloads if each.ref == target.workload), None),
+        live.Wanted(pull.merge_sha, target.source, expected_images(record, undoing=undoing)),
+        world.repository.contains,
     )
 
 

@@ -20,6 +20,8 @@ class World:
     alerts: tuple[Alerts, ...]
     cluster: Cluster
     repository: Repository
+    repository_url: str
+    """The infra repository as GitOps objects name it."""
     locator: Locator
     renderer: Renderer
     forge: Forge
