@@ -64,13 +64,14 @@ def reviewed(hub: Hub, repo: Repo, pull: Pull, review: Review, sender: Account) 
     _send(hub, "pull_request_review", repo, sender, fields)
 
 
-def commented(hub: Hub, repo: Repo, comment: Comment, action: str, sender: Account) -> None:
+def commented(hub: Hub, repo: Repo, comment: Comment, action: str, sender: Account, **extra: object) -> None:
     """A comment on an issue or pull request was written or changed."""
     lens = Lens(hub, hub.base_url)
     fields = {
         "action": action,
         "issue": views_pull.issue(lens, repo, repo.issues[comment.number]),
         "comment": views_pull.comment(lens, repo, comment),
+        **extra,
     }
     _send(hub, "issue_comment", repo, sender, fields)
 

@@ -266,6 +266,11 @@ class GitRepo:
         return lines[0] if lines[1:] in ([], [""]) else None
 
 
+def safe_path(path: str) -> bool:
+    """Whether a path may stand in a tree: relative, no empty, `.`, `..` or `.git` part, no NUL."""
+    return "\0" not in path and not any(part.lower() in ("", ".", "..", ".git") for part in path.split("/"))
+
+
 def is_sha(text: str) -> bool:
     """Whether a text is a full object id."""
     return len(text) == 40 and all(c in "0123456789abcdef" for c in text)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitops_sre.sandbox.github import graphql_types as types
 from gitops_sre.sandbox.github import pulls, requirements, views_pull
+from gitops_sre.sandbox.github.gitrepo import safe_path
 from gitops_sre.sandbox.github.graphql_text import Field, GraphQLError, parse
 from gitops_sre.sandbox.github.graphql_types import Node
 from gitops_sre.sandbox.github.http import ApiError, Body, Call
@@ -154,7 +155,7 @@ def _file_changes(repo: Repo, parent: str, changes: Body | None) -> dict[str, by
 
 def _path(entry: Body) -> str:
     path = entry.text("path")
-    if any(part in ("", ".", "..", ".git") for part in path.split("/")) or "\0" in path:
+    if not safe_path(path):
         raise GraphQLError(f"The path {path!r} is malformed.", "UNPROCESSABLE")
     return path
 

@@ -7,7 +7,7 @@ from posixpath import basename
 from urllib.parse import quote
 
 from gitops_sre.sandbox.github import diffs, pulls, views_git
-from gitops_sre.sandbox.github.gitrepo import EMPTY_TREE, TreeEntry
+from gitops_sre.sandbox.github.gitrepo import EMPTY_TREE, TreeEntry, safe_path
 from gitops_sre.sandbox.github.http import Answer, ApiError, Call, Route, not_found, refused
 from gitops_sre.sandbox.github.rest_git import decode_base64, demand_push
 from gitops_sre.sandbox.github.state import Protection, Repo
@@ -208,6 +208,8 @@ def _content(call: Call, entry: TreeEntry, ref: str) -> Json:
 
 def _put_contents(call: Call) -> Answer:
     repo, body, path = call.repo, call.body, call.path["path"]
+    if not safe_path(path):
+        raise refused("path contains a malformed path component")
     branch = body.maybe("branch") or "main"
     parent = repo.head_of(branch)
     if parent is None:

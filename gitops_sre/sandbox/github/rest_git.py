@@ -7,7 +7,7 @@ import binascii
 from datetime import datetime
 
 from gitops_sre.sandbox.github import pulls, requirements, views_git
-from gitops_sre.sandbox.github.gitrepo import ZERO, GitError, Signature, is_sha
+from gitops_sre.sandbox.github.gitrepo import ZERO, Signature, is_sha, safe_path
 from gitops_sre.sandbox.github.http import Answer, ApiError, Body, Call, Route, invalid, not_found, refused
 
 _MODES = ("100644", "100755", "040000", "160000", "120000")
@@ -123,15 +123,14 @@ def _create_tree(call: Call) -> Answer:
     entries = [_tree_entry(call, entry) for entry in call.body.objects("tree")]
     if not entries:
         raise invalid("Tree", "tree", "missing_field")
-    try:
-        sha = repo.git.write_tree(base, entries)
-    except GitError as error:
-        raise refused("tree.path contains a malformed path component") from error
+    sha = repo.git.write_tree(base, entries)
     return Answer(views_git.tree(call.lens, repo, sha, repo.git.tree(sha)), 201)
 
 
 def _tree_entry(call: Call, entry: Body) -> tuple[str, str, str | None]:
     path, mode = entry.text("path"), entry.text("mode")
+    if not safe_path(path):
+        raise refused("tree.path contains a malformed path component")
     if mode not in _MODES:
         raise refused("Must supply a valid tree.mode")
     if (content := entry.maybe("content")) is not None:

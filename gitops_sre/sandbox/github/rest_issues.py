@@ -45,7 +45,8 @@ def _create(call: Call) -> Answer:
     repo, body = call.repo, call.body
     names = ensure(call, label_names(body)) if call.caller.may("issues", "write") else ()
     issue = pulls.new_issue(call.hub, repo, call.by, body.text("title"), body.maybe("body"), names)
-    repo.issues[issue.number] = replace(issue, assignees=_assignees(call, body.texts("assignees")))
+    logins = body.texts("assignees") or tuple(filter(None, [body.maybe("assignee")]))
+    repo.issues[issue.number] = replace(issue, assignees=_assignees(call, logins))
     events.issue(call.hub, repo, repo.issues[issue.number], "opened", call.by)
     location = {"Location": call.lens.at(repo, f"/issues/{issue.number}")}
     return Answer(views_pull.issue(call.lens, repo, repo.issues[issue.number]), 201, location)
@@ -110,9 +111,11 @@ def _comment(call: Call) -> Answer:
 
 
 def _edit_comment(call: Call) -> Answer:
-    comment = replace(_the_comment(call), body=call.body.text("body"), updated_at=call.hub.now())
+    before = _the_comment(call)
+    comment = replace(before, body=call.body.text("body"), updated_at=call.hub.now())
     call.repo.comments[comment.id] = comment
-    events.commented(call.hub, call.repo, comment, "edited", call.by)
+    changes = {"body": {"from": before.body}}
+    events.commented(call.hub, call.repo, comment, "edited", call.by, changes=changes)
     return Answer(views_pull.comment(call.lens, call.repo, comment))
 
 

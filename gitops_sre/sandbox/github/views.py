@@ -169,6 +169,9 @@ class Lens:
             "created_at": stamp(repo.created_at),
             "updated_at": stamp(repo.pushed_at),
             "permissions": ROLES[role],
+            "topics": [],
+            "is_template": False,
+            "web_commit_signoff_required": False,
             "allow_merge_commit": True,
             "allow_squash_merge": True,
             "allow_rebase_merge": True,
@@ -254,6 +257,11 @@ class Lens:
     def labels(self, repo: Repo, issue: Issue) -> list[Json]:
         """The labels on an issue."""
         return [self.label(repo, repo.labels[name.lower()]) for name in issue.labels]
+
+    def reactions(self, subject: str) -> Json:
+        """Reactions to something by its address: nobody reacts here."""
+        kinds = ("total_count", "+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+        return {"url": f"{subject}/reactions", **dict.fromkeys(kinds, 0)}
 
     def association(self, login: str) -> str:
         """How an account relates to the repository: people with a role are members, everybody else is nobody."""

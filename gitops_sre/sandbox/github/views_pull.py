@@ -134,6 +134,7 @@ def issue(lens: Lens, repo: Repo, value: Issue) -> Json:
         "updated_at": stamp(value.updated_at),
         "closed_at": maybe_stamp(value.closed_at),
         "closed_by": lens.maybe_user(value.closed_by),
+        "reactions": lens.reactions(url),
         "author_association": lens.association(value.user),
     }
     if pull is None:
@@ -148,10 +149,11 @@ _ISSUE_LINKS = ("url", "html_url", "diff_url", "patch_url")
 def comment(lens: Lens, repo: Repo, value: Comment) -> Json:
     """A comment on an issue or pull request."""
     folder = "pull" if value.number in repo.pulls else "issues"
+    url = lens.at(repo, f"/issues/comments/{value.id}")
     return {
         "id": value.id,
         "node_id": f"IC_{value.id}",
-        "url": lens.at(repo, f"/issues/comments/{value.id}"),
+        "url": url,
         "html_url": lens.page(repo, f"/{folder}/{value.number}#issuecomment-{value.id}"),
         "issue_url": lens.at(repo, f"/issues/{value.number}"),
         "body": value.body,
@@ -160,6 +162,7 @@ def comment(lens: Lens, repo: Repo, value: Comment) -> Json:
         "updated_at": stamp(value.updated_at),
         "author_association": lens.association(value.user),
         "performed_via_github_app": None,
+        "reactions": lens.reactions(url),
     }
 
 

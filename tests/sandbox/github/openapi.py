@@ -70,21 +70,25 @@ class Recorder:
         async def tell(message: Message) -> None:
             start.update(message if message["type"] == "http.response.start" else {})
             response.extend(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                # Before it goes out: whoever has the answer finds the exchange here.
+                self.exchanges.append(_exchange(scope, bytes(request), start, bytes(response)))
             await send(message)
 
         await self._app(scope, listen, tell)
-        self.exchanges.append(
-            Exchange(
-                method=scope["method"],
-                path=scope["raw_path"].decode().removeprefix(_PREFIX),
-                query=scope["query_string"].decode(),
-                request_headers=_headers(scope["headers"]),
-                request=bytes(request),
-                status=start["status"],
-                response_headers=_headers(start["headers"]),
-                response=bytes(response),
-            )
-        )
+
+
+def _exchange(scope: Scope, request: bytes, start: Mapping[str, Any], response: bytes) -> Exchange:
+    return Exchange(
+        method=scope["method"],
+        path=scope["raw_path"].decode().removeprefix(_PREFIX),
+        query=scope["query_string"].decode(),
+        request_headers=_headers(scope["headers"]),
+        request=request,
+        status=start["status"],
+        response_headers=_headers(start["headers"]),
+        response=response,
+    )
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -113,7 +117,8 @@ class Description:
     """The description, and what an exchange or a webhook does against it."""
 
     def __init__(self, file: Path) -> None:
-        document: dict[str, Any] = json.loads(file.read_bytes(), object_hook=_null_is_a_value)
+        document: dict[str, Any] = json.loads(file.read_bytes(), object_hook=_mended)
+        _take_bare_labels(document["paths"])
         for name, item in document["x-webhooks"].items():
             document["paths"][f"{_WEBHOOKS}/{name}"] = item
         self.operations: dict[str, list[Operation]] = {}
@@ -148,6 +153,8 @@ class Description:
         try:
             if exchange.status < 300 and exchange.request:
                 self._api.validate_request(request)
+            if exchange.status == 304 and exchange.method == "GET":
+                return
             if str(exchange.status) in operation.statuses:
                 if exchange.response:
                     self._api.validate_response(request, response)
@@ -171,18 +178,36 @@ class Description:
         return None
 
 
-def _null_is_a_value(node: dict[str, Any]) -> dict[str, Any]:
-    """Let an enumeration that is nullable hold null: the description forgets to list it, and GitHub does send it."""
+def _mended(node: dict[str, Any]) -> dict[str, Any]:
+    """One node of the description, without the slips by which it would refuse what GitHub itself sends.
+
+    Null is missing among the values of what is nullable; alternatives that are meant to exclude each other overlap; a
+    discriminator is given for a list; an account is said to be a user and an enterprise at once.
+    """
+    node.pop("discriminator", None)
+    alternatives = node.pop("oneOf", None) or node.get("anyOf") or []
+    if [part.get("title") for part in node.get("allOf", [])] == ["Simple User", "Enterprise"]:
+        alternatives = node.pop("allOf")
+    if node.get("nullable") and alternatives:
+        alternatives = [*alternatives, {"nullable": True, "enum": [None]}]
     if node.get("nullable") and isinstance(node.get("enum"), list):
         node["enum"] = [*node["enum"], None]
-    return node
+    return {**node, "anyOf": alternatives} if alternatives else node
+
+
+def _take_bare_labels(paths: Mapping[str, Any]) -> None:
+    """Labels may come as a bare list, says the description's text, and its schema forgets."""
+    item = paths["/repos/{owner}/{repo}/issues/{issue_number}/labels"]
+    for method in ("post", "put"):
+        schema = item[method]["requestBody"]["content"]["application/json"]["schema"]
+        schema["anyOf"].append({"type": "array", "items": {"type": "string"}})
 
 
 def _operation(template: str, operation: Mapping[str, Any]) -> Operation:
     names = re.findall(r"{(\w+)}", template)
     parts = re.split(r"{(\w+)}", template)
     pattern = "".join(
-        (r"(.+)" if part in _MULTI_SEGMENT else r"([^/]+)") if index % 2 else re.escape(part)
+        (r"(.*)" if part in _MULTI_SEGMENT else r"([^/]+)") if index % 2 else re.escape(part)
         for index, part in enumerate(parts)
     )
     return Operation(template, re.compile(pattern), tuple(names), frozenset(operation.get("responses", {})))

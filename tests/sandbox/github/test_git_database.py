@@ -177,7 +177,7 @@ def test_contents_are_read_at_any_ref(world: World, repo: Repository) -> None:
 
 def test_a_file_is_created_and_updated_against_what_stands(repo: Repository) -> None:
     made = repo.create_file("notes/a b.md", "Note", "one")
-    assert made["commit"].verification.verified  # type: ignore[union-attr]
+    assert repo.get_commit(made["commit"].sha).commit.verification.verified
     before = _file(repo, "notes/a b.md")
     repo.update_file(before.path, "Again", "two", before.sha)
     assert _file(repo, "notes/a b.md").decoded_content == b"two"
