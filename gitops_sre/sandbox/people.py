@@ -36,6 +36,10 @@ class GitHubUser:
         self._session = requests.Session()
         self._session.headers["Authorization"] = f"token {token}"
 
+    def close(self) -> None:
+        """Give back the connections."""
+        self._session.close()
+
     def proposals(self, state: str = "open") -> tuple[Proposal, ...]:
         """The pull requests, newest first; `state` is open, closed or all."""
         answer = self._session.get(f"{self._url}/pulls", params={"state": state, "per_page": "100"}, timeout=TIMEOUT)

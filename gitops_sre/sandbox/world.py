@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from gitops_sre.sandbox.github import AppCredentials, GitHub
+from gitops_sre.sandbox.github import GitHub
+from gitops_sre.sandbox.github.gitrepo import GitRepo
 from gitops_sre.sandbox.infra import edit, history, tree
 from gitops_sre.sandbox.infra.state import today
 from gitops_sre.sandbox.kubernetes.api import KubernetesAPI
@@ -56,23 +57,35 @@ class World:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
         self._say = say
-        self._seed = seed
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._deployed = threading.Event()
         self._threads: list[threading.Thread] = []
         self._faults: dict[int, tuple[Fault, ...]] = {}
+        self._servers = {name: Served(f"sandbox-{name}") for name in ("github", "kubernetes")}
+        self.github = GitHub(root / "github")
+        self.github.base_url = self.github_url
+        self.users = {person.login: self.github.add_user(person.login, person.permission) for person in history.PEOPLE}
+        self.app = self.github.register_app(APP_SLUG, APP_PERMISSIONS)
+        self._history = history.commits(datetime.now(UTC), f"{self.github_url}/{REPOSITORY}.git", seed)
+        self._found_repository(next(self._history))
+        self.alice = GitHubUser("alice", self.users["alice"], f"{self.api_url}/repos/{REPOSITORY}")
         self.cluster_token = secrets.token_urlsafe(24)
         self.cluster = Cluster(time.time)
         self.kubernetes = KubernetesAPI(self.cluster, self.cluster_token)
-        self._servers = {name: Served(f"sandbox-{name}") for name in ("github", "kubernetes")}
-        self.github = GitHub(root / "github")
-        self.github.base_url = self._servers["github"].url
+        self.reconciler = Reconciler(self._git.path, self.cluster, time.time, knobs)
         self.telemetry = Telemetry(root / "telemetry", self._running, seed, prometheus)
-        self._knobs = knobs
         self.prometheus_url = ""
-        self.users: dict[str, str] = {}
         self.theatre = Theatre(self)
+
+    def _found_repository(self, first: history.Commit) -> None:
+        files = {path: content for path, content in first.files.items() if content is not None}
+        self.github.create_repository(OWNER, NAME, files, author=first.login, message=first.message, when=first.when)
+        self.github.protect(tree.BRANCH)
+
+    @property
+    def _git(self) -> GitRepo:
+        return self.github.repository(REPOSITORY).git
 
     # life
 
@@ -83,16 +96,14 @@ class World:
             self._say(f"telemetry: back-filling a day of metrics ({self.telemetry.kind} Prometheus)")
             telemetry = pool.submit(self.telemetry.start)
             self._say(f"repository: writing {REPOSITORY} and its history")
-            self.app = self._found_repository()
-            for name, app in (("github", self.github.app), ("kubernetes", self.kubernetes.app)):
-                self._servers[name].start(app)
+            parent = self._git.ref(f"refs/heads/{tree.BRANCH}") or ""
+            self._git.run("fast-import", "--quiet", "--done", stdin=history.fast_import(self._history, parent))
+            self._servers["github"].start(self.github.app)
             self._say("cluster: rendering and applying every Application")
-            repository = self.github.repository(REPOSITORY).git.path
-            self.reconciler = Reconciler(repository, self.cluster, time.time, self._knobs)
             self.reconciler.start()
             self._deployed.set()
+            self._servers["kubernetes"].start(self.kubernetes.app)
             self.prometheus_url = telemetry.result()
-        self.alice = GitHubUser("alice", self.users["alice"], f"{self.api_url}/repos/{REPOSITORY}")
         self._run("reconciler", self.reconciler.run)
         self._run("alice", Approver(self.alice).run)
 
@@ -104,6 +115,7 @@ class World:
             server.stop()
         for thread in self._threads:
             thread.join(5)
+        self.alice.close()
 
     def _run(self, name: str, run: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=run, args=(self._stop,), name=f"sandbox-{name}", daemon=True)
@@ -120,28 +132,12 @@ class World:
             for place, tag in state.tags.items()
         }
 
-    def _found_repository(self) -> AppCredentials:
-        self.users = {person.login: self.github.add_user(person.login, person.permission) for person in history.PEOPLE}
-        first, *rest = history.commits(datetime.now(UTC), self.clone_url, self._seed)
-        files = {path: content for path, content in first.files.items() if content is not None}
-        self.github.create_repository(OWNER, NAME, files, author=first.login, message=first.message, when=first.when)
-        for commit in rest:
-            self.github.commit(REPOSITORY, commit.login, commit.files, commit.message, commit.when)
-        credentials = self.github.register_app(APP_SLUG, APP_PERMISSIONS)
-        self.github.protect(tree.BRANCH)
-        return credentials
-
     # addresses
-
-    @property
-    def clone_url(self) -> str:
-        """Where the infra repository is cloned from."""
-        return f"{self._servers['github'].url}/{REPOSITORY}.git"
 
     @property
     def api_url(self) -> str:
         """The base of GitHub's REST API."""
-        return f"{self._servers['github'].url}/api/v3"
+        return f"{self.github_url}/api/v3"
 
     @property
     def github_url(self) -> str:
@@ -176,4 +172,4 @@ class World:
             self.telemetry.set_faults(fault for told in self._faults.values() for fault in told)
 
     def _read(self, path: str) -> bytes:
-        return self.github.repository(REPOSITORY).git.run("show", f"refs/heads/{tree.BRANCH}:{path}")
+        return self._git.run("show", f"refs/heads/{tree.BRANCH}:{path}")
