@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -16,6 +17,7 @@ from gitops_sre.model.change_feed import ChangeKind, ChangeRecord, Commit, Field
 from gitops_sre.model.live import Application
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
+from gitops_sre.perception import images
 from gitops_sre.ports import Repository
 
 MAX_COMMITS = 2_000
@@ -25,7 +27,6 @@ MAX_FIELDS = 500
 """Field changes kept of one file in one commit; a formatter or a generator changes thousands."""
 
 _YAML = frozenset({".yaml", ".yml", ".json"})
-_IMAGE_KEYS = frozenset({"image", "newTag", "newName", "digest", "tag"})
 _SCALE_KEYS = frozenset(
     {"replicas", "replicaCount", "minReplicas", "maxReplicas", "minReplicaCount", "maxReplicaCount"}
 )
@@ -45,6 +46,14 @@ Place = tuple[str, str]
 """(service, environment)."""
 Comparison = tuple[tuple[tuple[FieldChange, ChangeKind], ...], ChangeKind | None]
 """A file's field changes with their kinds; and the kind of a change that cannot be compared by fields."""
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """Which workloads read each file, and which images run there."""
+
+    places: Mapping[str, set[Place]]
+    images: Mapping[Place, tuple[str, ...]]
 
 
 def named_like_application(application: Application) -> str:
@@ -92,23 +101,22 @@ def _readers(
     applications: Sequence[Application],
     environment_of: Callable[[str], str],
     service_of: Callable[[Application], str],
-) -> Mapping[str, frozenset[Place]]:
-    """Which workloads read each file."""
-    readers: dict[str, set[Place]] = defaultdict(set)
+) -> _Readers:
+    places: dict[str, set[Place]] = defaultdict(set)
+    live: dict[Place, tuple[str, ...]] = defaultdict(tuple)
     for application in applications:
         place = (service_of(application), environment_of(application.destination_namespace))
+        live[place] += application.images
         for source in application.sources:
             for path in inputs(commit, source):
-                readers[path].add(place)
-    return {path: frozenset(places) for path, places in readers.items()}
+                places[path].add(place)
+    return _Readers(places, live)
 
 
-def _records(
-    repository: Repository, commit: Commit, readers: Mapping[str, frozenset[Place]], onset: datetime
-) -> list[ChangeRecord]:
+def _records(repository: Repository, commit: Commit, readers: _Readers, onset: datetime) -> list[ChangeRecord]:
     touched: dict[Place, list[Comparison]] = defaultdict(list)
     for path in commit.files:
-        places = readers.get(path)
+        places = readers.places.get(path)
         if places:
             compared = _compare(repository, commit, path)
             for place in places:
@@ -119,7 +127,9 @@ def _records(
         kinds = {kind for fields, _ in files for _, kind in fields} | {whole for _, whole in files if whole}
         if kinds:
             kind = min(kinds, key=_RANK.index)
-            fields = tuple(field for some, _ in files for field, _ in some)
+            fields = images.named(
+                (field for some, _ in files for field, _ in some), readers.images[service, environment]
+            )
             found.append(ChangeRecord(commit, service, environment, kind, fields, lead))
     return found
 
@@ -135,12 +145,12 @@ def _compare(repository: Repository, commit: Commit, path: str) -> Comparison:
     if one is None or two is None:
         return (), "other"
     try:
-        fields, types = _fields(path, one, two)
+        fields = _fields(path, one, two)
     except yamltext.YamlTextError:
         return (), "other"
     if before is None or after is None:
-        return tuple((field, "other") for field in fields), None
-    return tuple((field, _kind(field, types.get(field.document, ""))) for field in fields), None
+        return tuple((field, "other") for field, _ in fields), None
+    return tuple(fields), None
 
 
 def _text(content: bytes | None) -> str | None:
@@ -155,22 +165,22 @@ def _text(content: bytes | None) -> str | None:
         return None
 
 
-def _fields(path: str, before: str, after: str) -> tuple[list[FieldChange], Mapping[int, str]]:
-    """The scalars that differ, and the Kubernetes kind of each document. Raises YamlTextError."""
+def _fields(path: str, before: str, after: str) -> list[tuple[FieldChange, ChangeKind]]:
+    """What differs, with its kind. Raises YamlTextError."""
     old = {scalar.place: scalar.value for scalar in yamltext.scalars(before)}
     new = {scalar.place: scalar.value for scalar in yamltext.scalars(after)}
     changed = [place for place in {**old, **new} if old.get(place) != new.get(place)][:MAX_FIELDS]
-    types = {document: value for (document, place), value in {**old, **new}.items() if place == ("kind",)}
-    return [
-        FieldChange(path, document, key, old.get((document, key)), new.get((document, key)))
-        for document, key in changed
-    ], types
+    objects = {document: value for (document, place), value in {**old, **new}.items() if place == ("kind",)}
+    leaves = [FieldChange(path, place[0], place[1], old.get(place), new.get(place)) for place in changed]
+    wholes, others = images.joined(leaves, old, new)
+    found: list[tuple[FieldChange, ChangeKind]] = [(field, "image") for field in wholes]
+    return found + [(field, _kind(field, objects.get(field.document, ""))) for field in others]
 
 
 def _kind(field: FieldChange, object_kind: str) -> ChangeKind:
     keys = [part for part in field.path if isinstance(part, str)]
     last = keys[-1] if keys else ""
-    if last in _IMAGE_KEYS:
+    if last in images.PARTS or last == images.WHOLE or keys[:1] == ["images"]:
         return "image"
     if _about_flags(field.file) or any(_about_flags(key) for key in keys):
         return "flag"
