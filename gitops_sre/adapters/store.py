@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
@@ -40,7 +42,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from gitops_sre.model.incident import Incident
@@ -302,18 +304,33 @@ def _engine(url: URL, patience: float) -> Engine:
         query = {**url.query, "options": options, "connect_timeout": str(max(2, limit))}
         return create_engine(url.set(query=query), pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": patience})
-    event.listen(engine, "connect", _connected)
+    event.listen(engine, "connect", lambda connection, _: _connected(connection, patience))
     event.listen(engine, "begin", _begun)
     return engine
 
 
-def _connected(connection: DBAPIConnection, _: object) -> None:
+def _connected(connection: DBAPIConnection, patience: float) -> None:
     """SQLite, each connection: readers beside one writer, and every commit on disk before it counts."""
     connection.isolation_level = None  # the driver's own transactions begin too late: see _begun
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
+    deadline = monotonic() + patience
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA synchronous=FULL")
+        while not _wal(cursor):
+            # SQLite's own waiting does not cover the switch of a new file that several processes open at once.
+            if monotonic() > deadline:
+                raise sqlite3.OperationalError("database is locked")
+            sleep(0.01)
+
+
+def _wal(cursor: DBAPICursor) -> bool:
+    """Whether the file is in write-ahead mode now."""
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _begun(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -446,6 +447,9 @@ class TestTrouble:
         assert len(hasty.ledger()) == 1
         hasty.close()
 
+    def test_a_new_database_can_be_opened_by_many_at_once(self, url: str) -> None:
+        assert _open_together(url) == [None] * 8
+
     @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
     def test_connections_that_the_server_dropped_are_made_again(self, store: SqlStore, url: str) -> None:
         saved = store.save(b.incident())
@@ -472,8 +476,28 @@ class TestTrouble:
         assert "secret" not in str(caught.value)
 
 
+def _open_together(url: str) -> list[int | None]:
+    """Eight threads make and verify a store at the same moment."""
+    together = Barrier(8)
+
+    def opened(_: int) -> int | None:
+        together.wait()
+        store = SqlStore(url)
+        try:
+            return store.verify()
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(opened, range(8)))
+
+
 class TestSqliteFile:
     """What can happen to a file."""
+
+    def test_new_ones_survive_being_opened_by_many_at_once(self, tmp_path: Path) -> None:
+        for number in range(10):
+            assert _open_together(f"sqlite:///{tmp_path / f'{number}.db'}") == [None] * 8
 
     def test_something_else_is_not_overwritten(self, tmp_path: Path) -> None:
         file = tmp_path / "notes.db"
