@@ -1,6 +1,6 @@
-"""Ticks as text: the exposition format that Prometheus scrapes, and OpenMetrics for back-filling.
+"""Ticks as text: the exposition format that any Prometheus can scrape, and OpenMetrics for back-filling.
 
-Samples carry explicit timestamps, so what Prometheus stores does not depend on when it scrapes.
+Samples carry explicit timestamps, so what is stored does not depend on when it is read.
 """
 
 from __future__ import annotations
@@ -34,14 +34,13 @@ def family(name: str) -> str:
     return name
 
 
-def text(ticks: Iterable[Tick]) -> str:
-    """Ticks, oldest first, in the text exposition format: one family after the other, times in milliseconds."""
+def text(tick: Tick) -> str:
+    """One tick in the text exposition format: one family after the other, times in milliseconds."""
     rows = [
         (family(series.name), f"{series.text} {value:.{DECIMALS}f} {round(tick.at * 1000)}\n")
-        for tick in ticks
         for series, value in tick.samples
     ]
-    rows.sort(key=lambda row: row[0])  # stable: instants stay in order within a family
+    rows.sort(key=lambda row: row[0])
     parts: list[str] = []
     for name, members in groupby(rows, key=lambda row: row[0]):
         kind, meaning = METRICS[name]

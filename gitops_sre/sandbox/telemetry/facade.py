@@ -25,10 +25,10 @@ from gitops_sre.sandbox.telemetry.prometheus import (
     Process,
     TelemetryError,
     missing_binaries,
-    scraped_since,
     start_alertmanager,
     start_prometheus,
 )
+from gitops_sre.sandbox.telemetry.remote_write import push
 from gitops_sre.sandbox.telemetry.rules import rules_file
 from gitops_sre.sandbox.telemetry.series import Tick
 from gitops_sre.sandbox.telemetry.store import Store
@@ -37,15 +37,16 @@ Cluster = Callable[[], Mapping[tuple[str, str], Running]]
 Kind = Literal["binary", "embedded"]
 
 HISTORY_SECONDS = 24 * 3600
-HISTORY_STEP = 60
-RECENT_SECONDS = 15 * 60
-"""History is back-filled a sample a minute, and the most recent part of it (whole steps) a sample a second."""
-PENDING_TICKS = 60
-"""Ticks kept for a scraper that is late."""
+HISTORY_STEP = 120
+RECENT_SECONDS = 16 * 60
+"""History is back-filled a sample every two minutes, and the most recent part of it a sample a second. More samples
+would only make the start slower: promtool takes a second of CPU for 600,000 of them."""
+PENDING_TICKS = 300
+"""Ticks kept for a Prometheus that does not take them yet."""
 
 
 def history(simulation: Simulation, world: Mapping[tuple[str, str], Running], now: int) -> Iterator[Iterator[Tick]]:
-    """The back-filled past until the Unix second `now`, in two parts: a tick a minute, then a tick a second."""
+    """The back-filled past until the Unix second `now`, in two parts: a tick each two minutes, then each second."""
     recent = now - RECENT_SECONDS
     yield (simulation.step(at, HISTORY_STEP, world) for at in range(now - HISTORY_SECONDS, recent + 1, HISTORY_STEP))
     yield (simulation.step(at, 1, world) for at in range(recent + 1, now + 1))
@@ -76,9 +77,10 @@ class Telemetry:
         self._faults: tuple[Fault, ...] = ()
         self._store = Store()
         self._rules = RuleGroup(rules_file())
-        self._pending: list[Tick] = []
-        self._latest: list[Tick] = []
-        self._lock = threading.Lock()
+        self._latest = Tick(0.0, [])
+        self._unsent: list[Tick] = []
+        self._sending = threading.Lock()
+        self._receiver = ""
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._processes: list[Process] = []
@@ -111,11 +113,10 @@ class Telemetry:
             self._processes.append(alertmanager)
             self.alertmanager_url = alertmanager.url
         backfill.finish(self._root / "data")
-        target = self.metrics_url.removeprefix("http://").removesuffix("/metrics")
-        reports_to = self.alertmanager_url.removeprefix("http://") if self.alertmanager_url else None
-        prometheus = start_prometheus(self._root, rules_file(), target, reports_to)
+        prometheus = start_prometheus(self._root, rules_file(), self.alertmanager_url)
         self._processes.append(prometheus)
-        prometheus.wait_until("the first scrape is stored", lambda: scraped_since(prometheus.url, now))
+        self._receiver = prometheus.url
+        prometheus.wait_until("it takes samples", self._send)
         return prometheus.url
 
     def _start_embedded(self) -> str:
@@ -163,34 +164,36 @@ class Telemetry:
         while not self._stopping.wait(max(0.0, last + 1 - time.time())):
             last += 1
             tick = self._simulation.step(last, 1.0, self._cluster(), self._faults)
-            with self._lock:
-                self._latest = [tick]
-                self._pending = [*self._pending, tick][-PENDING_TICKS:]
+            self._latest = tick
             if self.kind == "embedded":
                 self._store.add(tick)
                 self._rules.evaluate(self._store, last * 1000)
+            else:
+                self._send(tick)
+
+    def _send(self, *ticks: Tick) -> bool:
+        """Push what Prometheus has not got yet, then `ticks`; what it does not take is kept for the next time."""
+        with self._sending:
+            self._unsent = [*self._unsent, *ticks][-PENDING_TICKS:]
+            if not self._receiver:
+                return False
+            try:
+                push(self._receiver, self._unsent)
+            except OSError:
+                return False
+            self._unsent = []
+            return True
 
     def _serve(self, routes: list[Route]) -> str:
         """Serve the metrics, and `routes`, on a free port of loopback; returns the URL of the metrics."""
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
-        own = [Route("/metrics", self._show_latest), Route("/metrics/pending", self._show_pending)]
-        config = uvicorn.Config(
-            Starlette(routes=[*own, *routes]), log_level="warning", lifespan="off", access_log=False
-        )
+        app = Starlette(routes=[Route("/metrics", self._show_latest), *routes])
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
         self._server = server = uvicorn.Server(config)
         listener.listen()
         self._start_thread("telemetry-http", lambda: server.run(sockets=[listener]))
         return f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
 
     def _show_latest(self, _: Request) -> Response:
-        """The latest tick, for people."""
-        with self._lock:
-            ticks = self._latest
-        return Response(text(ticks), media_type=CONTENT_TYPE)
-
-    def _show_pending(self, _: Request) -> Response:
-        """Every tick since the last request here: what the one scraper has not seen, so that it misses none."""
-        with self._lock:
-            ticks, self._pending = self._pending, []
-        return Response(text(ticks), media_type=CONTENT_TYPE)
+        return Response(text(self._latest), media_type=CONTENT_TYPE)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import shutil
 import socket
 import subprocess
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,7 +20,7 @@ from gitops_sre.sandbox.telemetry.series import Tick
 LOOKBACK = "5s"
 READY_SECONDS = 20.0
 
-_LEASHED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill "$$") & exec 3<&-; exec "$@"'
+_LEASHED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill "$$" 2>/dev/null) & exec 3<&-; exec "$@"'
 """Shell text that runs its arguments and kills them when standard input closes, so when the parent dies by whatever
 signal. Works on every POSIX system, unlike PR_SET_PDEATHSIG, which also strikes when only the starting thread ends."""
 
@@ -44,7 +42,10 @@ def free_port() -> int:
 
 
 class Process:
-    """A server that runs as a child process, logs to a file, and does not outlive this one."""
+    """A server that runs as a child process, logs to a file, and does not outlive this one.
+
+    `name` is its executable, found on PATH; it runs in `folder`, and serves `/-/ready` under `url`.
+    """
 
     def __init__(self, name: str, arguments: Sequence[str], folder: Path, url: str) -> None:
         self.url = url
@@ -70,7 +71,7 @@ class Process:
         self.wait_until("it is ready", lambda: _answer(f"{self.url}/-/ready") is not None)
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Return when `holds`; stops the server and raises `TelemetryError` if that takes too long or the server ends."""
+        """Return when `holds`; stops the server and raises `TelemetryError` if it takes too long or the server ends."""
         deadline = time.monotonic() + READY_SECONDS
         while self._child.poll() is None and time.monotonic() < deadline:
             if holds():
@@ -102,13 +103,6 @@ def _answer(url: str) -> bytes | None:
             return bytes(answer.read()) if answer.status == 200 else None
     except OSError:
         return None
-
-
-def scraped_since(url: str, at: int) -> bool:
-    """Whether the Prometheus at `url` holds samples of the shop younger than the Unix second `at`."""
-    query = urllib.parse.urlencode({"query": f'timestamp(up{{environment!=""}}) > {at}'})
-    body = _answer(f"{url}/api/v1/query?{query}")
-    return body is not None and bool(json.loads(body)["data"]["result"])
 
 
 class Backfill:
@@ -146,14 +140,18 @@ class Backfill:
             shutil.rmtree(part)
 
 
-def start_prometheus(folder: Path, rules: str, target: str, alertmanager: str | None) -> Process:
-    """Start Prometheus on `folder`/data, and return when it is ready.
+def start_prometheus(folder: Path, rules: str, alertmanager: str | None = None) -> Process:
+    """Start Prometheus on `folder`/data, ready to receive pushed samples; returns when it is ready.
 
-    `rules` is the text of a rules file, `target` the `host:port` whose `/metrics/pending` it scrapes, `alertmanager`
-    the `host:port` it sends alerts to. Raises `TelemetryError`.
+    `rules` is the text of a rules file, `alertmanager` the base URL of the Alertmanager it sends alerts to. Raises
+    `TelemetryError`.
     """
+    config: dict[str, object] = {"global": {"evaluation_interval": "1s"}, "rule_files": ["rules.yaml"]}
+    if alertmanager is not None:
+        targets = [alertmanager.removeprefix("http://")]
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": targets}]}]}
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
-    (folder / "prometheus.yaml").write_text(_config(target, alertmanager), encoding="utf-8")
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     address = f"127.0.0.1:{free_port()}"
     arguments = [
         "--config.file=prometheus.yaml",
@@ -161,31 +159,14 @@ def start_prometheus(folder: Path, rules: str, target: str, alertmanager: str | 
         "--storage.tsdb.retention.time=100y",
         f"--query.lookback-delta={LOOKBACK}",
         f"--web.listen-address={address}",
+        "--web.enable-remote-write-receiver",
+        # It knows its Alertmanager only after 5 s; what fires before must not wait for the default of a minute.
+        "--rules.alert.resend-delay=2s",
         "--log.level=warn",
     ]
     process = Process("prometheus", arguments, folder, f"http://{address}")
     process.wait_ready()
     return process
-
-
-def _config(target: str, alertmanager: str | None) -> str:
-    scrape: dict[str, object] = {
-        "job_name": "shop",
-        "metrics_path": "/metrics/pending",
-        "honor_labels": True,
-        "honor_timestamps": True,
-        "static_configs": [{"targets": [target]}],
-        # Back-filled and scraped samples must have the same labels, whatever port this run got.
-        "metric_relabel_configs": [{"action": "labeldrop", "regex": "job|instance"}],
-    }
-    config: dict[str, object] = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": ["rules.yaml"],
-        "scrape_configs": [scrape],
-    }
-    if alertmanager is not None:
-        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
-    return yaml.safe_dump(config, sort_keys=False)
 
 
 def start_alertmanager(folder: Path, webhook: str) -> Process | None:

@@ -24,52 +24,55 @@ class Points:
     values: Sequence[float]
 
 
+class _Stored:
+    """One series as kept: its labels in the forms that are asked for, and its samples."""
+
+    def __init__(self, series: Series) -> None:
+        self.labels: Labels = tuple(sorted((*series.labels, ("__name__", series.name))))
+        self.by_label = dict(self.labels)
+        self.times = array("q")
+        self.values = array("d")
+
+
 class Store:
     """Samples by series. Ticks come in order of time; readers may be on other threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._arrays: dict[Series, tuple[array[int], array[float]]] = {}
-        self._by_name: dict[str, list[Series]] = {}
+        self._stored: dict[Series, _Stored] = {}
+        self._by_label: dict[tuple[str, str], list[_Stored]] = {}
 
     def add(self, tick: Tick) -> None:
         """Append one tick's samples."""
         at = round(tick.at * 1000)
         with self._lock:
             for series, value in tick.samples:
-                if series not in self._arrays:
-                    self._introduce(series)
-                times, values = self._arrays[series]
-                times.append(at)
-                values.append(round(value, DECIMALS))
-                if len(times) > CAPACITY:
-                    del times[: CAPACITY // 4]
-                    del values[: CAPACITY // 4]
+                stored = self._stored.get(series) or self._introduce(series)
+                stored.times.append(at)
+                stored.values.append(round(value, DECIMALS))
+                if len(stored.times) > CAPACITY:
+                    del stored.times[: CAPACITY // 4]
+                    del stored.values[: CAPACITY // 4]
 
-    def _introduce(self, series: Series) -> None:
-        self._arrays[series] = (array("q"), array("d"))
-        self._by_name.setdefault(series.name, []).append(series)
+    def _introduce(self, series: Series) -> _Stored:
+        self._stored[series] = stored = _Stored(series)
+        for pair in stored.labels:
+            self._by_label.setdefault(pair, []).append(stored)
+        return stored
 
     def select(self, matchers: Sequence[Matcher], begin: int, end: int) -> list[Points]:
         """Series that satisfy all matchers and have samples in [begin, end] (Unix milliseconds), with those samples."""
-        found: list[Points] = []
+        exact = [(matcher.label, matcher.value) for matcher in matchers if matcher.operator == "=" and matcher.value]
         with self._lock:
-            for name, members in self._by_name.items():
-                if not all(m.accepts(name) for m in matchers if m.label == "__name__"):
-                    continue
-                for series in members:
-                    points = self._cut(series, begin, end)
-                    if points.times and _accepts(matchers, series):
-                        found.append(points)
-        return found
-
-    def _cut(self, series: Series, begin: int, end: int) -> Points:
-        times, values = self._arrays[series]
-        low, high = bisect_left(times, begin), bisect_right(times, end)
-        labels = tuple(sorted((*series.labels, ("__name__", series.name))))
-        return Points(labels, times[low:high], values[low:high])
+            candidates = min((self._by_label.get(pair, []) for pair in exact), key=len, default=self._stored.values())
+            fitting = (stored for stored in candidates if _fits(stored, matchers))
+            return [points for stored in fitting if (points := _cut(stored, begin, end)).times]
 
 
-def _accepts(matchers: Sequence[Matcher], series: Series) -> bool:
-    values = dict(series.labels)
-    return all(m.accepts(values.get(m.label, "")) for m in matchers if m.label != "__name__")
+def _fits(stored: _Stored, matchers: Sequence[Matcher]) -> bool:
+    return all(matcher.accepts(stored.by_label.get(matcher.label, "")) for matcher in matchers)
+
+
+def _cut(stored: _Stored, begin: int, end: int) -> Points:
+    low, high = bisect_left(stored.times, begin), bisect_right(stored.times, end)
+    return Points(stored.labels, stored.times[low:high], stored.values[low:high])
