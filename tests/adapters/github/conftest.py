@@ -15,7 +15,7 @@ import requests
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import Key
@@ -39,14 +39,14 @@ class Recorder:
     """Notes each request, and lists commit statuses, which the server does not."""
 
     def __init__(self, github: GitHub) -> None:
-        self.github, self.seen = github, list[tuple[str, str]]()
+        self.github, self.seen, self.link = github, list[tuple[str, str]](), ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             self.seen.append((scope["method"], scope["path"]))
         listed = re.fullmatch(r"/api/v3/repos/(acme/[^/]+)/commits/(\w+)/statuses", scope.get("path", ""))
         if listed is None:
-            await self.github.app(scope, receive, send)
+            await self.github.app(scope, receive, self._linked(send) if self.link else send)
             return
         statuses = [s for s in self.github.repository(listed[1]).statuses.values() if s.sha == listed[2]]
         shown = [
@@ -54,6 +54,16 @@ class Recorder:
             for s in reversed(statuses)
         ]
         await JSONResponse(shown)(scope, receive, send)
+
+    def _linked(self, send: Send) -> Send:
+        """Answers that name a next page."""
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"link", self.link.encode())]
+            await send(message)
+
+        return sent
 
 
 @dataclass
@@ -65,9 +75,14 @@ class Stage:
     name: str
     base: str
     settings: GitHubSettings
-    requests: list[tuple[str, str]]
+    recorder: Recorder
     folder: Path
     tokens: Mapping[str, str]
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Method and path of every request since the test began."""
+        return self.recorder.seen
 
     @property
     def api(self) -> str:
@@ -144,7 +159,7 @@ class Server:
 
     github: GitHub
     url: str
-    seen: list[tuple[str, str]]
+    recorder: Recorder
     settings: GitHubSettings
     tokens: Mapping[str, str]
     numbers: Iterator[int]
@@ -176,7 +191,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         timeout=5,
         min_write_interval=0,
     )
-    yield Server(github, url, recorder.seen, settings, tokens, itertools.count(1))
+    yield Server(github, url, recorder, settings, tokens, itertools.count(1))
     web.should_exit = True
     thread.join(10)
 
@@ -192,7 +207,8 @@ def stage(server: Server, tmp_path: Path) -> Iterator[Stage]:
         message="checkout 1.5.0 to production",
         when=sample.T0,
     )
-    server.seen.clear()
+    server.recorder.seen.clear()
     settings = server.settings.model_copy(update={"repository": f"acme/{name}"})
-    yield Stage(server.github, server.url, f"acme/{name}", base, settings, server.seen, tmp_path, server.tokens)
+    yield Stage(server.github, server.url, f"acme/{name}", base, settings, server.recorder, tmp_path, server.tokens)
     server.github.clear_faults()
+    server.recorder.link = ""
