@@ -1,0 +1,206 @@
+"""Rendering with the real tools: what they make of a tree, and what is refused before or after they run."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from gitops_sre.adapters.render import ToolRenderer, find_tool
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.target import Source, SourceKind
+from tests.gitops.infra import CHART, IMAGE, deployment, overlay, tool
+
+kubectl, helm = tool("kubectl"), tool("helm")
+
+
+def write(tree: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, newline="")
+    return tree
+
+
+def source(path: str, kind: SourceKind = "unknown", values: tuple[str, ...] = (), release: str = "web") -> Source:
+    return Source("", path, kind=kind, value_files=values, release_name=release, namespace="production")
+
+
+def why(answer: object) -> str:
+    assert isinstance(answer, Unavailable), answer
+    return answer.reason
+
+
+KUSTOMIZE = {
+    "base/kustomization.yaml": "resources: [deployment.yaml]\n",
+    "base/deployment.yaml": deployment("web", f"{IMAGE}:v1"),
+    "over/kustomization.yaml": overlay("production", f"images: [{{name: {IMAGE}, newTag: v2}}]\n", "../base"),
+}
+
+
+@kubectl
+def test_kustomize_builds_an_overlay(tmp_path: Path) -> None:
+    objects = ToolRenderer().render(write(tmp_path, KUSTOMIZE), source("over"))
+    assert not isinstance(objects, Unavailable), objects
+    assert [(each["kind"], each["metadata"]["namespace"]) for each in objects] == [("Deployment", "production")]
+    assert objects[0]["spec"]["template"]["spec"]["containers"][1]["image"] == f"{IMAGE}:v2"
+
+
+@helm
+def test_helm_renders_with_value_files_release_and_namespace(tmp_path: Path) -> None:
+    tree = write(
+        tmp_path, {**CHART, "v/a.yaml": f"image: {{repository: {IMAGE}, tag: v1}}\n", "v/b.yaml": "image: {tag: v2}\n"}
+    )
+    objects = ToolRenderer().render(tree, source("charts/app", values=("v/a.yaml", "v/b.yaml")))
+    assert not isinstance(objects, Unavailable), objects
+    assert objects[0]["metadata"] == {"name": "web", "namespace": "production"}
+    assert objects[0]["spec"]["template"]["spec"]["containers"][0]["image"] == f"{IMAGE}:v2"
+
+
+def test_a_directory_gives_its_documents_lists_taken_apart(tmp_path: Path) -> None:
+    files = {
+        "m/a.yaml": "kind: A\nmetadata: {name: a, at: 2026-01-31}\n---\n---\n# nothing\n",
+        "m/b.json": '{\n\t"kind": "List",\n\t"items": [{"kind": "B"}, {"kind": "C"}]\n}',
+        "m/sub/c.yml": "\ufeffkind: D\r\n",
+        "m/readme.md": "kind: X\n",
+        "other.yaml": "kind: X\n",
+    }
+    objects = ToolRenderer().render(write(tmp_path, files), source("m"))
+    assert not isinstance(objects, Unavailable), objects
+    assert [each["kind"] for each in objects] == ["A", "B", "C", "D"]
+    assert objects[0]["metadata"]["at"] == "2026-01-31"
+
+
+@kubectl
+@pytest.mark.parametrize(
+    ("kustomization", "says"),
+    [
+        ("resources: ['https://example.com/x.yaml']\n", "https://example.com/x.yaml (over/kustomization.yaml)"),
+        ("resources: ['github.com/acme/base?ref=v1']\n", "vendor remote bases"),
+        ("resources: ['git@github.com:acme/base']\n", "vendor remote bases"),
+        ("components: [../nowhere]\n", "../nowhere"),
+        ("resources: [../../../../etc]\n", "../../../../etc"),
+        ("resources: [/etc/passwd]\n", "/etc/passwd"),
+        ("patches: [{path: 'http://example.com/p.yaml'}]\n", "kubectl failed"),
+        ("helmCharts: [{name: x, repo: 'https://example.com', version: '1'}]\n", "kubectl failed"),
+        ("resources: [\n", "not valid YAML"),
+        ("resources: [../base]\ntransformers: [t.yaml]\n", "t.yaml"),
+        ("resources: [../base]\nunknown: 1\n", "kubectl failed"),
+    ],
+)
+def test_what_needs_the_network_or_leads_outside_is_unavailable(tmp_path: Path, kustomization: str, says: str) -> None:
+    tree = write(tmp_path, {**KUSTOMIZE, "over/kustomization.yaml": kustomization})
+    assert says in why(ToolRenderer(timeout=20).render(tree, source("over")))
+
+
+@helm
+@pytest.mark.parametrize(
+    ("files", "values", "says"),
+    [
+        ({"charts/app/templates/x.yaml": "{{ fail \"no\" }}"}, (), "helm failed"),
+        ({"charts/app/templates/x.yaml": "a: [\n"}, (), "helm failed"),
+        ({"charts/app/Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies: "
+          "[{name: d, version: 1.0.0, repository: 'https://example.com'}]\n"}, (), "dependencies"),
+        ({}, ("v/gone.yaml",), "v/gone.yaml does not exist"),
+        ({}, ("../../etc/passwd",), "leads out of the repository"),
+        ({}, ("/etc/passwd",), "leads out of the repository"),
+    ],
+)  # fmt: skip
+def test_a_chart_that_cannot_be_rendered_is_unavailable(
+    tmp_path: Path, files: dict[str, str], values: tuple[str, ...], says: str
+) -> None:
+    tree = write(tmp_path, {**CHART, **files})
+    assert says in why(ToolRenderer().render(tree, source("charts/app", values=values)))
+
+
+@helm
+@pytest.mark.parametrize("name", ["--post-renderer=x", "a b", "a\nb", "../x"])
+def test_names_that_could_be_options_never_reach_the_tool(tmp_path: Path, name: str) -> None:
+    assert "is no release name" in why(
+        ToolRenderer().render(write(tmp_path, CHART), source("charts/app", release=name))
+    )
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc", "a/../../x", "link", "nowhere"])
+def test_paths_that_lead_out_of_the_tree_are_refused(tmp_path: Path, path: str) -> None:
+    tree = write(tmp_path / "tree", {"a/x.yaml": "kind: A\n"})
+    (tree / "link").symlink_to("/etc")
+    assert "cannot be rendered" in why(ToolRenderer().render(tree, source(path)))
+
+
+def test_a_symlinked_file_is_not_read(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("kind: Outside\n")
+    tree = write(tmp_path / "tree", {"a/x.yaml": "kind: A\n"})
+    (tree / "a/y.yaml").symlink_to(outside)
+    objects = ToolRenderer().render(tree, source("a"))
+    assert not isinstance(objects, Unavailable)
+    assert [each["kind"] for each in objects] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: [\n", "not valid YAML"),
+        ("kind: !!python/object/apply:os.system [id]\n", "not valid YAML"),
+        ("a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+            f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)), "too large"),
+        ("a: &a [*a]\n", "too large or too deep"),
+    ],
+)  # fmt: skip
+def test_hostile_manifests_are_bounded(tmp_path: Path, text: str, says: str) -> None:
+    assert says in why(ToolRenderer().render(write(tmp_path, {"m/x.yaml": text}), source("m")))
+
+
+def fake(folder: Path, name: str, script: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine whose only tools are in this folder."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    return folder
+
+
+def test_a_tool_that_hangs_is_stopped(only: Path, tmp_path: Path) -> None:
+    fake(only, "kubectl", "exec /bin/sleep 60")
+    answer = ToolRenderer(timeout=0.3).render(write(tmp_path / "t", KUSTOMIZE), source("over"))
+    assert "kubectl took more than 0.3 s" in why(answer)
+
+
+def test_tools_see_an_allow_listed_environment(only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CANARY", "secret")
+    fake(only, "kustomize", 'echo "kind: Env"; echo "value: |"; /usr/bin/env | /bin/sed "s/^/  /"')
+    objects = ToolRenderer().render(write(tmp_path / "t", KUSTOMIZE), source("over"))
+    assert not isinstance(objects, Unavailable), objects
+    seen = str(objects[0]["value"])
+    assert "secret" not in seen
+    assert f"HOME={os.environ['HOME']}\n" not in seen
+    assert "HTTPS_PROXY=http://127.0.0.1:9" in seen
+
+
+def test_missing_tools_are_named(only: Path, tmp_path: Path) -> None:
+    tree = write(tmp_path / "t", {**KUSTOMIZE, **CHART})
+    assert "neither kubectl nor kustomize" in why(ToolRenderer().render(tree, source("over")))
+    assert "helm is not on PATH" in why(ToolRenderer().render(tree, source("charts/app")))
+    assert find_tool("helm") is None
+
+
+def test_a_found_tool_tells_its_version(only: Path) -> None:
+    fake(only, "helm", "echo v4.3.1+gc0d08d0")
+    fake(only, "kubectl", "exit 1")
+    found = find_tool("helm")
+    assert found is not None
+    assert (found.name, found.version, found.path) == ("helm", "v4.3.1", only / "helm")
+    silent = find_tool("kubectl")
+    assert silent is not None
+    assert silent.version == ""

@@ -1,0 +1,18 @@
+"""A fresh infra repository for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gitops import infra
+from tests.gitops.infra import Infra
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Infra]:
+    made = infra.create(tmp_path)
+    yield made
+    made.repository.close()

@@ -1,0 +1,274 @@
+"""From plan to proof over real git and the real tools: what a rollback does, and exactly what it touches."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pytest
+
+from gitops_sre.action import ACTIONS
+from gitops_sre.gitops import edit
+from gitops_sre.gitops.proof import prove
+from gitops_sre.model.change import Change, Proof
+from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
+from gitops_sre.model.plan import Plan, VerificationPlan
+from gitops_sre.model.target import Target
+from tests.gitops.infra import (
+    CHART, DIGEST, ENVIRONMENTS, IMAGE, OTHER_DIGEST, URL, Infra, application, deployment, environment_of, overlay, target,
+    tool, workload,
+)  # fmt: skip
+
+pytestmark = [tool("kubectl"), tool("helm")]
+
+BASE = {
+    "apps/web/base/kustomization.yaml": "resources: [deployment.yaml]\n",
+    "apps/web/base/deployment.yaml": deployment("web", f"{IMAGE}:v2"),
+}
+OVERLAYS = {env: target(f"apps/web/overlays/{env}", environment=env) for env in ENVIRONMENTS}
+
+
+def images(tag: str, end: str = "\n") -> dict[str, str]:
+    return {
+        f"{of.source.path}/kustomization.yaml": overlay(env, f"images:\n- name: {IMAGE}\n  newTag: {tag} # keep{end}")
+        for env, of in OVERLAYS.items()
+    }
+
+
+def change(world: Infra, base: str, of: Target, to: str) -> Change:
+    plan = Plan("rollback_image", of, {"image": IMAGE, "to": to}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
+    edits = ACTIONS["rollback_image"].edits(plan, world.locator, base)
+    assert not isinstance(edits, Refused), edits.reason
+    made = edit.apply(world.repository, base, edits, ".gitops-sre/policies")
+    assert isinstance(made, Change), made
+    return made
+
+
+def proven(
+    world: Infra, made: Change, of: Target, applications: Sequence[Application] = (), workloads: Sequence[Workload] = ()
+) -> Proof:
+    return prove(
+        repository=world.repository,
+        renderer=world.renderer,
+        locator=world.locator,
+        change=made,
+        target=of,
+        applications=applications,
+        workloads=workloads,
+        environment_of=environment_of,
+    )
+
+
+def outcome(proof: Proof, name: str) -> Outcome:
+    return next(check.outcome for check in proof.checks if check.name == name)
+
+
+def all_done(proof: Proof) -> None:
+    assert [check for check in proof.checks if not isinstance(check.outcome, Done)] == []
+
+
+def test_an_overlay_rollback_reaches_one_environment_and_restores_byte_for_byte(world: Infra) -> None:
+    base = world.commit({**BASE, **{path: text.replace("\n", "\r\n") for path, text in images("v2", end="").items()}})
+    of = OVERLAYS["production"]
+    running = [workload(each, 3) for each in OVERLAYS.values()]
+    other = workload(target("x", name="other"), 9)
+    made = change(world, base, of, "v1")
+    proof = proven(world, made, of, [application(each) for each in OVERLAYS.values()], [*running, other])
+    all_done(proof)
+    assert [(each.name, each.namespace, each.application, each.fields, each.replicas) for each in proof.objects] == [
+        ("web", "production", "argocd/production-web",
+         (f"spec.template.spec.containers[1].image: {IMAGE}:v2 -> {IMAGE}:v1",), 3),
+    ]  # fmt: skip
+    radius = proof.radius
+    assert (radius.objects, radius.replicas, radius.files, radius.lines) == (1, 3, 1, 1)
+    assert (radius.namespaces, radius.environments, radius.tiers) == (("production",), ("production",), ("critical",))
+    assert radius.fleet_share == 3 / 12
+    path = f"{of.source.path}/kustomization.yaml"
+    assert proof.diff == (
+        f"--- a/{path}\n+++ b/{path}\n@@ -4,4 +4,4 @@\n - ../../base\r\n images:\r\n - name: {IMAGE}\r\n"
+        "-  newTag: v2 # keep\n\\ No newline at end of file\n+  newTag: v1 # keep\n\\ No newline at end of file\n"
+    )
+    after = world.commit({file.path: file.after for file in made.files})
+    back = edit.apply(world.repository, after, made.inverse, ".gitops-sre/policies")
+    assert isinstance(back, Change)
+    assert back.files[0].after.encode() == world.repository.read(base, path)
+    all_done(proven(world, back, of))
+
+
+def test_a_shared_base_shows_every_environment_that_it_reaches(world: Infra) -> None:
+    base = world.commit(
+        {**BASE, **{f"{of.source.path}/kustomization.yaml": overlay(env, "") for env, of in OVERLAYS.items()}}
+    )
+    of = OVERLAYS["staging"]
+    proof = proven(world, change(world, base, of, "v1"), of, [application(each) for each in OVERLAYS.values()])
+    all_done(proof)
+    assert [each.namespace for each in proof.objects] == list(ENVIRONMENTS)
+    assert proof.radius.environments == tuple(sorted(ENVIRONMENTS))
+    assert proof.radius.tiers == ("critical", "standard")
+    assert proof.radius.replicas == 6  # what the manifests ask for, since nothing is known to run
+    assert proof.radius.fleet_share == 1.0
+
+
+def test_digest_and_tag_move_together(world: Infra) -> None:
+    text = overlay("production", f"images:\n- name: {IMAGE}\n  newTag: v2\n  digest: {DIGEST}\n")
+    base = world.commit({**BASE, "apps/web/overlays/production/kustomization.yaml": text})
+    proof = proven(world, change(world, base, OVERLAYS["production"], f"v1@{OTHER_DIGEST}"), OVERLAYS["production"])
+    all_done(proof)
+    assert proof.objects[0].fields == (
+        f"spec.template.spec.containers[1].image: {IMAGE}:v2@{DIGEST} -> {IMAGE}:v1@{OTHER_DIGEST}",
+    )
+
+
+def test_helm_values_reach_only_the_release_that_reads_them(world: Infra) -> None:
+    values = {env: f"values/{env}.yaml" for env in ENVIRONMENTS}
+    files = {path: f"image:\n    repository: {IMAGE}\n    tag: 'v2'" for path in values.values()}
+    base = world.commit({**CHART, **files})
+    targets = {env: target("charts/app", environment=env, kind="helm", values=(path,)) for env, path in values.items()}
+    made = change(world, base, targets["dev"], "1.10")
+    assert made.files[0].after.endswith("tag: '1.10'")
+    proof = proven(world, made, targets["dev"], [application(each) for each in targets.values()])
+    all_done(proof)
+    assert [each.application for each in proof.objects] == ["argocd/dev-web"]
+
+
+def test_a_chart_default_reaches_every_release_without_a_value_of_its_own(world: Infra) -> None:
+    chart = CHART | {"charts/app/values.yaml": f"replicas: 1\nimage: {{repository: {IMAGE}, tag: v2}}\n"}
+    base = world.commit({**chart, "values/own.yaml": "image: {tag: v7}\n"})
+    one = target("charts/app", environment="dev", kind="helm")
+    two = target("charts/app", environment="staging", kind="helm")
+    own = target("charts/app", environment="production", kind="helm", values=("values/own.yaml",))
+    proof = proven(world, change(world, base, one, "v1"), one, [application(each) for each in (one, two, own)])
+    all_done(proof)
+    assert [each.namespace for each in proof.objects] == ["dev", "staging"]
+
+
+def test_of_16_manifests_with_one_image_only_the_targets_changes(world: Infra) -> None:
+    files = {f"m/{n}/web.yaml": deployment("web", f"{IMAGE}:v2", namespace=f"team-{n}") for n in range(16)}
+    base = world.commit(files)
+    targets = [target(f"m/{n}", environment=f"team-{n}") for n in range(16)]
+    made = change(world, base, targets[5], "v1")
+    assert [file.path for file in made.files] == ["m/5/web.yaml"]
+    proof = proven(world, made, targets[5], [application(each) for each in targets])
+    all_done(proof)
+    assert [each.namespace for each in proof.objects] == ["team-5"]
+
+
+def test_an_edit_that_something_overrides_is_refused(world: Infra) -> None:
+    base = world.commit({**BASE, **images("v5")})
+    of = OVERLAYS["production"]
+    path = "apps/web/base/deployment.yaml"
+    at = ("spec", "template", "spec", "containers", 1, "image")
+    field = dataclasses.replace(change(world, base, of, "v1").edits[0], file=path, path=at,
+                                before=f"{IMAGE}:v2", after=f"{IMAGE}:v1", after_raw=f"{IMAGE}:v1")  # fmt: skip
+    made = edit.apply(world.repository, base, [field], "")
+    assert isinstance(made, Change), made
+    reached = outcome(proven(world, made, of), "reaches-target")
+    assert isinstance(reached, Refused)
+    assert "does not reach Deployment production/web" in reached.reason
+
+
+def test_what_cannot_be_rendered_is_said_and_never_counts_as_done(world: Infra) -> None:
+    remote = overlay("production", "- https://example.com/x.yaml\n" + f"images: [{{name: {IMAGE}, newTag: v2}}]\n")
+    base = world.commit({**BASE, **images("v2"), "apps/web/overlays/production/kustomization.yaml": remote})
+    of = OVERLAYS["production"]
+    proof = proven(world, change(world, base, of, "v1"), of)
+    assert isinstance(outcome(proof, "renders"), Unavailable)
+    reached = outcome(proof, "reaches-target")
+    assert isinstance(reached, Unavailable)
+    assert "https://example.com/x.yaml" in reached.reason
+    assert isinstance(outcome(proof, "schema-valid"), Inconclusive)
+    assert isinstance(outcome(proof, "only-expected-fields"), Inconclusive)
+
+
+def test_fields_that_do_not_follow_from_the_edit_are_named(world: Infra) -> None:
+    chart = CHART | {
+        "charts/app/templates/config.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n"
+        "data:\n  sum: {{ .Values.image.tag | sha256sum }}\n  version: {{ .Values.image.tag }}\n"
+    }
+    base = world.commit({**chart, "v.yaml": f"image: {{repository: {IMAGE}, tag: v2}}\n"})
+    of = target("charts/app", kind="helm", values=("v.yaml",))
+    proof = proven(world, change(world, base, of, "v1"), of)
+    strange = outcome(proof, "only-expected-fields")
+    assert isinstance(strange, Inconclusive)
+    assert strange.reason == "1 fields do not follow from the edit: ConfigMap production/c data.sum"
+    assert isinstance(outcome(proof, "reaches-target"), Done)
+    assert proof.radius.objects == 2
+
+
+def test_an_unknown_kind_is_inconclusive_and_an_object_made_invalid_is_refused(world: Infra) -> None:
+    rollout = (
+        deployment("web", f"{IMAGE}:v2")
+        .replace("kind: Deployment", "kind: Rollout")
+        .replace("apps/v1", "argoproj.io/v1alpha1")
+    )
+    base = world.commit({"m/web.yaml": rollout, "n/web.yaml": deployment("web", f"{IMAGE}:v2")})
+    of = target("m")
+    of = dataclasses.replace(of, workload=dataclasses.replace(of.workload, kind="Rollout"))
+    proof = proven(world, change(world, base, of, "v1"), of)
+    unknown = outcome(proof, "schema-valid")
+    assert isinstance(unknown, Inconclusive)
+    assert "no schema is known for argoproj.io/v1alpha1" in unknown.reason
+    assert isinstance(outcome(proof, "reaches-target"), Done)
+    good = change(world, base, target("n"), "v1")
+    number = dataclasses.replace(good.edits[0], path=("spec", "replicas"), before="2", after="two", after_raw="two")
+    made = edit.apply(world.repository, base, [number], "")
+    assert isinstance(made, Change)
+    invalid = outcome(proven(world, made, target("n")), "schema-valid")
+    assert isinstance(invalid, Refused)
+    assert "spec.replicas: 'two' is not of type" in invalid.reason
+
+
+def test_a_change_that_is_not_its_edits_is_refused(world: Infra) -> None:
+    base = world.commit({**BASE, **images("v2")})
+    of = OVERLAYS["dev"]
+    made = change(world, base, of, "v1")
+    stray = dataclasses.replace(made.files[0], after=made.files[0].after + "# more\n")
+    assert isinstance(
+        outcome(proven(world, dataclasses.replace(made, files=(stray,)), of), "intended-bytes-only"), Refused
+    )
+    moved = dataclasses.replace(made.files[0], before="x")
+    assert isinstance(
+        outcome(proven(world, dataclasses.replace(made, files=(moved,)), of), "intended-bytes-only"), Refused
+    )
+
+
+def test_a_line_that_an_automation_keeps_is_named(world: Infra) -> None:
+    text = overlay("dev", f'images:\n- name: {IMAGE}\n  newTag: v2 # {{"$imagepolicy": "flux-system:web:tag"}}\n')
+    base = world.commit({**BASE, "apps/web/overlays/dev/kustomization.yaml": text})
+    kept = outcome(
+        proven(world, change(world, base, OVERLAYS["dev"], "v1"), OVERLAYS["dev"]), "not-written-by-automation"
+    )
+    assert isinstance(kept, Inconclusive)
+    assert "kustomization.yaml:7" in kept.reason
+
+
+def test_sources_of_other_repositories_and_pinned_ones_are_not_touched(world: Infra) -> None:
+    base = world.commit(
+        {**BASE, **{f"{of.source.path}/kustomization.yaml": overlay(env, "") for env, of in OVERLAYS.items()}}
+    )
+    of = OVERLAYS["dev"]
+    elsewhere = application(OVERLAYS["staging"])
+    elsewhere = dataclasses.replace(
+        elsewhere, sources=(dataclasses.replace(OVERLAYS["staging"].source, repo_url="https://x/y"),)
+    )
+    pinned = application(OVERLAYS["production"])
+    pinned = dataclasses.replace(
+        pinned, sources=(dataclasses.replace(OVERLAYS["production"].source, revision="f" * 40),)
+    )
+    ssh = dataclasses.replace(of.source, repo_url=URL.replace("https://", "ssh://git@").removesuffix(".git"))
+    mine = dataclasses.replace(application(of), sources=(ssh,))
+    proof = proven(world, change(world, base, of, "v1"), of, [elsewhere, pinned, mine])
+    assert [each.application for each in proof.objects] == ["argocd/dev-web"]
+
+
+def test_values_of_secrets_are_not_shown(world: Infra) -> None:
+    chart = CHART | {
+        "charts/app/templates/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n"
+        "stringData:\n  version: canary-{{ .Values.image.tag }}\n"
+    }
+    base = world.commit({**chart, "v.yaml": f"image: {{repository: {IMAGE}, tag: v2}}\n"})
+    of = target("charts/app", kind="helm", values=("v.yaml",))
+    proof = proven(world, change(world, base, of, "v1"), of)
+    assert "canary" not in repr(proof.objects)
+    assert ("stringData.version: (hidden) -> (hidden)",) in [each.fields for each in proof.objects]
