@@ -13,9 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -181,7 +182,14 @@ class Session:
         )
 
     def _as_app(self) -> Github:
-        return self._connect(Auth.AppAuth(self._settings.app_id or 0, self._key))
+        key = self._key
+        if key is None:
+            raise Stop(Unavailable("there is no App to speak for"))
+
+        def sign(claims: dict[str, Any]) -> str:
+            return jwt.encode(claims, key, algorithm="RS256")
+
+        return self._connect(Auth.AppAuth(self._settings.app_id or 0, sign_func=sign))
 
     def _installation_token(self) -> str:
         """A token of the App's installation, narrowed to this repository and to what the bot needs."""
@@ -272,16 +280,15 @@ def _wait(headers: Mapping[str, str]) -> float:
     return min(max(wait, 1.0), _LONGEST_WAIT)
 
 
-def _app_key(settings: GitHubSettings) -> str | None:
-    """The App's private key as PEM, None when no App is named."""
+def _app_key(settings: GitHubSettings) -> RSAPrivateKey | None:
+    """The App's private key, None when no App is named."""
     if settings.app_id is None:
         return None
     path = settings.private_key_file
     if path is None:
         raise ConfigError("github.private_key_file: missing; it holds the private key of the App in github.app_id")
     try:
-        pem = path.read_bytes()
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); see github.private_key_file") from error
     except (ValueError, TypeError) as error:
@@ -290,4 +297,4 @@ def _app_key(settings: GitHubSettings) -> str | None:
         ) from error
     if not isinstance(key, RSAPrivateKey):
         raise ConfigError(f"{path}: not an RSA key; download the private key from the App's settings")
-    return pem.decode("ascii")
+    return key
