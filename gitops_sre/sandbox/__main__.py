@@ -14,7 +14,7 @@ from gitops_sre.sandbox.control import Control, stories
 from gitops_sre.sandbox.infra.tree import BRANCH
 from gitops_sre.sandbox.serving import Served
 from gitops_sre.sandbox.telemetry import TelemetryError
-from gitops_sre.sandbox.world import REPOSITORY, World
+from gitops_sre.sandbox.world import REPOSITORY, World, WorldError
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -39,7 +39,11 @@ contexts:
 def main() -> int:
     """Start the world, say where it is on standard output, and wait until it is told to end."""
     arguments = _arguments()
-    world = World(arguments.root, arguments.prometheus, arguments.seed, say=_say)
+    try:
+        world = World(arguments.root, arguments.prometheus, arguments.seed, _say)
+    except WorldError as error:
+        _say(f"cannot start: {error}")
+        return 1
     control, served = Control(world), Served("sandbox-control")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: control.shutdown.set())

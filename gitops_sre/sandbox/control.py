@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 import requests
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from gitops_sre.sandbox.reconciler.controller import Knobs
 from gitops_sre.sandbox.stories import STORIES, Story
 from gitops_sre.sandbox.theatre import BY_NUMBER, Performance
 
@@ -52,6 +53,7 @@ class Control:
                 Route("/stories/{number:int}/start", self._start, methods=["POST"]),
                 Route("/stories/{number:int}/end", self._end, methods=["POST"]),
                 Route("/state", self._state),
+                Route("/knobs", self._knobs, methods=["GET", "POST"]),
                 Route("/webhooks", self._webhooks, methods=["POST"]),
                 Route("/shutdown", self._shutdown, methods=["POST"]),
             ]
@@ -102,9 +104,45 @@ class Control:
         self._world.github.add_webhook(url, secret)
         return JSONResponse({"url": url}, status_code=201)
 
+    async def _knobs(self, request: Request) -> JSONResponse:
+        """How the cluster misbehaves: see `Knobs`; sets are lists of Application names. POST changes what it names."""
+        if request.method == "POST":
+            for name, value in _wanted_knobs(await _json(request)).items():
+                setattr(self._world.knobs, name, value)
+        return JSONResponse({**asdict(self._world.knobs), **_sets(self._world.knobs)})
+
     def _shutdown(self, _: Request) -> JSONResponse:
         self.shutdown.set()
         return JSONResponse({"stopping": True}, status_code=202)
+
+
+async def _json(request: Request) -> Json:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise HTTPException(400, f"the body is no JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise HTTPException(400, "the body must be a JSON object")
+    return body
+
+
+def _wanted_knobs(body: Json) -> Json:
+    """The values to set, by name. 400 for an unknown knob or a value of another kind."""
+    wanted: Json = {}
+    for name, value in body.items():
+        default = getattr(Knobs(), name, None)
+        if isinstance(default, set) and isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+            wanted[name] = set(value)
+        elif isinstance(default, float) and isinstance(value, int | float) and value >= 0:
+            wanted[name] = float(value)
+        else:
+            known = [knob.name for knob in fields(Knobs)]
+            raise HTTPException(400, f"{name}: unknown, or neither seconds nor a list of names; known: {known}")
+    return wanted
+
+
+def _sets(knobs: Knobs) -> Json:
+    return {"denied": sorted(knobs.denied), "stuck": sorted(knobs.stuck)}
 
 
 def _found(request: Request) -> Story:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from gitops_sre.sandbox.infra.state import today
 from gitops_sre.sandbox.kubernetes.api import KubernetesAPI
 from gitops_sre.sandbox.kubernetes.cluster import Cluster
 from gitops_sre.sandbox.people import Approver, GitHubUser
+from gitops_sre.sandbox.reconciler import render
 from gitops_sre.sandbox.reconciler.controller import Knobs, Reconciler
 from gitops_sre.sandbox.serving import Served
 from gitops_sre.sandbox.shop import BY_NAME
@@ -40,10 +42,15 @@ DEPLOYER = {"kustomize": "bob", "helm": "dave", "raw": "carol"}
 Say = Callable[[str], None]
 
 
+class WorldError(Exception):
+    """The world cannot be made here; the message says why and what to do."""
+
+
 class World:
     """Made stopped; `start` brings everything up, `stop` takes everything down.
 
-    `root` is a folder for repositories, metrics and credentials; `seed` determines history and noise.
+    `root` is a folder for repositories, metrics and credentials, new or empty; `seed` determines history and noise.
+    Raises WorldError where it cannot be made.
     """
 
     def __init__(
@@ -51,10 +58,9 @@ class World:
         root: Path,
         prometheus: Literal["auto", "binary", "embedded"] = "auto",
         seed: int = 0,
-        knobs: Knobs | None = None,
         say: Say = lambda _: None,
     ) -> None:
-        root.mkdir(parents=True, exist_ok=True)
+        _check_place(root)
         self.root = root
         self._say = say
         self._lock = threading.RLock()
@@ -71,9 +77,10 @@ class World:
         self._found_repository(next(self._history))
         self.alice = GitHubUser("alice", self.users["alice"], f"{self.api_url}/repos/{REPOSITORY}")
         self.cluster_token = secrets.token_urlsafe(24)
+        self.knobs = Knobs()
         self.cluster = Cluster(time.time)
         self.kubernetes = KubernetesAPI(self.cluster, self.cluster_token)
-        self.reconciler = Reconciler(self._git.path, self.cluster, time.time, knobs)
+        self.reconciler = Reconciler(self._git.path, self.cluster, time.time, self.knobs)
         self.telemetry = Telemetry(root / "telemetry", self._running, seed, prometheus)
         self.prometheus_url = ""
         self.theatre = Theatre(self)
@@ -173,3 +180,11 @@ class World:
 
     def _read(self, path: str) -> bytes:
         return self._git.run("show", f"refs/heads/{tree.BRANCH}:{path}")
+
+
+def _check_place(root: Path) -> None:
+    if missing := [*render.missing_tools(), *(() if shutil.which("git") else ("git",))]:
+        raise WorldError(f"not on PATH: {', '.join(missing)}; install what is missing")
+    root.mkdir(parents=True, exist_ok=True)
+    if any(root.iterdir()):
+        raise WorldError(f"{root} is not empty; name a new folder")

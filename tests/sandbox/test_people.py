@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -17,7 +16,6 @@ from gitops_sre.sandbox.github import GitHub
 from gitops_sre.sandbox.people import Approver, GitHubUser
 from gitops_sre.sandbox.serving import Served
 
-REPOSITORY = "acme/shop-infra"
 PATHS = ("values/production/catalog.yaml", "values/staging/catalog.yaml")
 
 
@@ -26,6 +24,7 @@ class Forge:
     """A GitHub with one repository, and how the bot and people propose there."""
 
     github: GitHub
+    repository: str
     url: str
     bot: str
     alice: str
@@ -34,22 +33,22 @@ class Forge:
     def propose(self, token: str, path: str, *, draft: bool = False) -> int:
         """A pull request that changes one file."""
         branch = f"change-{time.monotonic_ns()}"
-        self.github.commit(REPOSITORY, "bob", {path: branch.encode()}, "A change", branch=branch)
+        self.github.commit(self.repository, "bob", {path: branch.encode()}, "A change", branch=branch)
         body = {"title": "A change", "head": branch, "base": "main", "draft": draft}
         return int(self._post("/pulls", token, body)["number"])
 
     def push(self, number: int) -> None:
         """Another commit on a pull request's branch."""
-        branch = self.github.repository(REPOSITORY).pulls[number].head
-        self.github.commit(REPOSITORY, "bob", {PATHS[0]: b"later"}, "Another change", branch=branch)
+        branch = self.github.repository(self.repository).pulls[number].head
+        self.github.commit(self.repository, "bob", {PATHS[0]: b"later"}, "Another change", branch=branch)
 
     def approvals(self, number: int) -> list[tuple[str, str]]:
         """Who approved which commit."""
-        reviews = self.github.repository(REPOSITORY).reviews_of(number)
+        reviews = self.github.repository(self.repository).reviews_of(number)
         return [(review.user, review.commit_id) for review in reviews if review.state == "APPROVED"]
 
     def head(self, number: int) -> str:
-        return self.github.repository(REPOSITORY).pulls[number].head_sha
+        return self.github.repository(self.repository).pulls[number].head_sha
 
     def _post(self, path: str, token: str, body: dict[str, object]) -> Any:
         answer = requests.post(f"{self.url}{path}", json=body, headers={"Authorization": f"token {token}"}, timeout=10)
@@ -57,14 +56,18 @@ class Forge:
         return answer.json()
 
 
-@pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Forge]:
-    github, served = GitHub(tmp_path), Served("test-github")
-    alice, bob = github.add_user("alice", "admin"), github.add_user("bob", "write")
-    files = dict.fromkeys(PATHS, b"tag: v1.0.0\n")
-    github.create_repository(
-        "acme", "shop-infra", files, author="bob", message="Begin", when=datetime(2026, 11, 1, tzinfo=UTC)
-    )
+@dataclass
+class Server:
+    """A GitHub with an App, on which every test finds a repository of its own."""
+
+    github: GitHub
+    api: str
+    bot: str
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    github, served = GitHub(tmp_path_factory.mktemp("github")), Served("test-github")
     app = github.register_app("gitops-sre", {"contents": "write", "pull_requests": "write"})
     served.start(github.app)
     api = f"{served.url}/api/v3"
@@ -78,8 +81,19 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
         timeout=10,
     )
     answer.raise_for_status()
-    yield Forge(github, f"{api}/repos/{REPOSITORY}", answer.json()["token"], alice, bob)
+    yield Server(github, api, answer.json()["token"])
     served.stop()
+
+
+@pytest.fixture
+def forge(server: Server, request: pytest.FixtureRequest) -> Forge:
+    alice, bob = server.github.add_user("alice", "admin"), server.github.add_user("bob", "write")
+    name = request.node.name.replace("_", "-")
+    files = dict.fromkeys(PATHS, b"tag: v1.0.0\n")
+    when = datetime(2026, 11, 1, tzinfo=UTC)
+    server.github.create_repository("acme", name, files, author="bob", message="Begin", when=when)
+    repository = f"acme/{name}"
+    return Forge(server.github, repository, f"{server.api}/repos/{repository}", server.bot, alice, bob)
 
 
 @pytest.fixture

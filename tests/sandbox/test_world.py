@@ -103,6 +103,7 @@ def test_the_world_starts_tells_where_it_is_and_ends_with_its_parent(tmp_path: P
         assert [story["expected"] for story in told["stories"]] == ["resolved", "resolved", "escalated", "dismissed"]
         _check_state(running)
         _check_control(running)
+        _check_knobs(running)
         _check_cluster(told["kubernetes"]["kubeconfig"])
         _check_clone(told, tmp_path / "clone")
         assert running.firing() == set()
@@ -131,6 +132,14 @@ def _check_control(running: Running) -> None:
     assert running.post("/webhooks", {"url": "http://elsewhere.example.com", "secret": "s"}).status_code == 400
     assert running.post("/webhooks", ["no"]).status_code == 400
     assert running.post("/webhooks", {"url": "http://127.0.0.1:9/hook", "secret": "s"}).status_code == 201
+
+
+def _check_knobs(running: Running) -> None:
+    assert running.post("/knobs", {"stuck": ["staging-web"], "stale_health": 1}).status_code == 200
+    knobs = running.get("/knobs")
+    assert (knobs["stuck"], knobs["stale_health"], knobs["denied"]) == (["staging-web"], 1.0, [])
+    for wrong in ({"other": 1}, {"stuck": 1}, {"poll": "soon"}, {"poll": -1}):
+        assert running.post("/knobs", wrong).status_code == 400
 
 
 def _check_cluster(kubeconfig: str) -> None:
@@ -190,3 +199,12 @@ def test_a_killed_world_leaves_no_prometheus_behind(tmp_path: Path) -> None:
         running.process.kill()
         running.process.wait(PATIENCE)
         until(running.gone, "the end of every process")
+
+
+def test_a_folder_with_something_in_it_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "world.json").touch()
+    command = [sys.executable, "-m", "gitops_sre.sandbox", "--root", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "is not empty; name a new folder" in done.stderr

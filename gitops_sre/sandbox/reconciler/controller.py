@@ -35,6 +35,7 @@ class Knobs:
     poll: float = 0.5
     tick: float = 0.1
     sync_seconds: float = 0.3
+    rollout_seconds: float = 1.0
     refresh: float = 180.0
     stale_health: float = 0.0
     denied: set[str] = field(default_factory=set)
@@ -79,6 +80,7 @@ class Reconciler:
     def step(self) -> None:
         """One pass: look at the branch when it is time, then move every Application on."""
         now = self._clock()
+        self._cluster.rollout_seconds = self.knobs.rollout_seconds
         if now >= self._next_poll:
             self._next_poll = now + self.knobs.poll
             head = self._watched.head()

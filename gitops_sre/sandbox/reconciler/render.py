@@ -34,6 +34,12 @@ def find_tool(name: str) -> str | None:
     return shutil.which(name) or (str(beside) if os.access(beside, os.X_OK) else None)
 
 
+def missing_tools() -> tuple[str, ...]:
+    """What has to be installed before anything renders."""
+    kustomize = find_tool("kubectl") or find_tool("kustomize")
+    return (*(() if kustomize else ("kubectl (or kustomize)",)), *(() if find_tool("helm") else ("helm",)))
+
+
 def render(source: Source, root: Path, namespace: str) -> tuple[Manifest, ...]:
     """The objects of a source, from a checkout at `root`, each with a namespace. Raises RenderError."""
     match source.kind:

@@ -115,7 +115,7 @@ def test_a_new_tag_is_compared_synced_rolled_out_and_healthy(bench: Bench, servi
 
 
 def test_the_generation_is_observed_only_after_it_was_written(bench: Bench) -> None:
-    bench.cluster.rollout_seconds = 2.0
+    bench.knobs.rollout_seconds = 2.0
     bench.bump("checkout", "v9.0.0")
     lagging, pods = False, []
     for _ in range(40):
@@ -172,7 +172,7 @@ def test_an_operation_applies_its_own_revision_although_the_branch_moves_on(benc
 
 def test_stale_health_shows_the_time_before_the_sync(bench: Bench) -> None:
     bench.pass_(5)
-    bench.knobs.stale_health, bench.cluster.rollout_seconds = 4.0, 3.0
+    bench.knobs.stale_health, bench.knobs.rollout_seconds = 4.0, 3.0
     sha = bench.bump("checkout", "v9.0.0")
     bench.pass_(2)
     status = bench.status("staging-checkout")
