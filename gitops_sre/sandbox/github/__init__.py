@@ -126,6 +126,7 @@ class GitHub:
     def add_webhook(self, url: str, secret: str) -> None:
         """Post every event to an address, signed with a secret."""
         self._webhooks.add(url, secret)
+        self._hub.watched = True
 
     def review(self, repo: str, number: int, login: str, event: str, body: str = "") -> Review:
         """A person's review of a pull request's head: APPROVE, REQUEST_CHANGES or COMMENT."""

@@ -26,12 +26,12 @@ class FileDiff:
 
 def text(repo: GitRepo, old: str, new: str) -> str:
     """The unified diff between two trees."""
-    return repo.run("diff", *_FLAGS, old, new, "--").decode("utf-8", "replace")
+    return repo.fact("diff", *_FLAGS, old, new, "--").decode("utf-8", "replace")
 
 
 def files(repo: GitRepo, old: str, new: str) -> tuple[FileDiff, ...]:
     """Changed files between two trees, with their hunks."""
-    raw = repo.run("diff", *_FLAGS, "--raw", "--no-abbrev", "-z", old, new, "--").decode("utf-8", "replace")
+    raw = repo.fact("diff", *_FLAGS, "--raw", "--no-abbrev", "-z", old, new, "--").decode("utf-8", "replace")
     numbers = _numbers(repo, old, new)
     patches = _patches(text(repo, old, new)) if raw else []
     changes = _raw(raw)
@@ -39,6 +39,12 @@ def files(repo: GitRepo, old: str, new: str) -> tuple[FileDiff, ...]:
         FileDiff(status, path, previous, sha, *numbers[path], patch=patch)
         for (status, path, previous, sha), patch in zip(changes, patches, strict=True)
     )
+
+
+def totals(repo: GitRepo, old: str, new: str) -> tuple[int, int, int]:
+    """Changed files, added lines and deleted lines between two trees."""
+    numbers = _numbers(repo, old, new).values()
+    return len(numbers), sum(added for added, _ in numbers), sum(deleted for _, deleted in numbers)
 
 
 def _raw(out: str) -> list[tuple[str, str, str, str]]:
@@ -57,7 +63,7 @@ def _raw(out: str) -> list[tuple[str, str, str, str]]:
 
 
 def _numbers(repo: GitRepo, old: str, new: str) -> dict[str, tuple[int, int]]:
-    out = repo.run("diff", *_FLAGS, "--numstat", "-z", old, new, "--").decode("utf-8", "replace")
+    out = repo.fact("diff", *_FLAGS, "--numstat", "-z", old, new, "--").decode("utf-8", "replace")
     numbers = {}
     tokens = iter(out.split("\0"))
     for head in tokens:

@@ -16,6 +16,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ZERO = "0" * 40
 _LOG_FORMAT = "%x00".join(("%H", "%T", "%P", "%an", "%ae", "%at", "%cn", "%ce", "%ct", "%B"))
 _LOG_FIELDS = 10
+_KEPT_FACTS = 4096
 
 
 class GitError(Exception):
@@ -71,6 +72,7 @@ class GitRepo:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._facts: dict[tuple[str, ...], bytes] = {}
 
     @classmethod
     def create(cls, path: Path) -> GitRepo:
@@ -108,6 +110,17 @@ class GitRepo:
         if done.returncode not in accept:
             raise GitError(f"git {' '.join(args)} -> {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
+
+    def fact(self, *args: str, accept: Sequence[int] = (0,)) -> bytes:
+        """As `run`; an answer about objects named by full id only never changes, so it is kept."""
+        named = args[1 : args.index("--") if "--" in args else None]
+        if not all(is_sha(word.removeprefix("^")) for word in named if not word.startswith("-") and word != "blob"):
+            return self.run(*args, accept=accept)
+        if args not in self._facts:
+            if len(self._facts) >= _KEPT_FACTS:
+                self._facts.clear()
+            self._facts[args] = self.run(*args, accept=accept)
+        return self._facts[args]
 
     # refs
 
@@ -159,7 +172,7 @@ class GitRepo:
 
     def blob(self, sha: str) -> bytes:
         """A blob's bytes."""
-        return self.run("cat-file", "blob", sha)
+        return self.fact("cat-file", "blob", sha)
 
     def commit(self, sha: str) -> GitCommit:
         """One commit by its id."""
@@ -169,8 +182,7 @@ class GitRepo:
         """Commits by id, in the order given."""
         if not shas:
             return ()
-        text = "\n".join(shas).encode()
-        out = self.run("log", "-z", "--no-walk=unsorted", f"--format={_LOG_FORMAT}", "--stdin", stdin=text)
+        out = self.fact("log", "-z", "--no-walk=unsorted", f"--format={_LOG_FORMAT}", *shas, "--")
         fields = out.decode("utf-8", "replace").split("\0")
         starts = range(0, len(fields) - _LOG_FIELDS + 1, _LOG_FIELDS)
         found = {commit.sha: commit for commit in (_commit(fields[i : i + _LOG_FIELDS]) for i in starts)}
@@ -183,7 +195,7 @@ class GitRepo:
         limits = [f"--since={since}"] * bool(since) + [f"--until={until}"] * bool(until)
         revisions = [include, *([f"^{exclude}"] if exclude else [])]
         tail = ["--", path] if path else ["--"]
-        return tuple(self.run("rev-list", *limits, *revisions, *tail).decode().split())
+        return tuple(self.fact("rev-list", *limits, *revisions, *tail).decode().split())
 
     def tree(self, treeish: str, *, recursive: bool = False, path: str = "") -> tuple[TreeEntry, ...]:
         """Entries of a tree, or of the folder/file at `path` in it (a trailing slash lists inside a folder)."""
@@ -253,15 +265,15 @@ class GitRepo:
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Best common ancestor."""
-        return self.run("merge-base", one, other, accept=(0, 1)).decode().strip() or None
+        return self.fact("merge-base", one, other, accept=(0, 1)).decode().strip() or None
 
     def contains(self, descendant: str, ancestor: str) -> bool:
         """Whether `ancestor` is `descendant` or one of its ancestors."""
-        return self._exit("merge-base", "--is-ancestor", ancestor, descendant) == 0
+        return self.merge_base(descendant, ancestor) == ancestor
 
     def merge_tree(self, ours: str, theirs: str) -> str | None:
         """The tree of a clean merge of two commits, None on a conflict."""
-        out = self.run("merge-tree", "--write-tree", "--no-messages", ours, theirs, accept=(0, 1)).decode()
+        out = self.fact("merge-tree", "--write-tree", "--no-messages", ours, theirs, accept=(0, 1)).decode()
         lines = out.split("\n")
         return lines[0] if lines[1:] in ([], [""]) else None
 

@@ -93,7 +93,7 @@ def _when(body: Body, name: str) -> datetime | None:
 def _store(call: Call, check: CheckRun, action: str) -> Json:
     call.repo.checks[check.id] = check
     shown = view(call.lens, call.repo, check)
-    events.check_run(call.hub, call.repo, view(Lens(call.hub, call.hub.base_url), call.repo, check), action, call.by)
+    events.check_run(call.hub, call.repo, lambda lens: view(lens, call.repo, check), action, call.by)
     merging.auto_merge(call.hub, call.repo)
     return shown
 
@@ -216,6 +216,12 @@ def _status(call: Call, status: Status) -> Json:
     }
 
 
+def _statuses(call: Call) -> Answer:
+    sha = resolved(call.repo, call.path["ref"], not_found())
+    found = [status for status in call.repo.statuses.values() if status.sha == sha][::-1]  # newest first
+    return call.page(found).answer(lambda s: {**_status(call, s), "creator": call.lens.user(s.creator)})
+
+
 def _combined(call: Call) -> Answer:
     repo, lens = call.repo, call.lens
     sha = resolved(repo, call.path["ref"], not_found())
@@ -246,5 +252,6 @@ def routes() -> tuple[Route, ...]:
         Route("GET", f"{repo}/commits/{{ref:path}}/check-runs", _for_ref, read),
         Route("GET", f"{repo}/commits/{{ref:path}}/check-suites", _suites, read),
         Route("POST", f"{repo}/statuses/{{sha}}", _create_status, ("statuses", "write")),
+        Route("GET", f"{repo}/commits/{{ref:path}}/statuses", _statuses, ("statuses", "read")),
         Route("GET", f"{repo}/commits/{{ref:path}}/status", _combined, ("statuses", "read")),
     )

@@ -76,12 +76,11 @@ def _edit(call: Call) -> Answer:
     )
     repo.issues[issue.number] = changed
     pulls.touch(call.hub, repo, issue.number)
+    events.edited(call.hub, repo, issue, call.by)
     if state == "closed" and issue.state == "open":
         pulls.close(call.hub, repo, issue.number, call.by, body.maybe("state_reason") or "completed")
     elif state == "open" and issue.state == "closed":
         pulls.reopen(call.hub, repo, issue.number, call.by)
-    elif changed != issue:
-        events.issue(call.hub, repo, repo.issues[issue.number], "edited", call.by)
     return Answer(views_pull.issue(call.lens, repo, repo.issues[issue.number]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitops_sre.sandbox.github import diffs, merging, pulls, requirements, views_git, views_pull
+from gitops_sre.sandbox.github import diffs, events, merging, pulls, requirements, views_git, views_pull
 from gitops_sre.sandbox.github.http import Answer, ApiError, Call, Route, invalid, not_found, refused
 from gitops_sre.sandbox.github.rest_contents import DIFF
 from gitops_sre.sandbox.github.state import Pull
@@ -87,6 +87,7 @@ def _edit(call: Call) -> Answer:
     if base is not None:
         repo.pulls[pull.number] = replace(pull, base=base, base_sha=repo.head_of(base) or "")
     pulls.touch(call.hub, repo, pull.number)
+    events.edited(call.hub, repo, issue, call.by)
     if state == "closed" and issue.state == "open":
         pulls.close(call.hub, repo, pull.number, call.by)
     elif state == "open" and issue.state == "closed":

@@ -93,11 +93,21 @@ def _body(request: GitRequest) -> bytes:
 def _updated_refs(body: bytes) -> list[str]:
     """Ref names in the command list of a push: pkt-lines `old new name[NUL capabilities]` up to the flush packet."""
     names, at = [], 0
-    while (size := int(body[at : at + 4] or b"0", 16)) >= 4:
+    while (size := _length(body[at : at + 4])) >= 4:
         line = body[at + 4 : at + size].partition(b"\0")[0].decode("utf-8", "replace").rstrip("\n")
-        names.append(line.split(" ", 2)[2])
+        command = line.split(" ", 2)
+        if len(command) == 3:  # a shallow clone first says `shallow <id>`
+            names.append(command[2])
         at += size
     return names
+
+
+def _length(digits: bytes) -> int:
+    """A pkt-line's length; 0 ends the list, as does anything that is none."""
+    try:
+        return int(digits, 16)
+    except ValueError:
+        return 0
 
 
 def _backend(repo: Repo, request: GitRequest, caller: Caller) -> GitAnswer:

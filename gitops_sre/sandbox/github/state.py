@@ -225,14 +225,15 @@ Deliver = Callable[[str, Mapping[str, object]], None]
 class Hub:
     """All accounts, Apps and repositories, and the lock that guards them.
 
-    `deliver(event, payload)` is told of everything that GitHub would send a webhook for; `base_url` is the server's
-    address, for payloads that no request asked for.
+    `deliver(event, payload)` is told of everything that GitHub would send a webhook for, once it is `watched`;
+    `base_url` is the server's address, for payloads that no request asked for.
     """
 
     def __init__(self, clock: Callable[[], datetime], deliver: Deliver) -> None:
         self.lock = threading.RLock()
         self.now = clock
         self.deliver = deliver
+        self.watched = False
         self.ids = itertools.count(1001)
         self.accounts: dict[str, Account] = {}
         self.apps: dict[int, App] = {}

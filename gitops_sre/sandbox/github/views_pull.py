@@ -43,7 +43,8 @@ def simple(lens: Lens, repo: Repo, pull: Pull) -> Json:
 
 def full(lens: Lens, repo: Repo, pull: Pull) -> Json:
     """A pull request on its own, with what takes git to find out."""
-    files = diffs.files(repo.git, start(repo, pull), pull.head_sha)
+    begin = start(repo, pull)
+    files, additions, deletions = diffs.totals(repo.git, begin, pull.head_sha)
     verdict = judge(lens.hub, repo, pull)
     return {
         **simple(lens, repo, pull),
@@ -55,10 +56,10 @@ def full(lens: Lens, repo: Repo, pull: Pull) -> Json:
         "comments": len(repo.comments_of(pull.number)),
         "review_comments": 0,
         "maintainer_can_modify": False,
-        "commits": len(repo.git.rev_list(pull.head_sha, exclude=start(repo, pull))),
-        "additions": sum(f.additions for f in files),
-        "deletions": sum(f.deletions for f in files),
-        "changed_files": len(files),
+        "commits": len(repo.git.rev_list(pull.head_sha, exclude=begin)),
+        "additions": additions,
+        "deletions": deletions,
+        "changed_files": files,
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from github.Repository import Repository
 
 from gitops_sre.sandbox.github import GitHub
+from gitops_sre.sandbox.github.state import Permission
 from tests.sandbox.github.openapi import Recorder, description
 from tests.sandbox.github.world import BOT_PERMISSIONS, FILES, START, Clock, Server, World
 
@@ -25,7 +26,8 @@ def world(server: Server, tmp_path: Path) -> Iterator[World]:
     clock = Clock()
     hub = GitHub(tmp_path / "repos", clock=clock)
     hub.base_url = server.url
-    tokens = {login: hub.add_user(login, role) for login, role in (("ada", "admin"), ("wes", "write"), ("rae", "read"))}
+    roles: dict[str, Permission] = {"ada": "admin", "wes": "write", "rae": "read"}
+    tokens = {login: hub.add_user(login, role) for login, role in roles.items()}
     first = hub.create_repository("acme", "infra", FILES, author="ada", message="Begin", when=START)
     bot = hub.register_app("sre-bot", BOT_PERMISSIONS)
     recorder = Recorder(hub.app)

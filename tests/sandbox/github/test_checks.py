@@ -11,7 +11,8 @@ from tests.sandbox.github.world import World
 def test_a_check_run_is_started_and_completed(world: World, repo: Repository) -> None:
     pull = world.propose(repo)
     run = repo.create_check_run("verdict", pull.head.sha, status="in_progress", external_id="incident-7")
-    assert (run.status, run.conclusion) == ("in_progress", None)
+    assert run.status == "in_progress"
+    assert run.conclusion is None
     run.edit(conclusion="success", output={"title": "Allowed", "summary": "L4", "text": "All of it"})
     done = repo.get_check_run(run.id)
     assert (done.status, done.conclusion, done.output.title) == ("completed", "success", "Allowed")
@@ -59,6 +60,13 @@ def test_statuses_combine_to_the_worst(world: World, repo: Repository) -> None:
     assert (combined.state, combined.total_count) == ("failure", 2)
     commit.create_status("success", context="ci/test")
     assert repo.get_commit("main").get_combined_status().state == "success"
+    _, listed = repo.requester.requestJsonAndCheck("GET", f"{commit.url}/statuses")
+    assert [(s["context"], s["state"]) for s in listed] == [
+        ("ci/test", "success"),
+        ("ci/test", "failure"),
+        ("ci/build", "success"),
+    ]
+    assert listed[0]["creator"]["login"] == "sre-bot[bot]"
 
 
 def test_a_required_status_lets_a_merge_through(world: World, repo: Repository) -> None:

@@ -63,7 +63,7 @@ def test_a_commit_with_a_malformed_path_is_refused(world: World, repo: Repositor
 
 def test_odd_names_are_only_names(world: World, repo: Repository) -> None:
     names = ['with "quotes" and \\', "-leading", "line\nbreak", "$(touch x);`y`", "naïve/ключ.yaml"]
-    head = commit_on_branch(repo, "main", world.first, {name: b"x" for name in names})
+    head = commit_on_branch(repo, "main", world.first, dict.fromkeys(names, b"x"))
     assert {f.filename for f in repo.get_commit(head).files} == set(names)
 
 
@@ -159,29 +159,30 @@ def test_queries_pick_what_they_ask_for(world: World, repo: Repository) -> None:
     assert node["data"]["node"] == {"__typename": "PullRequest", "number": 1, "isDraft": False}
 
 
-@pytest.mark.parametrize(
-    ("query", "message", "code"),
-    [
-        ("{ viewer { shoeSize } }", "Field 'shoeSize' doesn't exist on type 'Bot'", "undefinedField"),
-        ("mutation { deleteEverything { id } }", "Field 'deleteEverything' doesn't exist", "undefinedField"),
-        ("{ viewer }", "Field must have selections", "selectionMismatch"),
-        ("{ viewer { login { x } } }", "Selections can't be made on scalars", "selectionMismatch"),
-        ("{ viewer(a: $b) { login } }", "Variable $b is used but not declared", "variableNotDefined"),
-        ("query Q($a: ID!) { node(id: $a) { id } }", "Variable $a of a required type", None),
-        ("subscription { x }", "does not know the operation", None),
-        ("{ viewer { login }", "Expected name, actual: 'end of document'", None),
-        ("{ viewer { login } } fragment F on User { id }", "one operation", None),
-        ("{ viewer { login ? } }", "Expected a token", None),
-        ("{" * 40, "Expected name", None),
-        ("{a" * 40, "nested deeper", None),
-        ("{ a(b: " + "[" * 40, "nested deeper", None),
-        ("", "Expected name", None),
-    ],
-)
-def test_what_is_not_understood_is_an_error(repo: Repository, query: str, message: str, code: str | None) -> None:
-    (error,) = ask(repo, query)["errors"]
-    assert message in error["message"]
-    assert error.get("extensions", {}).get("code") == code
+NOT_UNDERSTOOD = [
+    ("{ viewer { shoeSize } }", "Field 'shoeSize' doesn't exist on type 'Bot'", "undefinedField"),
+    ("mutation { deleteEverything { id } }", "Field 'deleteEverything' doesn't exist", "undefinedField"),
+    ("{ viewer }", "Field must have selections", "selectionMismatch"),
+    ("{ viewer { login { x } } }", "Selections can't be made on scalars", "selectionMismatch"),
+    ("{ viewer(a: $b) { login } }", "Variable $b is used but not declared", "variableNotDefined"),
+    ("query Q($a: ID!) { node(id: $a) { id } }", "Variable $a of a required type", None),
+    ("subscription { x }", "does not know the operation", None),
+    ("{ viewer { login }", "Expected name, actual: 'end of document'", None),
+    ("{ viewer { login } } fragment F on User { id }", "one operation", None),
+    ("{ viewer { login ? } }", "Expected a token", None),
+    ("{" * 40, "Expected name", None),
+    ("{a" * 40, "nested deeper", None),
+    ("{ a(b: " + "[" * 40, "nested deeper", None),
+    ("", "Expected name", None),
+]
+"""A query, what its error says, and the code of the error."""
+
+
+def test_what_is_not_understood_is_an_error(repo: Repository) -> None:
+    for query, message, code in NOT_UNDERSTOOD:
+        (error,) = ask(repo, query)["errors"]
+        assert message in error["message"], query
+        assert error.get("extensions", {}).get("code") == code, query
 
 
 def test_literals_are_read_by_their_types() -> None:

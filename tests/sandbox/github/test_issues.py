@@ -19,6 +19,7 @@ def test_an_issue_is_opened_edited_and_closed_by_the_bot(repo: Repository) -> No
     issue.edit(body="Since ten.", labels=["incident"], state="closed", state_reason="not_planned")
     again = repo.get_issue(issue.number)
     assert (again.body, again.state, again.state_reason) == ("Since ten.", "closed", "not_planned")
+    assert again.closed_by is not None
     assert again.closed_by.login == "sre-bot[bot]"
     issue.edit(state="open")
     assert repo.get_issue(issue.number).closed_at is None
@@ -40,7 +41,9 @@ def test_issues_are_listed_by_state_label_and_creator(world: World, repo: Reposi
     assert numbers(labels="incident,p1") == [one.number]
     assert numbers(state="all", creator="wes") == [two.number]
     assert numbers(since="2099-01-01T00:00:00Z") == []
-    assert repo.get_issue(pull.number).pull_request.html_url == pull.html_url
+    shown = repo.get_issue(pull.number).pull_request
+    assert shown is not None
+    assert shown.html_url == pull.html_url
 
 
 def test_comments_are_written_read_changed_and_deleted(world: World, repo: Repository) -> None:

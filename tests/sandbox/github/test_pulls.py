@@ -62,7 +62,7 @@ def test_title_body_and_state_can_be_edited(world: World, repo: Repository) -> N
     pull.edit(title="New", body="Other", state="closed")
     closed = repo.get_pull(pull.number)
     assert (closed.title, closed.body, closed.state, closed.merged) == ("New", "Other", "closed", False)
-    assert repo.get_issue(pull.number).closed_by.login == "sre-bot[bot]"
+    assert repo.get_issue(pull.number).raw_data["closed_by"]["login"] == "sre-bot[bot]"
     pull.edit(state="open")
     assert repo.get_pull(pull.number).state == "open"
 

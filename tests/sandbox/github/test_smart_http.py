@@ -56,6 +56,17 @@ def test_a_push_moves_the_branch_and_its_pull_request(world: World, repo: Reposi
     assert not repo.get_commit(head).commit.verification.verified
 
 
+def test_a_shallow_clone_pushes_too(world: World, repo: Repository) -> None:
+    world.hub.commit("acme/infra", "wes", {"other": b"1"}, "Second")
+    world.hub.protect("main", required_reviews=1)
+    clone = cloned(world, world.tokens["wes"], "--depth=1")
+    head = committed(world, clone)
+    assert "403" in pushed(world, clone, "main").stderr
+    done = pushed(world, clone, "main:refs/heads/mine")
+    assert done.returncode == 0, done.stderr
+    assert repo.get_branch("mine").commit.sha == head
+
+
 def test_a_reader_may_not_push(world: World, repo: Repository) -> None:
     clone = cloned(world, world.tokens["rae"])
     committed(world, clone)

@@ -94,6 +94,7 @@ def whole_story(world: World, repo: Repository) -> None:
     pull = world.propose(repo, draft=True)  # push: branch made; push: commit; opened
     pull.mark_ready_for_review()
     pull.add_to_labels("gitops-sre")
+    pull.edit(title="Roll back cart")
     head = commit_on_branch(repo, "fix/cart", pull.head.sha, {"apps/web.yaml": b"image: web:0.9\n"})
     run = repo.create_check_run("verdict", head, status="in_progress")
     run.edit(conclusion="success")
@@ -102,7 +103,7 @@ def whole_story(world: World, repo: Repository) -> None:
     pull.merge()
     repo.get_git_ref("heads/fix/cart").delete()
     issue = repo.create_issue("Postmortem", labels=["incident"])
-    issue.edit(state="closed")
+    issue.edit(body="What happened: ...", state="closed")
 
 
 STORY = [
@@ -111,6 +112,7 @@ STORY = [
     "pull_request-opened",
     "pull_request-ready_for_review",
     "pull_request-labeled",
+    "pull_request-edited",
     "push",
     "pull_request-synchronize",
     "check_run-created",
@@ -122,6 +124,7 @@ STORY = [
     "push",
     "push",
     "issues-opened",
+    "issues-edited",
     "issues-closed",
 ]
 
