@@ -133,6 +133,10 @@ class OpenedAction:
 class Forge(Protocol):
     """The GitHub side. Every effect is find-or-adopt: calling it again finds what the first call made."""
 
+    def check(self) -> Done | Refused | Unavailable:
+        """Whether the credentials work, and who the bot is with them."""
+        ...
+
     def actions(self) -> tuple[OpenedAction, ...] | Unavailable:
         """The bot's own actions: open ones and those closed lately, verified by identity and signature."""
         ...

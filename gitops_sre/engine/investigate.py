@@ -154,16 +154,20 @@ def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavai
     head = world.repository.head()
     if isinstance(head, Unavailable):
         return head
-    applications = world.cluster.applications()
+    applications, workloads = world.cluster.applications(), world.cluster.workloads()
     if isinstance(applications, Unavailable):
         return applications
+    if isinstance(workloads, Unavailable):
+        return workloads
     timing = world.settings.timing
+    services = {workload.application: workload.ref.name for workload in workloads if workload.application}
     return changes.feed(
         repository=world.repository,
         inputs=world.locator.inputs,
         commit=head,
-        applications=applications,
+        applications=[app for app in applications if targets.reads(app, world.repository_url)],
         environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments)[0],
+        service_of=lambda app: services.get(app.key, app.name),
         onset=scope.onset,
         lookback=timedelta(seconds=timing.change_lookback),
         skew=timedelta(seconds=timing.clock_skew),

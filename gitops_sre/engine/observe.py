@@ -12,8 +12,11 @@ from gitops_sre.model.incident import Incident, State
 
 def observe(incident: Incident, world: World) -> m.Event:
     """Look at what the present state waits for. When nothing came and its time is up, say so."""
-    look = _LOOKS.get(incident.state)
-    event = look(incident, world) if look else m.Nothing(world.clock.now())
+    try:
+        look = _LOOKS.get(incident.state)
+        event = look(incident, world) if look else m.Nothing(world.clock.now())
+    except OSError as error:  # the repository's local copy could not be read or brought up to date
+        event = m.Nothing(world.clock.now(), f"Git: {error}")
     if isinstance(event, m.Nothing | m.RemindDue):
         late = watch.overdue(incident, event.at, world)
         if late:

@@ -19,7 +19,7 @@ from gitops_sre.model.pull import PullKind
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.model.verdict import Level, Verdict
-from gitops_sre.perception import slo
+from gitops_sre.perception import golden
 from gitops_sre.policy import gate
 from gitops_sre.policy.documents import PolicyError, read
 from gitops_sre.reasoning import planner
@@ -57,7 +57,7 @@ def decide(incident: Incident, world: World) -> m.Event:
 def verification_plan(incident: Incident, target: Target, at: datetime, world: World) -> VerificationPlan:
     """How success will be known, with the SLIs as they were before the incident and as they are now."""
     timing = world.settings.timing
-    slis, traffic = slo.slis(target, world.settings)
+    slis, traffic = golden.slis(target, world.settings)
     plan = VerificationPlan(slis, timing.settle, timing.window, timing.deadline, traffic=traffic)
     scope = investigate.scope_of(incident, target, at, world)
     before = world.metrics.ask(assess.queries(plan, scope.baseline_start, scope.baseline_end, timing.step))

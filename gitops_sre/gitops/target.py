@@ -108,6 +108,11 @@ def _ours(application: Application, repository_url: str) -> Source | str:
     return f"{application.key} has {len(ours)} sources in {repository_url} (it has {have})"
 
 
+def reads(application: Application, repository_url: str) -> bool:
+    """Whether an Application takes manifests from a repository."""
+    return any(same_repository(source.repo_url, repository_url) for source in application.sources)
+
+
 def same_repository(one: str, other: str) -> bool:
     """Whether two URLs name one repository: https, ssh and scp-like forms, `.git`, user and letter case aside."""
     return _normal(one) == _normal(other)
