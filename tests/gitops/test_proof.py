@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-import pytest
-
 from gitops_sre.action import ACTIONS
 from gitops_sre.gitops import edit
 from gitops_sre.gitops.proof import prove
@@ -16,8 +14,20 @@ from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unava
 from gitops_sre.model.plan import Plan, VerificationPlan
 from gitops_sre.model.target import Target
 from tests.gitops.infra import (
-    CHART, DIGEST, ENVIRONMENTS, IMAGE, OTHER_DIGEST, URL, Infra, application, deployment, environment_of, overlay, target,
-    tool, workload,
+    CHART,
+    DIGEST,
+    ENVIRONMENTS,
+    IMAGE,
+    OTHER_DIGEST,
+    URL,
+    Infra,
+    application,
+    deployment,
+    environment_of,
+    overlay,
+    target,
+    tool,
+    workload,
 )  # fmt: skip
 
 pytestmark = [tool("kubectl"), tool("helm")]
@@ -122,7 +132,7 @@ def test_digest_and_tag_move_together(world: Infra) -> None:
 
 def test_helm_values_reach_only_the_release_that_reads_them(world: Infra) -> None:
     values = {env: f"values/{env}.yaml" for env in ENVIRONMENTS}
-    files = {path: f"image:\n    repository: {IMAGE}\n    tag: 'v2'" for path in values.values()}
+    files = dict.fromkeys(values.values(), f"image:\n    repository: {IMAGE}\n    tag: 'v2'")
     base = world.commit({**CHART, **files})
     targets = {env: target("charts/app", environment=env, kind="helm", values=(path,)) for env, path in values.items()}
     made = change(world, base, targets["dev"], "1.10")
