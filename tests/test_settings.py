@@ -1,0 +1,167 @@
+"""Settings: a file and the environment become validated values, or one line that names place and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gitops_sre.settings import ConfigError, Settings, load, schema, shipped
+
+MINIMAL = """\
+github:
+  repository: acme/infra
+  private_key_file: keys/app.pem
+prometheus:
+  url: http://prometheus:9090
+signing:
+  key_file: keys/signing.pem
+"""
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    """A settings file."""
+    path = folder / "settings.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def complaint(folder: Path, text: str | bytes, environment: dict[str, str] | None = None) -> str:
+    """What loading says, without the path before it."""
+    path = written(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, environment or {})
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(str(path))
+
+
+class TestAGoodFile:
+    """What comes out."""
+
+    def test_needs_little(self, tmp_path: Path) -> None:
+        settings = load(written(tmp_path, MINIMAL), {})
+        assert settings.github.repository == "acme/infra"
+        assert settings.github.branch == "main"
+        assert settings.policy.path == ".gitops-sre/policies"
+        assert settings.alertmanager is None
+
+    def test_cannot_be_changed(self, tmp_path: Path) -> None:
+        settings = load(written(tmp_path, MINIMAL), {})
+        with pytest.raises(ValidationError, match="frozen"):
+            settings.github.branch = "other"  # type: ignore[misc]  # that it is refused is the point
+
+    def test_paths_are_relative_to_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        path = written(tmp_path, MINIMAL + "kubernetes: {kubeconfig: kube/config}\ncache_dir: cache\n")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for settings in (load(path, {}), load(Path("../settings.yaml"), {})):
+            assert settings.github.private_key_file == tmp_path / "keys/app.pem"
+            assert settings.signing.key_file == tmp_path / "keys/signing.pem"
+            assert settings.kubernetes.kubeconfig == tmp_path / "kube/config"
+            assert settings.cache_dir == tmp_path / "cache"
+
+    def test_absolute_paths_and_home_stay(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/someone")
+        path = written(tmp_path, MINIMAL + "kubernetes: {kubeconfig: ~/.kube/config}\ncache_dir: /var/cache/bot\n")
+        settings = load(path, {})
+        assert settings.kubernetes.kubeconfig == Path("/home/someone/.kube/config")
+        assert settings.cache_dir == Path("/var/cache/bot")
+
+    def test_paths_that_are_not_given_stay_so(self, tmp_path: Path) -> None:
+        settings = load(written(tmp_path, MINIMAL.replace("  private_key_file: keys/app.pem\n", "")), {})
+        assert settings.github.private_key_file is None
+        assert settings.kubernetes.kubeconfig is None
+
+    def test_holds_environments_and_objectives(self, tmp_path: Path) -> None:
+        more = "environments:\n  production: {tier: critical, namespaces: [prod-*]}\nslos:\n  - {latency_p99: 0.5}\n"
+        settings = load(written(tmp_path, MINIMAL + more), {})
+        assert settings.environments["production"].tier == "critical"
+        assert settings.environments["production"].namespaces == ("prod-*",)
+        assert settings.slos[0].latency_p99 == 0.5
+        assert settings.slos[0].services == ("*",)
+
+
+class TestDatabaseUrl:
+    """DATABASE_URL wins over the file."""
+
+    URL = "postgresql://bot@db/sre"
+
+    @pytest.mark.parametrize("more", ["", "engine: {database_url: 'sqlite:///x.db', workers: 2}\n", "engine: {}\n"])
+    def test_from_the_environment(self, tmp_path: Path, more: str) -> None:
+        settings = load(written(tmp_path, MINIMAL + more), {"DATABASE_URL": self.URL})
+        assert settings.engine.database_url == self.URL
+        assert settings.engine.workers == (2 if "workers" in more else 4)
+
+    def test_from_the_file(self, tmp_path: Path) -> None:
+        settings = load(written(tmp_path, MINIMAL + "engine: {database_url: 'sqlite:////x.db'}\n"), {"HOME": "/"})
+        assert settings.engine.database_url == "sqlite:////x.db"
+
+    def test_does_not_hide_a_broken_section(self, tmp_path: Path) -> None:
+        assert complaint(tmp_path, MINIMAL + "engine: 7\n", {"DATABASE_URL": self.URL}).startswith(":8: engine: ")
+
+
+class TestComplaints:
+    """File, line, key and remedy."""
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (MINIMAL + "promethius: {}\n", ":8: promethius: unknown key; remove it or see `gitops-sre config schema`"),
+            (MINIMAL + "timing:\n  poll: 1\n  pol: 2\n", ":10: timing.pol: unknown key"),
+            (MINIMAL + "timing:\n  poll: soon\n", ":9: timing.poll: Input should be a valid number"),
+            (MINIMAL + "timing:\n  poll: 0\n", ":9: timing.poll: Input should be greater than 0"),
+            (MINIMAL + "timing:\n  poll: .nan\n", ":9: timing.poll: Input should be greater than 0"),
+            (MINIMAL + "timing: 3\n", ":8: timing: Input should be a valid dictionary"),
+            (MINIMAL + "slos:\n  - {}\n  - error_ratio: 2\n", ":10: slos.1.error_ratio: Input should be less than"),
+            (MINIMAL + "environments:\n  dev:\n    teir: x\n", ":10: environments.dev.teir: unknown key"),
+            (MINIMAL + "log: loud\n", ":8: log: Input should be 'text' or 'json'"),
+            (MINIMAL.replace("acme/infra", "acme"), ":2: github.repository: String should match pattern"),
+            (MINIMAL.replace("acme/infra", "acme/infra/../x"), ":2: github.repository: String should match"),
+            (MINIMAL.replace("http://prom", "file://prom"), ":5: prometheus.url: String should match pattern"),
+            (MINIMAL.replace("  key_file: keys/signing.pem\n", "  {}\n"), ":6: signing.key_file: Field required"),
+            ("github: {repository: a/b}\n", ":1: prometheus: Field required (1 more)"),
+            ("", ": must be a mapping of sections"),
+            ("- github\n", ": must be a mapping of sections"),
+            ("github: [\n", ":2:1: not valid YAML: "),
+            ("a: 1\n---\nb: 2\n", ":2:1: not valid YAML: but found another document"),
+            ("a: !!python/object/apply:os.system [id]\n", ":1:4: not valid YAML: could not determine a constructor"),
+        ],
+    )
+    def test_name_the_place_and_the_remedy(self, tmp_path: Path, text: str, said: str) -> None:
+        assert complaint(tmp_path, text).startswith(said)
+
+    def test_of_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            ConfigError, match=r"none.yaml: cannot be read \(No such file or directory\); name the file"
+        ):
+            load(tmp_path / "none.yaml", {})
+
+    def test_of_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="Is a directory"):
+            load(tmp_path, {})
+
+    def test_do_not_repeat_values(self, tmp_path: Path) -> None:
+        assert "hunter2" not in complaint(tmp_path, MINIMAL + "log: hunter2\n")
+
+
+class TestSchema:
+    """JSON Schema of the file."""
+
+    def test_covers_every_section(self) -> None:
+        made = schema()
+        assert set(made["properties"]) == set(Settings.model_fields)
+        assert set(made["required"]) == {"github", "prometheus", "signing"}
+
+    def test_forbids_unknown_keys_everywhere(self) -> None:
+        made = schema()
+        parts: list[dict[str, Any]] = [made, *made["$defs"].values()]
+        assert [part["title"] for part in parts if part["additionalProperties"] is not False] == []
+
+
+@pytest.mark.parametrize("folder", ["policies", "templates"])
+def test_shipped_folders_are_found(folder: Any) -> None:
+    assert shipped(folder).is_dir()
