@@ -119,11 +119,12 @@ def same_repository(one: str, other: str) -> bool:
 
 
 def _normal(url: str) -> str:
-    text = re.sub(r"^[a-z+]+://", "", url.strip().lower())
+    # Scheme and user (with or without a password) say how to get there, not where it is.
+    text = re.sub(r"^([a-z+]+://)?([^/@]*@)?", "", url.strip().lower())
     host, separator, path = text.partition("/")
     if not separator or (":" in host and not re.search(r":\d+$", host)):
         host, _, path = text.partition(":")
-    host = re.sub(r":(443|22|80)$", "", host.rpartition("@")[2])
+    host = re.sub(r":(443|22|80)$", "", host)
     return f"{host}/{path.strip('/').removesuffix('.git')}"
 
 
