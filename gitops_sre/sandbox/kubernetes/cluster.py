@@ -162,7 +162,7 @@ class Cluster:
         old, new = standing.manifest.get("spec"), manifest.get("spec")
         if key.kind == "Deployment" and old is not None and new is not None and old != new:
             if old["selector"] != new["selector"]:
-                raise InvalidError(f'Deployment.apps "{key.name}" is invalid: spec.selector: field is immutable')
+                raise _invalid(key.name, "spec.selector: field is immutable")
             before = self._shown(standing)
             rollout = Rollout(now, self.rollout_seconds, old)
             manifest = {**manifest, "status": before["status"]}
@@ -211,14 +211,24 @@ def _validate(manifest: Manifest) -> None:
     """The few rules of the API server that a bad commit is likely to break."""
     if manifest["kind"] != "Deployment":
         return
-    name, spec = manifest["metadata"]["name"], manifest.get("spec", {})
+    name, spec = manifest["metadata"]["name"], manifest.get("spec")
+    if not isinstance(spec, dict):
+        raise _invalid(name, "spec: Required value")
     replicas = spec.get("replicas", 1)
     if not isinstance(replicas, int) or replicas < 0:
-        raise InvalidError(
-            f'Deployment.apps "{name}" is invalid: spec.replicas: Invalid value: {replicas!r}: '
-            "must be greater than or equal to 0"
-        )
-    for number, container in enumerate(spec["template"]["spec"]["containers"]):
-        if not container.get("image"):
-            place = f"spec.template.spec.containers[{number}].image"
-            raise InvalidError(f'Deployment.apps "{name}" is invalid: {place}: Required value')
+        raise _invalid(name, f"spec.replicas: Invalid value: {replicas!r}: must be greater than or equal to 0")
+    if not isinstance(spec.get("selector"), dict):
+        raise _invalid(name, "spec.selector: Required value")
+    try:
+        images = [container.get("image") for container in spec["template"]["spec"]["containers"]]
+    except (KeyError, TypeError, AttributeError):
+        images = []
+    if not images:
+        raise _invalid(name, "spec.template.spec.containers: Required value")
+    for number, image in enumerate(images):
+        if not image or not isinstance(image, str):
+            raise _invalid(name, f"spec.template.spec.containers[{number}].image: Required value")
+
+
+def _invalid(name: str, what: str) -> InvalidError:
+    return InvalidError(f'Deployment.apps "{name}" is invalid: {what}')

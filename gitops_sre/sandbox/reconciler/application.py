@@ -16,6 +16,10 @@ FOLDER = "argocd"
 SourceType = Literal["Kustomize", "Helm", "Directory"]
 
 
+class SpecError(Exception):
+    """An Application's manifest cannot be read; the message names the file."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One source. `path` and `value_files` are relative to the repository's root."""
@@ -45,12 +49,15 @@ class Spec:
 
 
 def specs(root: Path) -> tuple[Spec, ...]:
-    """Every Application in the `argocd` folder of a checkout, by name."""
+    """Every Application in the `argocd` folder of a checkout, by name. Raises SpecError."""
     found = []
     for path in sorted((root / FOLDER).rglob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            if isinstance(document, dict) and document.get("kind") == "Application":
-                found.append(_spec(document, root))
+        try:
+            documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+            applications = [d for d in documents if isinstance(d, dict) and d.get("kind") == "Application"]
+            found += [_spec(document, root) for document in applications]
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            raise SpecError(f"{path.relative_to(root)}: no Application: {error!r}") from error
     return tuple(sorted(found, key=lambda spec: spec.name))
 
 

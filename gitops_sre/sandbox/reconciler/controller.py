@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
@@ -9,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gitops_sre.sandbox.github.gitrepo import GitError
 from gitops_sre.sandbox.kubernetes.cluster import Cluster, InvalidError
-from gitops_sre.sandbox.kubernetes.resources import Manifest, key_of
+from gitops_sre.sandbox.kubernetes.resources import Key, Manifest, key_of
 from gitops_sre.sandbox.reconciler import application, render
 from gitops_sre.sandbox.reconciler.application import Spec
 from gitops_sre.sandbox.reconciler.managed import KEPT_HISTORY, Deployed, Managed, Operation, tracked
@@ -75,7 +78,9 @@ class Reconciler:
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop."""
         while not stop.wait(self.knobs.tick):
-            self.step()
+            # The next step looks at the branch again, as a controller does whose clone failed.
+            with contextlib.suppress(GitError, subprocess.TimeoutExpired):
+                self.step()
 
     def step(self) -> None:
         """One pass: look at the branch when it is time, then move every Application on."""
@@ -101,7 +106,7 @@ class Reconciler:
         with tempfile.TemporaryDirectory(prefix="sandbox-checkout-") as folder:
             root = Path(folder)
             self._watched.export(head, root)
-            specs = {spec.name: spec for spec in application.specs(root)}
+            specs = {spec.name: spec for spec in self._specs(root)}
             for name in self._apps.keys() - specs.keys():
                 self._remove(self._apps.pop(name))
             due = [spec for spec in specs.values() if self._is_due(spec, changed)]
@@ -110,6 +115,14 @@ class Reconciler:
         self._head = head
         for app in self._apps.values():
             app.revision = head
+
+    def _specs(self, root: Path) -> tuple[Spec, ...]:
+        """The Applications of a checkout; those that stand, where one of them cannot be read."""
+        try:
+            return application.specs(root)
+        except application.SpecError as error:
+            self._cluster.record(Key("AppProject", "argocd", "default"), "ComparisonError", str(error), COMPONENT)
+            return tuple(app.spec for app in self._apps.values())
 
     def _is_due(self, spec: Spec, changed: tuple[str, ...]) -> bool:
         app = self._apps.get(spec.name)

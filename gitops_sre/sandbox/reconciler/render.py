@@ -49,9 +49,18 @@ def render(source: Source, root: Path, namespace: str) -> tuple[Manifest, ...]:
             documents = list(_documents(_helm(source, root, namespace)))
         case "Directory":
             documents = list(_directory(source, root))
-    for document in documents:
-        document["metadata"].setdefault("namespace", namespace)
-    return tuple(documents)
+    return tuple(_object(document, namespace) for document in documents)
+
+
+def _object(document: object, namespace: str) -> Manifest:
+    """A document as an object of a namespace. Raises RenderError for what no API server would take."""
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(metadata, dict):
+        raise RenderError("failed to unmarshal manifest: Object 'metadata' is missing")
+    for place, holder in (("apiVersion", document), ("kind", document), ("name", metadata)):
+        if not isinstance(holder.get(place), str):
+            raise RenderError(f"failed to unmarshal manifest: Object '{place}' is missing or no text")
+    return {**document, "metadata": {**metadata, "namespace": metadata.get("namespace") or namespace}}
 
 
 def inputs(source: Source, root: Path) -> frozenset[str]:
@@ -108,9 +117,16 @@ def _directory(source: Source, root: Path) -> Iterator[Manifest]:
     folder = root / source.path
     for file in sorted(folder.rglob("*") if source.recurse else folder.glob("*")):
         if file.suffix == ".json":
-            yield json.loads(file.read_text(encoding="utf-8"))
+            yield from _json(file)
         elif file.suffix in {".yaml", ".yml"}:
             yield from _documents(file.read_text(encoding="utf-8"))
+
+
+def _json(file: Path) -> Iterator[Manifest]:
+    try:
+        yield json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RenderError(f"failed to unmarshal {file.name}: {error}") from error
 
 
 def _documents(text: str) -> Iterator[Manifest]:

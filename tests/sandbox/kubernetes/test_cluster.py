@@ -104,6 +104,11 @@ def test_what_the_api_server_would_refuse_is_refused(clock: Clock) -> None:
         cluster.apply(deployment("web", "staging", -1))
     with pytest.raises(InvalidError, match=r"containers\[0\]\.image: Required"):
         cluster.apply(with_image(deployment("web", "staging"), ""))
+    for without in ("selector", "template"):
+        incomplete = deployment("web", "staging")
+        del incomplete["spec"][without]
+        with pytest.raises(InvalidError, match=rf"spec\.{without}.*: Required"):
+            cluster.apply(incomplete)
     changed = deployment("web", "staging")
     changed["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"] = "other"
     with pytest.raises(InvalidError, match="immutable"):

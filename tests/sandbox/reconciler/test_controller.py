@@ -239,6 +239,41 @@ def test_a_stuck_sync_goes_on_running(bench: Bench) -> None:
     assert bench.status("staging-checkout")["sync"]["status"] == "OutOfSync"
 
 
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("manifests/staging/shipping/service.yaml", b"kind: [\n"),
+        ("manifests/staging/shipping/service.yaml", b"kind: Service\n"),
+        ("manifests/staging/shipping/extra.json", b"{"),
+        ("manifests/staging/shipping/extra.json", b"[1]"),
+        ("values/staging/catalog.yaml", b"image: {"),
+        ("charts/shop-service/templates/deployment.yaml", b"{{ nonsense }}"),
+    ],
+)
+def test_whatever_is_committed_the_controller_goes_on(bench: Bench, path: str, content: bytes) -> None:
+    broken = "staging-shipping" if "shipping" in path else "staging-catalog"
+    bench.branch.commit({path: content})
+    sha = bench.bump("checkout", "v9.0.0")
+    bench.pass_(3)
+    assert bench.status(broken)["sync"]["status"] == "Unknown"
+    assert bench.status(broken)["health"]["status"] == "Healthy"
+    assert bench.status("staging-checkout")["operationState"]["syncResult"]["revision"] == sha
+
+
+@pytest.mark.parametrize("content", [b"kind: [\n", b"kind: Application\n", b"kind: Application\nmetadata: 1\n"])
+def test_an_application_that_cannot_be_read_leaves_all_of_them_as_they_were(bench: Bench, content: bytes) -> None:
+    before = {name: bench.app(name)["spec"] for name in APPS}
+    bench.branch.commit({"argocd/staging/checkout.yaml": content})
+    sha = bench.bump("shipping", "v9.0.0")
+    bench.pass_(3)
+    assert {name: bench.app(name)["spec"] for name in APPS} == before
+    assert bench.status("staging-shipping")["sync"] | {"comparedTo": 0} == {
+        "status": "Synced",
+        "revision": sha,
+        "comparedTo": 0,
+    }
+
+
 def test_a_source_that_does_not_render_is_reported_and_the_workload_left_alone(bench: Bench) -> None:
     path = tree.image_path("staging", "checkout")
     bench.branch.commit({path: bench.branch.read(path) + b"\nresources: [../../nowhere]\n"})
