@@ -1,0 +1,156 @@
+"""The catalogue of causes: priors and likelihoods as data, checked when read, so that the code has no numbers in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gitops_sre.model.change_feed import ChangeKind
+from gitops_sre.model.diagnosis import Cause
+from gitops_sre.model.evidence import Symptom
+
+Relation = Literal["own", "callee", "caller", "other"]
+"""Whose symptom it is, as seen from the service that a hypothesis blames."""
+
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+FAULTS = tuple(cause for cause in CAUSES if cause != "no_fault")
+_TOLERANCE = 1e-6
+
+Probability = Annotated[float, Field(gt=0, le=1)]
+"""Never 0: no single symptom proves anything impossible."""
+
+
+class CatalogueError(Exception):
+    """The catalogue contradicts itself; the message names the place. Never retried."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CauseEntry(_Part):
+    """A cause: its probability when an alert has fired, and which kinds of change bring it about."""
+
+    prior: Probability
+    means: str
+    changes: tuple[ChangeKind, ...] = ()
+
+
+class ChangeModel(_Part):
+    """How the time of a change speaks for or against it; see the data file."""
+
+    prompt_share: Probability
+    prompt_seconds: float = Field(gt=0)
+    late_seconds: float = Field(gt=0)
+    per_hour: float = Field(gt=0)
+    visible: Annotated[float, Field(gt=0, lt=1)]
+    after_refutation: Probability
+
+    def weight(self, lead: float) -> float:
+        """How many times as probable a change `lead` seconds before the onset is as culprit than by coincidence.
+
+        After the onset, as far as clocks may differ, its time says nothing: 1.
+        """
+        if lead <= 0:
+            return 1.0
+        prompt = self.prompt_share / self.prompt_seconds * math.exp(-lead / self.prompt_seconds)
+        late = (1 - self.prompt_share) / self.late_seconds if lead <= self.late_seconds else 0.0
+        return (prompt + late) / (self.per_hour / 3600)
+
+
+class _Row(_Part):
+    signals: tuple[str, ...]
+    relation: Relation | tuple[Relation, ...]
+    outcomes: tuple[Symptom, ...]
+    why: str = Field(min_length=1)
+    p: Mapping[Cause | Literal["else"], tuple[Probability, ...]]
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        return self.relation if isinstance(self.relation, tuple) else (self.relation,)
+
+
+class _File(_Part):
+    causes: Mapping[Cause, CauseEntry]
+    service_share: Probability
+    change: ChangeModel
+    rows: tuple[_Row, ...]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that is believed before any evidence. `likelihoods` maps (signal, relation, symptom, cause) to
+    P(symptom | cause); symptoms that are not in it (`unknown`) say nothing."""
+
+    causes: Mapping[Cause, CauseEntry]
+    service_share: float
+    change: ChangeModel
+    likelihoods: Mapping[tuple[str, Relation, Symptom, Cause], float]
+
+    def likelihood(self, signal: str, relation: Relation, symptom: Symptom, cause: Cause) -> float:
+        """P(symptom | cause); 1 for what the catalogue does not speak of."""
+        return self.likelihoods.get((signal, relation, symptom, cause), 1.0)
+
+    def causes_of(self, kind: ChangeKind) -> tuple[Cause, ...]:
+        """The causes that a kind of change may bring about."""
+        return tuple(cause for cause in CAUSES if kind in self.causes[cause].changes)
+
+
+def load_catalogue(text: str | None = None) -> Catalogue:
+    """The catalogue that is shipped, or another one as YAML text. Raises CatalogueError."""
+    if text is None:
+        text = resources.files("gitops_sre.reasoning").joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    try:
+        raw: Any = yaml.safe_load(text)
+        file = _File.model_validate(raw)
+    except yaml.YAMLError as error:
+        raise CatalogueError(f"catalogue: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CatalogueError(f"catalogue: {place}: {first['msg']}") from error
+    for problem in _problems(file):
+        raise CatalogueError(f"catalogue: {problem}")
+    likelihoods = {
+        (signal, relation, outcome, cause): value
+        for row in file.rows
+        for signal in row.signals
+        for relation in row.relations
+        for cause in CAUSES
+        for outcome, value in zip(row.outcomes, row.p.get(cause) or row.p["else"], strict=True)
+    }
+    return Catalogue(file.causes, file.service_share, file.change, likelihoods)
+
+
+def _problems(file: _File) -> Iterator[str]:
+    """What keeps the numbers from being probabilities of the same things under every cause."""
+    if missing := set(CAUSES) - set(file.causes):
+        yield f"causes: {', '.join(sorted(missing))} missing"
+    total = sum(entry.prior for entry in file.causes.values())
+    if abs(total - 1) > _TOLERANCE:
+        yield f"causes: the priors sum to {total:g}, not 1"
+    for number, row in enumerate(file.rows):
+        yield from (f"rows.{number} ({', '.join(row.signals)}): {problem}" for problem in _row_problems(row))
+    seen = [(signal, relation) for row in file.rows for signal in row.signals for relation in row.relations]
+    for signal in sorted({signal for signal, _ in seen}):
+        for relation in RELATIONS:
+            count = seen.count((signal, relation))
+            if count != 1:
+                yield f"rows: {count} rows for {signal} with relation {relation}, not 1"
+
+
+def _row_problems(row: _Row) -> Iterator[str]:
+    if "else" not in row.p and (missing := set(CAUSES) - set(row.p)):
+        yield f"p: {', '.join(sorted(missing))} missing, and no `else`"
+    for cause, values in row.p.items():
+        if len(values) != len(row.outcomes):
+            yield f"p.{cause}: {len(values)} values for {len(row.outcomes)} outcomes"
+        elif abs(sum(values) - 1) > _TOLERANCE:
+            yield f"p.{cause}: sums to {sum(values):g}, not 1"

@@ -1,0 +1,128 @@
+"""Evidence that reasoning draws from what was seen: is anything felt at all, and what did the change feed show?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from gitops_sre.model.change_feed import ChangeRecord, FieldChange
+from gitops_sre.model.evidence import Evidence, Scope
+
+_FELT = frozenset({("errors", "high"), ("latency", "high"), ("traffic", "low"), ("replicas", "low")})
+"""Symptoms that users of a service notice, or would if one more replica went."""
+_NEEDED = ("errors", "latency")
+"""Without a reading of both, nobody can say that nothing is wrong."""
+_SUBJECT_LENGTH = 100
+
+
+def impacts(evidence: Iterable[Evidence], scope: Scope) -> tuple[Evidence, ...]:
+    """For each service, whether any golden signal shows a fault: `present`, `absent`, or nothing when that is unclear.
+
+    A fault is allowed to spare any one signal, but not all of them; single symptoms taken as independent cannot say so.
+    """
+    by_subject: dict[str, list[Evidence]] = defaultdict(list)
+    for item in evidence:
+        if not item.signal.startswith("version_"):
+            by_subject[item.subject].append(item)
+    found = (_impact(subject, items, scope) for subject, items in by_subject.items())
+    return tuple(item for item in found if item is not None)
+
+
+def _impact(subject: str, items: Sequence[Evidence], scope: Scope) -> Evidence | None:
+    felt = [item for item in items if (item.signal, item.symptom) in _FELT]
+    if felt:
+        what = ", ".join(f"{item.signal} {item.symptom}" for item in felt)
+        return Evidence(
+            id=f"impact/{subject}",
+            signal="impact",
+            subject=subject,
+            symptom="present",
+            statement=f"{subject} is affected: {what}",
+            at=min(item.at for item in felt),
+            trust=max(item.trust for item in felt),
+            source="golden signals",
+        )
+    known = {item.signal: item for item in items if item.symptom != "unknown"}
+    if any(name not in known for name in _NEEDED) or any(item.symptom != "normal" for item in known.values()):
+        return None
+    return Evidence(
+        id=f"impact/{subject}",
+        signal="impact",
+        subject=subject,
+        symptom="absent",
+        statement=f"{subject} is not affected: {', '.join(sorted(known))} are as usual",
+        at=scope.now,
+        trust=min(known[name].trust for name in _NEEDED),
+        source="golden signals",
+    )
+
+
+def coverage(evidence: Iterable[Evidence], service: str) -> float:
+    """How far telemetry can be trusted to show a fault of a service, 0..1; without it a change proves nothing."""
+    seen = (
+        item.trust
+        for item in evidence
+        if item.subject == service and item.signal in _NEEDED and item.symptom != "unknown"
+    )
+    return max(seen, default=0.0)
+
+
+def change_id(change: ChangeRecord) -> str:
+    """The evidence id of a change."""
+    return f"change/{change.service}/{change.commit.sha[:12]}"
+
+
+def change_seen(change: ChangeRecord, trust: float, *, too_late: bool) -> Evidence:
+    """A change as evidence. `trust` is how far a fault was seen at all."""
+    subject = change.commit.subject[:_SUBJECT_LENGTH]
+    fields = "; ".join(field_shown(field) for field in change.fields[:3])
+    more = f"; {len(change.fields) - 3} more" if len(change.fields) > 3 else ""
+    return Evidence(
+        id=change_id(change),
+        signal="change",
+        subject=change.service,
+        symptom="present",
+        statement=f"{change.kind} change {change.commit.sha[:12]} ({subject!r} by {change.commit.author}) of "
+        f"{change.service}, {lead_shown(change.lead)}{', too late to be a cause' if too_late else ''}"
+        + (f": {fields}{more}" if fields else ""),
+        at=change.commit.at,
+        value=change.lead,
+        unit="s",
+        trust=trust,
+        source="change feed",
+    )
+
+
+def no_changes(service: str, scope: Scope, trust: float) -> Evidence:
+    """The feed was read and shows no change of a service that could be a cause."""
+    return Evidence(
+        id=f"changes/{service}",
+        signal="changes",
+        subject=service,
+        symptom="absent",
+        statement=f"no change of {service} in {scope.environment} before the onset",
+        at=scope.onset,
+        trust=trust,
+        source="change feed",
+    )
+
+
+def lead_shown(lead: float) -> str:
+    """How long before or after the onset."""
+    size = abs(lead)
+    for unit, length in (("h", 3600), ("min", 60)):
+        if size >= 2 * length:
+            text = f"{size / length:.0f} {unit}"
+            break
+    else:
+        text = f"{size:.0f} s"
+    return f"{text} {'before' if lead >= 0 else 'after'} the onset"
+
+
+def field_shown(field: FieldChange) -> str:
+    """`newTag: v1 -> v2`, values cut to a readable length."""
+    key = next((str(part) for part in reversed(field.path) if isinstance(part, str)), field.file)
+    before, after = (value if value is None else value[:120] for value in (field.before, field.after))
+    if before is None:
+        return f"{key}: {after} (new)"
+    return f"{key}: {before} (removed)" if after is None else f"{key}: {before} -> {after}"
