@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
 
 import requests
 from starlette.applications import Starlette
@@ -13,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from gitops_sre.sandbox.kubernetes.resources import Manifest
 from gitops_sre.sandbox.reconciler.controller import Knobs
 from gitops_sre.sandbox.stories import STORIES, Story
 from gitops_sre.sandbox.theatre import BY_NUMBER, Performance
-
-if TYPE_CHECKING:
-    from gitops_sre.sandbox.world import World
+from gitops_sre.sandbox.world import World
 
 Json = dict[str, object]
 
@@ -174,14 +172,12 @@ def _finite(fields: Json) -> Json:
     return {name: value for name, value in fields.items() if value not in (float("inf"), float("-inf"))}
 
 
-def _application(found: dict[str, Json]) -> Json:
+def _application(found: Manifest) -> Json:
     status = found["status"]
-    sync, health = status["sync"], status["health"]
-    operation = status.get("operationState")
     return {
         "name": found["metadata"]["name"],
-        "sync": sync["status"] if isinstance(sync, dict) else "",
-        "revision": sync["revision"] if isinstance(sync, dict) else "",
-        "health": health["status"] if isinstance(health, dict) else "",
-        "phase": operation["phase"] if isinstance(operation, dict) else "",
+        "sync": status["sync"]["status"],
+        "revision": status["sync"]["revision"],
+        "health": status["health"]["status"],
+        "phase": status.get("operationState", {}).get("phase", ""),
     }
