@@ -68,7 +68,7 @@ def verification_plan(incident: Incident, target: Target, at: datetime, world: W
         timing.window,
         timing.deadline,
         baseline=assess.readings(plan, before),
-        incident=assess.readings(plan, during),
+        incident=assess.worst(plan, during),
         traffic=traffic,
     )
 

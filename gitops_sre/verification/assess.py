@@ -43,6 +43,16 @@ def readings(plan: VerificationPlan, answers: Answers) -> tuple[Reading, ...]:
     return tuple(Reading(sli.name, _mean(samples.get(sli.name, []))) for sli in plan.slis)
 
 
+def worst(plan: VerificationPlan, answers: Answers) -> tuple[Reading, ...]:
+    """The worst reading of each SLI over what was answered: what "worse than the incident" is measured against. A mean
+    would be diluted by the minutes before it began."""
+    samples = _samples(answers)
+    return tuple(
+        Reading(sli.name, (max if sli.worse_when == "above" else min)(samples.get(sli.name, []), default=None))
+        for sli in plan.slis
+    )
+
+
 def assess(plan: VerificationPlan, answers: Answers, began: datetime, now: datetime) -> Assessment:
     """The verdict from what was answered since `began` (live and settled).
 

@@ -127,3 +127,10 @@ def test_readings_are_means_and_none_without_numbers() -> None:
 
 def test_each_sli_and_the_traffic_are_asked_once() -> None:
     assert [query.id for query in queries(PLAN, after(0), after(9), 1)] == ["errors", TRAFFIC]
+
+
+def test_the_incident_is_measured_by_its_worst_reading() -> None:
+    plan = replace(PLAN, slis=(ERRORS, AVAILABILITY))
+    answers = [answer("errors", [0.0, 0.3, 0.1]), answer("availability", [1.0, 0.7, 0.9])]
+    assert worst(plan, answers) == (Reading("errors", 0.3), Reading("availability", 0.7))
+    assert worst(plan, [answer("errors", [])])[0] == Reading("errors", None)
