@@ -4,7 +4,7 @@ Served: `/api/v1/query` and `/api/v1/query_range` (GET and POST form), `/api/v1/
 `/api/v1/label/NAME/values`, `/api/v1/rules`, `/api/v1/alerts`, `/api/v1/targets`, `/api/v1/status/buildinfo` and
 `/-/ready`, in Prometheus' JSON shapes. The query language is the one `promql.py` defines. Differences to Prometheus:
 a query outside that grammar is answered with 422 (`bad_data`, or `execution` where evaluation is undefined), a missing
-or malformed parameter with 400; `timeout`, `limit` and `stats` are ignored.
+or malformed parameter with 400; `timeout`, `limit` and `stats` are ignored; alerts leave no `ALERTS` series.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from gitops_sre.sandbox.telemetry.exposition import CONTENT_TYPE, text
 from gitops_sre.sandbox.telemetry.faults import Fault
 from gitops_sre.sandbox.telemetry.model import Running, Simulation
 from gitops_sre.sandbox.telemetry.prometheus import (
+    READY_SECONDS,
     Backfill,
     Process,
     TelemetryError,
@@ -82,6 +83,7 @@ class Telemetry:
         self._sending = threading.Lock()
         self._receiver = ""
         self._stopping = threading.Event()
+        self._caught_up = threading.Event()
         self._threads: list[threading.Thread] = []
         self._processes: list[Process] = []
         self._server: uvicorn.Server | None = None
@@ -116,7 +118,7 @@ class Telemetry:
         prometheus = start_prometheus(self._root, rules_file(), self.alertmanager_url)
         self._processes.append(prometheus)
         self._receiver = prometheus.url
-        prometheus.wait_until("it takes samples", self._send)
+        prometheus.wait_until("taking samples", self._send)
         return prometheus.url
 
     def _start_embedded(self) -> str:
@@ -126,6 +128,10 @@ class Telemetry:
                 self._store.add(tick)
         self._start_ticking(now)
         self.metrics_url = self._serve(Api(self._store, self._rules).routes())
+        if not self._caught_up.wait(READY_SECONDS):
+            raise TelemetryError(
+                f"the simulation did not reach the present within {READY_SECONDS:.0f} s of its history"
+            )
         return self.metrics_url.removesuffix("/metrics")
 
     def set_faults(self, faults: Iterable[Fault]) -> None:
@@ -161,7 +167,7 @@ class Telemetry:
 
     def _tick_until_stopped(self, last: int) -> None:
         """A tick at every whole second after `last`; seconds that were missed are made up for."""
-        while not self._stopping.wait(max(0.0, last + 1 - time.time())):
+        while not self._stopping.wait(self._seconds_until(last + 1)):
             last += 1
             tick = self._simulation.step(last, 1.0, self._cluster(), self._faults)
             self._latest = tick
@@ -170,6 +176,12 @@ class Telemetry:
                 self._rules.evaluate(self._store, last * 1000)
             else:
                 self._send(tick)
+
+    def _seconds_until(self, at: int) -> float:
+        left = at - time.time()
+        if left > 0:
+            self._caught_up.set()
+        return max(0.0, left)
 
     def _send(self, *ticks: Tick) -> bool:
         """Push what Prometheus has not got yet, then `ticks`; what it does not take is kept for the next time."""

@@ -68,7 +68,7 @@ class Process:
 
     def wait_ready(self) -> None:
         """Return when `/-/ready` answers 200; raises `TelemetryError` with the end of the log otherwise."""
-        self.wait_until("it is ready", lambda: _answer(f"{self.url}/-/ready") is not None)
+        self.wait_until("ready", lambda: _answer(f"{self.url}/-/ready") is not None)
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
         """Return when `holds`; stops the server and raises `TelemetryError` if it takes too long or the server ends."""
@@ -77,9 +77,10 @@ class Process:
             if holds():
                 return
             time.sleep(0.05)
+        fate = "ended before" if self._child.poll() is not None else f"ran {READY_SECONDS:.0f} s, and not yet"
         self.stop()
         end = self._log.read_text(encoding="utf-8", errors="replace")[-1500:]
-        raise TelemetryError(f"{self._name}: waited {READY_SECONDS:.0f} s until {what}; its log ends with:\n{end}")
+        raise TelemetryError(f"{self._name} {fate}: {what}; its log ends with:\n{end}")
 
     def stop(self) -> None:
         """Terminate the server and wait for it. Does nothing a second time."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from gitops_sre.sandbox import shop
+from gitops_sre.sandbox.telemetry import facade
 from gitops_sre.sandbox.telemetry.facade import history
 from gitops_sre.sandbox.telemetry.faults import Blip, Fault, ImageFault, PlaceFault
 from gitops_sre.sandbox.telemetry.model import Running, Simulation, daily_shape
@@ -106,11 +107,13 @@ def test_a_day_has_its_shape() -> None:
     assert sum(daily_shape(BASE + hour * 3600) for hour in range(24)) == pytest.approx(24)
 
 
-def test_counters_go_on_from_minutes_to_seconds_without_a_jump() -> None:
+def test_counters_go_on_from_minutes_to_seconds_without_a_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facade, "HISTORY_SECONDS", 7200)
+    monkeypatch.setattr(facade, "RECENT_SECONDS", 360)
     ticks: list[Tick] = [tick for part in history(Simulation(3), world(), BASE) for tick in part]
-    assert [ticks[0].at, ticks[-1].at] == [BASE - 86400, BASE]
+    assert [ticks[0].at, ticks[-1].at] == [BASE - 7200, BASE]
     counters = [
-        (column, value / 86520)  # its mean speed
+        (column, value / (7200 + facade.HISTORY_STEP))  # its mean speed
         for column, (series, value) in enumerate(ticks[-1].samples)
         if series.name.endswith(("_total", "_sum")) and ("code", "500") not in series.labels
     ]
