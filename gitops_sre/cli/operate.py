@@ -18,6 +18,7 @@ from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
+from gitops_sre.web.service import service as build_service
 
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 
@@ -85,7 +86,7 @@ def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that t
 @settings_option
 def serve(*, path: Path) -> None:
     """Run as a service: webhooks, polling and durable timers. Writes pull requests, within policy."""
-    service = wiring.service(load(path))
+    service = build_service(load(path))
     service.start()
     click.echo(f"listening on {service.url}", err=True)
     try:

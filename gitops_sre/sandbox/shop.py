@@ -10,7 +10,7 @@ Layout = Literal["kustomize", "helm", "raw"]
 ENVIRONMENTS = ("dev", "staging", "production")
 """Each environment is one Kubernetes namespace of the same name."""
 
-TRAFFIC_SHARE = {"dev": 0.1, "staging": 0.3, "production": 1.0}
+TRAFFIC_SHARE = {"dev": 0.4, "staging": 0.6, "production": 1.0}
 """Traffic of an environment as a share of production's."""
 
 REGISTRY = "registry.example.com/shop"
@@ -41,8 +41,8 @@ class Service:
 
 
 SERVICES: tuple[Service, ...] = (
-    Service("web", "kustomize", "v3.12.0", (("catalog", 0.6), ("cart", 0.5), ("search", 0.3)), 0.012, 60.0, 4),
-    Service("mobile-api", "kustomize", "v2.8.1", (("catalog", 0.5), ("cart", 0.6)), 0.010, 40.0),
+    Service("web", "kustomize", "v3.12.0", (("catalog", 0.6), ("cart", 0.5), ("search", 0.3)), 0.012, 120.0, 4),
+    Service("mobile-api", "kustomize", "v2.8.1", (("catalog", 0.5), ("cart", 0.6)), 0.010, 80.0),
     Service("catalog", "helm", "v1.22.4", (("inventory", 0.4), ("recommendations", 0.3)), 0.015),
     Service("search", "helm", "v0.9.17", (("catalog", 0.2),), 0.022),
     Service("recommendations", "helm", "v0.31.2", (), 0.030, replicas=2, memory_mib=420),

@@ -120,6 +120,6 @@ STORIES = (
         "resolved",
         _bad_image,
     ),
-    Story(3, "wrong-fix", "The rollback does not help", "staging", "shipping", "escalated", _failing_dependency, False),
+    Story(3, "wrong-fix", "The rollback does not help", "dev", "shipping", "escalated", _failing_dependency, False),
     Story(4, "nothing-wrong", "An alert flaps and nothing is wrong", "production", "search", "dismissed", _two_blips),
 )

@@ -102,7 +102,7 @@ def test_the_harmless_release_stays_at_the_end(stage: Cardboard) -> None:
     theatre = Theatre(stage)
     scene = theatre.start(3).scene
     theatre.end(3)
-    assert stage.declared_tag("staging", "shipping") == scene.tag
+    assert stage.declared_tag("dev", "shipping") == scene.tag
 
 
 def test_a_story_under_way_is_not_started_twice_and_a_later_run_ships_another_version(stage: Cardboard) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.plan import Reading, Sli, VerificationPlan
-from gitops_sre.verification.assess import TRAFFIC, assess, queries, readings, wilson
+from gitops_sre.verification.assess import TRAFFIC, assess, queries, readings, wilson, worst
 from tests.builders import after
 
 ERRORS = Sli("errors", "err", 0.02)
