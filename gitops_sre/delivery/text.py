@@ -40,10 +40,11 @@ _MEANING: Mapping[Level, str] = {
 
 
 def fix_title(plan: Plan) -> str:
-    """Title of a fix's pull request: where, what, with which parameters."""
-    what = ", ".join(f"{name} {value}" for name, value in plan.parameters.items())
-    action = plan.action.replace("_", " ")
-    return title(f"{plan.target.service} ({plan.target.environment}): {action}{': ' if what else ''}{what}")
+    """Title of a fix's pull request: where, what, with which parameters (of a path its last part)."""
+    words = plan.action.split("_")
+    for name, value in plan.parameters.items():
+        words += [value.rpartition("/")[2]] if name == words[-1] else [name, value.rpartition("/")[2]]
+    return title(f"{plan.target.service} ({plan.target.environment}): {' '.join(words)}")
 
 
 def fix_body(incident: Incident) -> str:

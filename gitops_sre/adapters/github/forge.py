@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from gitops_sre.ports import OpenedAction
 from gitops_sre.settings import GitHubSettings
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _CLOSED_LATELY = timedelta(days=7)
 _MOST_CLOSED = 500
@@ -225,6 +227,8 @@ class GitHubForge:
         if not commits:
             return None
         record = record_of(commits[0], raw.head.ref, session.identity, self._key.ring, session.repository)
+        if isinstance(record, Refused):
+            _log.warning("#%d is left alone: %s", raw.number, record.reason)
         if not isinstance(record, ActionRecord):
             return None
         pull = pull_of(raw, commits, session.identity, session.repo)

@@ -11,12 +11,11 @@ from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from github import GithubException
-from github.Commit import Commit
 from github.ContentFile import ContentFile
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github.read import by_bot, record_of
-from gitops_sre.adapters.github.session import Again, Session, Stop, message
+from gitops_sre.adapters.github.session import Again, Session, Stop, error_types, message
 from gitops_sre.delivery.branch import branch_name
 from gitops_sre.model.change import FileEdit
 from gitops_sre.model.outcome import Refused, Unavailable
@@ -155,19 +154,16 @@ def _commit(session: Session, wanted: Proposal) -> None:
     }
     session.pace()
     try:
-        answer = session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")[1]
+        session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")
     except GithubException as error:
-        if _is_stale(error):
+        if "STALE_DATA" in error_types(error):
             raise Again(f"branch {wanted.branch} moved meanwhile") from error
         raise
-    made: Commit = session.repo.get_commit(answer["commit"]["oid"])
-    if not by_bot(made, session.identity):
+    tip = _tip(session, wanted.branch)
+    if tip is None or tip == wanted.record.base:
+        raise Again(f"branch {wanted.branch} has no commit yet")
+    if not by_bot(session.repo.get_commit(tip), session.identity):
         _refuse("GitHub did not sign the commit as the bot's; use a GitHub App, or a token of the bot's own account")
-
-
-def _is_stale(error: GithubException) -> bool:
-    data = error.data if isinstance(error.data, dict) else {}
-    return any(item.get("type") == "STALE_DATA" for item in data.get("errors") or () if isinstance(item, dict))
 
 
 def _open(session: Session, wanted: Proposal) -> RawPull:

@@ -37,6 +37,8 @@ _RENEW_AFTER = 45 * 60.0
 """Seconds; an installation token lives for an hour, and a fetch or a pass must fit into the rest."""
 _DEFAULT_WAIT = 60.0
 _LONGEST_WAIT = 3600.0
+_GRAPHQL_FAILS = frozenset({"", "INTERNAL", "SERVICE_UNAVAILABLE"})
+"""GraphQL's way of a 5xx: an answer with status 200 whose errors have one of these types, or none."""
 _MALFORMED = (BadAttributeException, AssertionError, RuntimeError, json.JSONDecodeError)
 """What PyGithub raises for an answer that it does not accept: wrong types, another host, not JSON."""
 
@@ -233,11 +235,12 @@ class Session:
     def _said(self, error: GithubException) -> Refused | Unavailable:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         said = message(error)
-        if _is_limit(error, headers):
+        kinds = error_types(error)
+        if _is_limit(error, headers) or "RATE_LIMITED" in kinds:
             wait = _wait(headers)
             self._blocked_until = time.monotonic() + wait
             return Unavailable(f"GitHub's rate limit: it asks to wait {wait:.0f} s ({said})")
-        if error.status >= 500:
+        if error.status >= 500 or kinds & _GRAPHQL_FAILS:
             return Unavailable(f"GitHub fails with {error.status}: {said}")
         if error.status == 401:
             return Unavailable(f"GitHub does not accept the credentials: {said}; `gitops-sre doctor` checks them")
@@ -261,6 +264,13 @@ def message(error: GithubException) -> str:
     ]
     parts = [str(data.get("message") or ""), *(str(detail) for detail in details)]
     return title("; ".join(part for part in parts if part) or "no reason was given", 300)
+
+
+def error_types(error: GithubException) -> frozenset[str]:
+    """The types of a GraphQL answer's errors (an empty one for an error without); none for REST."""
+    data = error.data if isinstance(error.data, dict) else {}
+    errors = data.get("errors") if "data" in data else None
+    return frozenset(str(item.get("type") or "") for item in errors or () if isinstance(item, dict))
 
 
 def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:

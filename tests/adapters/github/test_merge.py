@@ -152,3 +152,12 @@ def test_a_branch_outside_the_bots_prefix_is_never_deleted(stage: Stage) -> None
     forge.close(replace(pull, branch="main", head=stage.base), "x")
     assert stage.repo.head_of("main") == stage.base
     assert stage.bot_branches() == [BRANCH]
+
+
+def test_a_merge_that_github_only_queues_is_pending(stage: Stage) -> None:
+    forge = stage.forge()
+    pull = stage.opened(forge)
+    stage.github.inject("PUT", f"{stage.api}/pulls/1/merge", Fault(202, message="Queued"))
+    pending = forge.merge(pull)
+    assert isinstance(pending, Unavailable)
+    assert "pending" in pending.reason

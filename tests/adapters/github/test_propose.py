@@ -38,7 +38,7 @@ def assert_one_of_each(stage: Stage) -> None:
 def test_a_proposal_is_one_branch_one_verified_commit_one_pull_request(stage: Stage) -> None:
     pull = stage.opened(stage.forge())
     assert (pull.branch, pull.state, pull.draft, pull.ours, pull.base) == (BRANCH, "open", False, True, "main")
-    assert pull.title == "checkout (production): rollback image: image shop/checkout, to 1.4.2"
+    assert pull.title == "checkout (production): rollback image checkout to 1.4.2"
     assert pull.head in stage.repo.verified
     assert_one_of_each(stage)
 

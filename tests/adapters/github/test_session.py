@@ -126,18 +126,12 @@ def test_a_server_that_hangs_is_not_waited_for(stage: Stage) -> None:
 
 def test_a_server_that_is_not_there_is_an_answer_without_secrets(stage: Stage) -> None:
     forge = stage.forge(api_url="http://user:hunter2@127.0.0.1:9/api/v3")
-    for answer in (forge.actions(), forge.look(1), forge.merge(stage_pull()), forge.report(REPORT)):
+    for answer in (forge.actions(), forge.report(REPORT)):
         assert isinstance(answer, Unavailable)
         assert "127.0.0.1" in answer.reason
         assert "hunter2" not in answer.reason
     with pytest.raises(ConnectionError, match="does not answer"):
         forge.git_token()
-
-
-def stage_pull() -> PullRequest:
-    from tests.delivery import sample
-
-    return sample.pull()
 
 
 def test_a_redirect_to_another_host_is_not_followed(stage: Stage) -> None:
@@ -193,3 +187,25 @@ def test_credentials_that_are_missing_are_named_with_a_remedy(stage: Stage, tmp_
     for settings, what in cases:
         with pytest.raises(ConfigError, match=what):
             GitHubForge(settings, KEY, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "word"),
+    [
+        ("RATE_LIMITED", Unavailable, "rate limit"),
+        ("", Unavailable, "Something went wrong"),
+        ("FORBIDDEN", Refused, "Something went wrong"),
+    ],
+)
+def test_graphqls_errors_are_told_apart(stage: Stage, kind: str, answer: type, word: str) -> None:
+    error = {"type": kind, "message": "Something went wrong"} if kind else {"message": "Something went wrong"}
+    stage.recorder.graphql += [{"data": None, "errors": [error]}] * 3
+    made = stage.offer(stage.forge())
+    assert isinstance(made, answer)
+    assert word in str(made)
+    assert not stage.repo.pulls
+
+
+def test_a_commit_that_is_not_named_is_looked_for(stage: Stage) -> None:
+    stage.recorder.graphql.append({"data": {"createCommitOnBranch": None}})
+    assert stage.opened(stage.forge()).number == 1
