@@ -76,16 +76,16 @@ class Source:
 
         Where quoting or folding has moved the characters, the place where the value begins.
         """
-        start, node = self._find(path)
+        node = self._find(path)[1]
         mark = node.start_mark
-        if line < 1 or not isinstance(node, yaml.ScalarNode):
-            return _place(self.file, start)
-        lines = self.text.splitlines()
-        row, offset = mark.line + line - 1, mark.column + (node.style is not None)
-        if node.style in ("|", ">"):
-            row, offset = row + 1, _indentation(lines, mark.line + 1)
-        elif line > 1:
+        block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
+        if line < 1 or (line > 1 and not block):
             return _place(self.file, mark)
+        lines = self.text.splitlines()
+        if block:
+            row, offset = mark.line + line, _indentation(lines, mark.line + 1)
+        else:
+            row, offset = mark.line, mark.column + (lines[mark.line][mark.column] in "'\"")
         before = node.value.split("\n")[line - 1][: column - 1]
         if row < len(lines) and lines[row][offset:].startswith(before):
             return f"{self.file}:{row + 1}:{offset + column}"

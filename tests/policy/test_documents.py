@@ -108,6 +108,8 @@ class TestComplaints:
             (RULE + "      when: >\n        true\n        && nope\n", "7:13", "line 1, column 9 of the expression"),
             (RULE + "      when: true\n        && nope\n", "7:13", "line 1, column 9 of the expression"),
             (RULE + "      when: \"'\\x41' == nope\"\n", "7:13", "line 1, column 8 of the expression"),
+            (RULE + '      when: "true &&\\n nope"\n', "7:13", "line 2, column 2 of the expression"),
+            (RULE + "      when: " + "(" * 99 + "true" + ")" * 99 + "\n", "7:13", "recursion limit"),
             (RULE + "      ceiling: L1\n      ceiling: L4\n", "8:7", "`ceiling` is given twice"),
             (RULE + "    - name: one\n", "7:7", "the name `one` stands already at"),
             (HEAD + "  rules:\n    - ceiling: L1\n", "6:7", "`spec.rules.0.name`: is missing; add it"),
