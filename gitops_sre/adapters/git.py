@@ -86,6 +86,7 @@ class GitRepository:
         self._holding = False
         self._secrets: tuple[str, ...] = ()
         self._reader: Git.AutoInterrupt | None = None
+        self._whole: set[str] = set()
         self._trees: OrderedDict[str, Mapping[str, _Entry]] = OrderedDict()
         self._blobs: OrderedDict[str, bytes] = OrderedDict()
 
@@ -100,6 +101,7 @@ class GitRepository:
                         raise
                     _log.warning("the clone of %s is damaged: cloning again", self._url)
                     self.close()
+                    self._whole.clear()
                     shutil.rmtree(self._folder, ignore_errors=True)
                     return self._fetch()
         except OSError as error:
@@ -193,13 +195,17 @@ class GitRepository:
         self._git(["fetch", *options, "--", "origin", *what], environment, stdin=stdin)
 
     def _complete(self, commits: Iterable[str]) -> None:
-        """Fetch in one batch the blobs of these commits that a partial clone left out."""
-        listing = ["rev-list", "--no-walk", "--objects", "--no-object-names", "--missing=print", *sorted(commits)]
+        """Fetch in one batch the blobs of these commits that a partial clone left out; once for each commit."""
+        wanted = sorted(set(commits) - self._whole)
+        if not wanted:
+            return
+        listing = ["rev-list", "--no-walk", "--objects", "--no-object-names", "--missing=print", *wanted]
         missing = [line[1:] for line in self._local(listing).decode().split() if line.startswith("?")]
         if missing:
             with self._locked():
                 self._remote([], stdin="\n".join(missing).encode() + b"\n")
                 self.close()  # the reading process does not see packs that came after it
+        self._whole.update(wanted)
 
     def _damaged(self) -> bool:
         """Whether the clone itself is broken, rather than the remote or the way to it."""
@@ -249,6 +255,7 @@ class GitRepository:
                 return known
             data = self._cat(oid)
         if data is None:
+            self._whole.discard(commit)
             self._complete({commit})
             with self._lock:
                 data = self._cat(oid)
@@ -261,22 +268,20 @@ class GitRepository:
         return data
 
     def _cat(self, oid: str) -> bytes | None:
-        """One object through the lasting `cat-file` process; None when the clone has it not."""
+        """One object through the lasting `cat-file` process; None when the clone has it not or the process died."""
         try:
             stdin, stdout = self._cat_pipes()
             stdin.write(oid.encode() + b"\n")
             stdin.flush()
             header = stdout.readline().split()
-            if len(header) != 3 or header[1] != b"blob":
+            if header[1:] == [b"missing"]:
                 return None
-            data = stdout.read(int(header[2]) + 1)
-        except (OSError, ValueError) as error:
-            self.close()
-            raise RepositoryError(f"{self._url}: reading {oid} failed ({error})") from error
-        if len(data) != int(header[2]) + 1:
-            self.close()
-            raise RepositoryError(f"{self._url}: reading {oid} stopped short; fetch again")
-        return data[:-1]
+            if header[1:2] == [b"blob"] and len(data := stdout.read(int(header[2]) + 1)) == int(header[2]) + 1:
+                return data[:-1]
+        except OSError as error:
+            _log.warning("reading %s of %s failed: %s", oid, self._url, error)
+        self.close()  # what it would say next belongs to this question
+        return None
 
     def _cat_pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._reader is None:
@@ -324,6 +329,8 @@ class GitRepository:
                 raise RepositoryError("`env` is not on PATH") from missing
             except GitCommandError as failed:
                 raise RepositoryError(self._redacted(str(failed.stderr))) from None
+        if str(error).startswith("Timeout:"):
+            raise RepositoryError(f"`git {arguments[0]}` took more than {self._timeout:g} s")
         if status == _NOT_FOUND:
             raise RepositoryError("git is not on PATH; install it")
         return int(status), bytes(output), str(error)

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from gitops_sre.gitops import kustomize
-from gitops_sre.gitops.files import decoded, detect, manifests
+from gitops_sre.gitops.files import decoded, detect, manifests, plain_source
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
 from gitops_sre.ports import Manifest
@@ -106,7 +106,7 @@ class ToolRenderer:
 
     def render(self, tree: Path, source: Source) -> tuple[Manifest, ...] | Unavailable:
         """Render one source of an exported tree, without network and within the time limit."""
-        files = _Folder(tree)
+        files, source = _Folder(tree), plain_source(source)
         try:
             folder = _inside(tree, source.path)
             kind = detect(files, source.path) if source.kind == "unknown" else source.kind

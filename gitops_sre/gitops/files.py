@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gitops_sre import yamltext
 from gitops_sre.model.change import Field
-from gitops_sre.model.target import SourceKind
+from gitops_sre.model.target import Source, SourceKind
 from gitops_sre.ports import Repository
 from gitops_sre.yamltext import Path, Scalar, YamlTextError
 
@@ -100,6 +100,12 @@ def join(folder: str, entry: str) -> str | None:
         return None
     path = posixpath.normpath(posixpath.join(folder, entry))
     return None if path == ".." or path.startswith("../") else path.removeprefix("./") if path != "." else ""
+
+
+def plain_source(source: Source) -> Source:
+    """A source whose path is spelled as git spells it: `./apps/x/` is `apps/x`, `.` is the root."""
+    path = posixpath.normpath(source.path or ".")
+    return replace(source, path="" if path == "." else path)
 
 
 def kustomization_in(files: Files, folder: str) -> str | None:

@@ -6,7 +6,6 @@ includes. Source: kustomize runs transformers after patches, and an overlay afte
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -219,8 +218,3 @@ def _unaffixed(layer: Layer, workload: WorkloadRef) -> WorkloadRef:
     if suffix and name.endswith(suffix):
         name = name.removesuffix(suffix)
     return WorkloadRef(workload.kind, workload.namespace, name)
-
-
-def folder_of(layer: Layer) -> str:
-    """The folder of a layer's kustomization file."""
-    return posixpath.dirname(layer.file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gitops_sre.gitops import helm, kustomize
 from gitops_sre.gitops.files import (
@@ -16,6 +17,7 @@ from gitops_sre.gitops.files import (
     documents,
     manifests,
     mentions,
+    plain_source,
     value,
 )
 from gitops_sre.gitops.files import as_field as field_of
@@ -38,6 +40,7 @@ class GitOpsLocator:
     def image_fields(self, commit: str, target: Target, image: str) -> tuple[Field, ...] | Refused:
         """The owning fields of one image of a target: tag, and digest where one stands beside it."""
         files = AtCommit(self._repository, commit)
+        target = replace(target, source=plain_source(target.source))
         try:
             if overridden := _overridden(files, target):
                 return overridden
@@ -55,7 +58,7 @@ class GitOpsLocator:
         """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""
         key = (commit, source)
         if key not in self._inputs:
-            self._inputs[key] = _inputs(AtCommit(self._repository, commit), source)
+            self._inputs[key] = _inputs(AtCommit(self._repository, commit), plain_source(source))
             while len(self._inputs) > _REMEMBERED:
                 self._inputs.popitem(last=False)
         return self._inputs[key]

@@ -312,6 +312,7 @@ def test_a_silent_remote_is_given_up_on(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{silent.server_port}/o/r.git"
         answer = GitRepository(url, "main", tmp_path / "cache", timeout=1).head()
     assert isinstance(answer, Unavailable)
+    assert "took more than 1 s" in answer.reason
 
 
 @pytest.mark.parametrize(
@@ -373,3 +374,36 @@ def test_export_wants_an_empty_folder(remote: Remote, repository: GitRepository,
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["a"]
     with pytest.raises(FileExistsError, match="new folder"):
         repository.export(head, tmp_path / "out")
+
+
+def test_a_tree_whose_paths_lead_outside_is_not_written(
+    remote: Remote, repository: GitRepository, tmp_path: Path
+) -> None:
+    remote.commit({"ok": "x"})
+    blob = remote.git("hash-object", "-w", "ok")
+    inner = subprocess.run(
+        ["git", "mktree"], input=f"100644 blob {blob}\tevil\n", cwd=remote.work, env=ENV, check=True,
+        capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    for name in ("..", ".git", ".GIT"):
+        tree = subprocess.run(
+            ["git", "mktree"], input=f"040000 tree {inner}\t{name}\n", cwd=remote.work, env=ENV, check=True,
+            capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+        head = remote.git("commit-tree", "-m", "evil", tree)
+        remote.git("push", "-q", "-f", str(remote.bare), f"{head}:refs/heads/main")
+        assert repository.head() == head
+        with pytest.raises(RepositoryError, match="leads outside"):
+            repository.export(head, tmp_path / f"out{name}" / "tree")
+        assert list(tmp_path.rglob("evil")) == []
+
+
+def test_reading_goes_on_when_its_process_is_killed(remote: Remote, repository: GitRepository) -> None:
+    head = remote.commit({f"f{n}": f"{n}" * 9 for n in range(4)})
+    assert repository.head() == head
+    assert repository.read(head, "f1") == b"1" * 9
+    assert repository._reader is not None
+    assert repository._reader.proc is not None
+    repository._reader.proc.kill()
+    assert repository.read(head, "f2") == b"2" * 9
+    assert repository.read(head, "f3") == b"3" * 9

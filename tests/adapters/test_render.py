@@ -42,8 +42,9 @@ KUSTOMIZE = {
 
 
 @kubectl
-def test_kustomize_builds_an_overlay(tmp_path: Path) -> None:
-    objects = ToolRenderer().render(write(tmp_path, KUSTOMIZE), source("over"))
+@pytest.mark.parametrize("path", ["over", "./over/", "base/../over"])
+def test_kustomize_builds_an_overlay(tmp_path: Path, path: str) -> None:
+    objects = ToolRenderer().render(write(tmp_path, KUSTOMIZE), source(path))
     assert not isinstance(objects, Unavailable), objects
     assert [(each["kind"], each["metadata"]["namespace"]) for each in objects] == [("Deployment", "production")]
     assert objects[0]["spec"]["template"]["spec"]["containers"][1]["image"] == f"{IMAGE}:v2"

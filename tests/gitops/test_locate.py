@@ -241,3 +241,32 @@ def test_inputs_name_every_file_that_a_build_reads(world: Infra) -> None:
         "values/web.yaml",
     }
     assert world.locator.inputs(commit, Source("", "m")) == {"m/x.yaml"}
+
+
+@pytest.mark.parametrize("spelled", ["./m/", "m/", "m/../m"])
+def test_a_path_may_be_spelled_as_people_do(world: Infra, spelled: str) -> None:
+    commit = world.commit({"m/web.yaml": deployment("web", f"{IMAGE}:v1")})
+    assert found(world.locator.image_fields(commit, target(spelled), IMAGE))[0][0] == "m/web.yaml"
+    assert world.locator.inputs(commit, Source("", spelled)) == {"m/web.yaml"}
+
+
+@pytest.mark.parametrize("root", [".", "", "./"])
+def test_the_repositorys_root_may_be_a_source(world: Infra, root: str) -> None:
+    commit = world.commit(
+        {"kustomization.yaml": "resources: [web.yaml]\n", "web.yaml": deployment("web", f"{IMAGE}:v1")}
+    )
+    assert found(world.locator.image_fields(commit, target(root), IMAGE))[0][0] == "web.yaml"
+    assert world.locator.inputs(commit, Source("", root)) == {"kustomization.yaml", "web.yaml"}
+
+
+def test_a_charts_local_dependencies_are_inputs_too(world: Infra) -> None:
+    chart = "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n- {name: lib, version: 1.0.0, repository: 'file://../lib'}\n"
+    commit = world.commit(
+        {**CHART, "charts/app/Chart.yaml": chart, "charts/lib/Chart.yaml": "name: lib\n", "x.yaml": "a: 1\n"}
+    )
+    assert world.locator.inputs(commit, Source("", "charts/app")) == {*CHART, "charts/lib/Chart.yaml"}
+
+
+def test_a_kustomization_that_cannot_be_read_counts_as_its_whole_folder(world: Infra) -> None:
+    commit = world.commit({"k/kustomization.yaml": "resources: [\n", "k/a/b.txt": "x", "other": "x"})
+    assert world.locator.inputs(commit, Source("", "k")) == {"k/kustomization.yaml", "k/a/b.txt"}
