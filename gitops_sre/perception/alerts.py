@@ -20,9 +20,9 @@ class AlertError(Exception):
 def from_anything(payload: object) -> tuple[Alert, ...]:
     """Whichever of the three forms a file holds."""
     if isinstance(payload, list):
-        return from_alertmanager_api(payload)
+        return from_alertmanager(payload)
     if isinstance(payload, dict) and isinstance(payload.get("data"), dict):
-        return from_prometheus_api(payload)
+        return from_prometheus(payload)
     return from_alertmanager_webhook(payload)
 
 
@@ -32,7 +32,7 @@ def from_alertmanager_webhook(payload: object) -> tuple[Alert, ...]:
     return tuple(_alertmanager(alert, f"alerts[{n}]", "alertmanager") for n, alert in enumerate(alerts))
 
 
-def from_alertmanager_api(payload: object) -> tuple[Alert, ...]:
+def from_alertmanager(payload: object) -> tuple[Alert, ...]:
     """Alertmanager's `/api/v2/alerts`: a list; silenced and inhibited alerts are left out."""
     alerts = _entries({"alerts": payload}, "alerts")
     read = [_mapping(alert, f"[{n}]") for n, alert in enumerate(alerts)]
@@ -40,7 +40,7 @@ def from_alertmanager_api(payload: object) -> tuple[Alert, ...]:
     return tuple(_alertmanager(alert, f"[{n}]", "alertmanager") for n, alert in active)
 
 
-def from_prometheus_api(payload: object) -> tuple[Alert, ...]:
+def from_prometheus(payload: object) -> tuple[Alert, ...]:
     """Prometheus' `/api/v1/alerts`: firing ones; pending ones are not alerts yet."""
     alerts = _entries(_mapping(_mapping(payload, "the answer").get("data"), "data"), "alerts")
     found: list[Alert] = []
