@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -35,6 +35,7 @@ def inline(markdown: str) -> list[Token]:
     return [child for token in MARKDOWN.parse(markdown) for child in token.children or []]
 
 
+@settings(deadline=None)
 @given(texts)
 @example(NASTY[5])
 @example(NASTY[11])
@@ -66,6 +67,7 @@ def test_references_that_would_notify_other_issues_are_broken() -> None:
     assert "@" not in title("ping @oncall")
 
 
+@settings(deadline=None)
 @given(texts)
 def test_nothing_hidden_is_left(text: str) -> None:
     for shown in (visible(text), plain(text), code(text), fence(text)):
@@ -81,12 +83,14 @@ def test_hidden_and_disguised_characters_are_shown() -> None:
     assert visible("naïve café, платежи и 支払い") == "naïve café, платежи и 支払い"
 
 
+@settings(deadline=None)
 @given(texts)
 def test_a_fence_holds_whatever_is_in_it(text: str) -> None:
     tokens = MARKDOWN.parse(f"{fence(text, 'diff')}\n\nend")
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.integers(5, 50))
 def test_lengths_are_bounded(text: str, limit: int) -> None:
     assert len(title(text, limit)) <= limit

@@ -53,7 +53,7 @@ def opened(text: str, repository: str = REPOSITORY, parent: str = sample.BASE) -
     return unseal(text, KEY.ring, repository, parent)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(records)
 def test_a_sealed_record_comes_back_the_same(record: ActionRecord) -> None:
     assert opened(message(record)) == record
@@ -64,7 +64,7 @@ def test_a_message_without_record_is_nobodys() -> None:
     assert opened("") is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_one_changed_character_never_yields_another_record(data: st.DataObject) -> None:
     text = message(sample.record())
@@ -74,7 +74,7 @@ def test_one_changed_character_never_yields_another_record(data: st.DataObject) 
     assert result == sample.record() or not isinstance(result, ActionRecord)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_truncated_message_is_refused(data: st.DataObject) -> None:
     text = message(sample.record())
