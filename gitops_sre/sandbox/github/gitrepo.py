@@ -112,15 +112,20 @@ class GitRepo:
         return done.stdout
 
     def fact(self, *args: str, accept: Sequence[int] = (0,)) -> bytes:
-        """As `run`; an answer about objects named by full id only never changes, so it is kept."""
+        """As `run`; an answer about objects named by full id only never changes, so it is kept.
+
+        Nothing is no such answer: an object that is missing may come yet.
+        """
         named = args[1 : args.index("--") if "--" in args else None]
         if not all(is_sha(word.removeprefix("^")) for word in named if not word.startswith("-") and word != "blob"):
             return self.run(*args, accept=accept)
-        if args not in self._facts:
-            if len(self._facts) >= _KEPT_FACTS:
-                self._facts.clear()
-            self._facts[args] = self.run(*args, accept=accept)
-        return self._facts[args]
+        if found := self._facts.get(args):
+            return found
+        if len(self._facts) >= _KEPT_FACTS:
+            self._facts.clear()
+        if out := self.run(*args, accept=accept):
+            self._facts[args] = out
+        return out
 
     # refs
 
@@ -264,8 +269,8 @@ class GitRepo:
     # ancestry and merging
 
     def merge_base(self, one: str, other: str) -> str | None:
-        """Best common ancestor."""
-        return self.fact("merge-base", one, other, accept=(0, 1)).decode().strip() or None
+        """Best common ancestor, None when there is none (or one of the two is no commit here)."""
+        return self.fact("merge-base", one, other, accept=(0, 1, 128)).decode().strip() or None
 
     def contains(self, descendant: str, ancestor: str) -> bool:
         """Whether `ancestor` is `descendant` or one of its ancestors."""
