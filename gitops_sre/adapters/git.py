@@ -66,8 +66,8 @@ class _Entry:
 class GitRepository:
     """ports.Repository over one branch of one remote, cached below `cache`.
 
-    `credentials` gives a token (for HTTPS) at each fetch, so that short-lived ones are asked for anew; `timeout` is
-    in seconds and bounds each git process. Reads raise RepositoryError when the clone lacks what is asked for and
+    `credentials` gives a token (for HTTPS) at each fetch, so that short-lived ones are asked for anew, and may raise
+    OSError; `timeout` is in seconds and bounds each git process. Reads raise RepositoryError when the clone lacks what is asked for and
     the remote does not give it. Safe for threads, and for processes that share the cache.
     """
 
@@ -134,7 +134,7 @@ class GitRepository:
         commits = tuple(_commits(output.decode("utf-8", "surrogateescape").split("\0")))
         try:
             self._complete({sha for found in commits for sha in (found.sha, *found.parents[:1])})
-        except RepositoryError as error:
+        except OSError as error:
             _log.warning("older file contents of %s could not be fetched: %s", self._url, error)
         return commits
 
@@ -364,8 +364,8 @@ class GitRepository:
             "http.lowSpeedTime": str(max(1, int(self._timeout))),
             **(config or {}),
         }
-        if network and self._credentials is not None and scheme in ("https", "http"):
-            settings[f"http.{_origin(self._url)}.extraHeader"] = f"Authorization: Basic {self._basic()}"
+        if network and scheme in ("https", "http") and (basic := self._basic()):
+            settings[f"http.{_origin(self._url)}.extraHeader"] = f"Authorization: Basic {basic}"
         numbered = {f"GIT_CONFIG_KEY_{n}": key for n, key in enumerate(settings)}
         numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, value in enumerate(settings.values())}
         return {
@@ -382,8 +382,10 @@ class GitRepository:
 
     def _basic(self) -> str:
         token = self._credentials() if self._credentials is not None else ""
+        if not token:
+            return ""
         header = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        self._secrets = tuple(secret for secret in (token, header) if secret)
+        self._secrets = (token, header)
         return header
 
     def _redacted(self, text: str) -> str:

@@ -407,3 +407,12 @@ def test_reading_goes_on_when_its_process_is_killed(remote: Remote, repository: 
     repository._reader.proc.kill()
     assert repository.read(head, "f2") == b"2" * 9
     assert repository.read(head, "f3") == b"3" * 9
+
+
+def test_credentials_that_cannot_be_had_are_a_reason(tmp_path: Path) -> None:
+    def none() -> str:
+        raise ConnectionError("the forge gives no token")
+
+    answer = GitRepository("https://127.0.0.1:9/o/r.git", "main", tmp_path / "cache", none).head()
+    assert isinstance(answer, Unavailable)
+    assert "the forge gives no token" in answer.reason
