@@ -1,133 +1,179 @@
-"""Alerts at the door: whatever Alertmanager or Prometheus sends becomes `Alert`, or one clear AlertError."""
+"""Alerts at the door: what Alertmanager and Prometheus send becomes `Alert`, or one clear `AlertError`.
+
+Unknown fields are ignored, since senders add them; what is needed must be there, of the right type and of bounded size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from gitops_sre.model.signal import Alert, fingerprint
+from gitops_sre.model.signal import Alert, AlertStatus, fingerprint
 
-MOST_ALERTS = 20_000
-"""In one payload: more is an error of the sender, not a storm."""
-LONGEST = 1_024
-"""Characters of a label or annotation that are kept."""
+MAX_ALERTS = 20_000
+MAX_LABELS = 100
+MAX_NAME = 512
+MAX_VALUE = 4_096
+MAX_ANNOTATION = 16_384
+"""Characters; longer annotations are cut, since they are prose. A label is identity and is never cut but refused."""
+
+Object = dict[str, object]
+_T = TypeVar("_T", str, list[object], Object)
+_KINDS: Mapping[type, str] = {str: "a string", list: "a list", dict: "an object"}
 
 
 class AlertError(Exception):
-    """A payload is not what it should be; the message names the place. The sender must change it."""
+    """The payload is not what the sender's format says; the message names the place. Sending it again helps nothing."""
 
 
 def from_anything(payload: object) -> tuple[Alert, ...]:
-    """Whichever of the three forms a file holds."""
+    """Any of the three formats, told apart by shape. Raises AlertError."""
     if isinstance(payload, list):
-        return from_alertmanager(payload)
-    if isinstance(payload, dict) and isinstance(payload.get("data"), dict):
-        return from_prometheus(payload)
-    return from_alertmanager_webhook(payload)
+        return from_alertmanager_api(payload)
+    body = _object(payload, "payload")
+    return from_prometheus_api(body) if "data" in body else from_alertmanager_webhook(body)
 
 
 def from_alertmanager_webhook(payload: object) -> tuple[Alert, ...]:
-    """Alertmanager's webhook, version 4: `{"version": "4", "alerts": [{"status", "labels", "startsAt", ...}]}`."""
-    alerts = _entries(_mapping(payload, "the payload"), "alerts")
-    return tuple(_alertmanager(alert, f"alerts[{n}]", "alertmanager") for n, alert in enumerate(alerts))
+    """Alertmanager's webhook, version 4 (prometheus.io/docs/alerting/latest/configuration/#webhook_config).
+
+    Raises AlertError.
+    """
+    body = _object(payload, "payload")
+    version = body.get("version", "4")
+    if version != "4":
+        raise AlertError(f"version: expected '4', found {version!r:.40}; only Alertmanager's webhook v4 is understood")
+    return _each(_list(body.get("alerts", _MISSING), "alerts"), "alerts", _webhook_alert)
 
 
-def from_alertmanager(payload: object) -> tuple[Alert, ...]:
-    """Alertmanager's `/api/v2/alerts`: a list; silenced and inhibited alerts are left out."""
-    alerts = _entries({"alerts": payload}, "alerts")
-    read = [_mapping(alert, f"[{n}]") for n, alert in enumerate(alerts)]
-    active = [(n, alert) for n, alert in enumerate(read) if _state(alert) in ("active", "")]
-    return tuple(_alertmanager(alert, f"[{n}]", "alertmanager") for n, alert in active)
+def from_alertmanager_api(payload: object) -> tuple[Alert, ...]:
+    """The list that Alertmanager's `/api/v2/alerts` answers; silenced and inhibited alerts are left out.
+
+    Raises AlertError.
+    """
+    return _each(_list(payload, "payload"), "", _polled_alert)
 
 
-def from_prometheus(payload: object) -> tuple[Alert, ...]:
-    """Prometheus' `/api/v1/alerts`: firing ones; pending ones are not alerts yet."""
-    alerts = _entries(_mapping(_mapping(payload, "the answer").get("data"), "data"), "alerts")
-    found: list[Alert] = []
-    for n, each in enumerate(alerts):
-        place = f"data.alerts[{n}]"
-        alert = _mapping(each, place)
-        if alert.get("state") != "firing":
-            continue
-        labels = _texts(alert.get("labels"), f"{place}.labels")
-        starts_at = _time(alert.get("activeAt"), f"{place}.activeAt")
-        found.append(
-            Alert(
-                fingerprint=fingerprint(labels),
-                name=_name(labels, place),
-                labels=labels,
-                annotations=_texts(alert.get("annotations") or {}, f"{place}.annotations"),
-                starts_at=starts_at,
-                source="prometheus",
-            )
+def from_prometheus_api(payload: object) -> tuple[Alert, ...]:
+    """The answer of Prometheus' `/api/v1/alerts`; alerts that are still pending are left out. Raises AlertError."""
+    body = _object(payload, "payload")
+    if body.get("status", "success") != "success":
+        raise AlertError(
+            f"status: {body['status']!r:.40}, not 'success': {body.get('error', 'no reason given')!s:.200}"
         )
-    return tuple(found)
+    data = _object(body.get("data", _MISSING), "data")
+    return _each(_list(data.get("alerts", _MISSING), "data.alerts"), "data.alerts", _prometheus_alert)
 
 
-def _alertmanager(raw: object, place: str, source: str) -> Alert:
-    alert = _mapping(raw, place)
-    labels = _texts(alert.get("labels"), f"{place}.labels")
-    ends_at = _time(alert["endsAt"], f"{place}.endsAt") if alert.get("endsAt") else None
-    status = alert.get("status")
-    resolved = status == "resolved"
-    if isinstance(status, str) and status not in ("firing", "resolved"):
-        raise AlertError(f"{place}.status is {status[:40]!r}; expected firing or resolved")
-    return Alert(
-        fingerprint=fingerprint(labels),
-        name=_name(labels, place),
-        labels=labels,
-        annotations=_texts(alert.get("annotations") or {}, f"{place}.annotations"),
-        starts_at=_time(alert.get("startsAt"), f"{place}.startsAt"),
-        ends_at=ends_at if resolved else None,
-        status="resolved" if resolved else "firing",
-        source=source,
-    )
+def _each(items: list[object], place: str, read: Callable[[Object, str], Alert | None]) -> tuple[Alert, ...]:
+    if len(items) > MAX_ALERTS:
+        raise AlertError(
+            f"{place or 'payload'}: {len(items)} alerts are more than {MAX_ALERTS}; group them at the source"
+        )
+    found = (read(_object(item, f"{place}[{n}]"), f"{place}[{n}].") for n, item in enumerate(items))
+    return tuple(alert for alert in found if alert is not None)
 
 
-def _state(alert: Mapping[str, object]) -> str:
-    status = alert.get("status")
-    return str(status.get("state", "")) if isinstance(status, dict) else ""
+def _webhook_alert(raw: Object, place: str) -> Alert:
+    status = _string(raw.get("status", _MISSING), f"{place}status")
+    if status not in ("firing", "resolved"):
+        raise AlertError(f"{place}status: expected 'firing' or 'resolved', found {status!r:.40}")
+    return _alert(raw, place, "firing" if status == "firing" else "resolved", "alertmanager", "startsAt")
 
 
-def _entries(payload: Mapping[str, object], key: str) -> list[object]:
-    value = payload.get(key)
-    if not isinstance(value, list):
-        raise AlertError(f"{key} must be a list, not {type(value).__name__}")
-    if len(value) > MOST_ALERTS:
-        raise AlertError(f"{key} has {len(value)} entries; at most {MOST_ALERTS} are taken at once")
-    return value
+def _polled_alert(raw: Object, place: str) -> Alert | None:
+    status = _object(raw.get("status", _MISSING), f"{place}status")
+    state = _string(status.get("state", _MISSING), f"{place}status.state")
+    # Somebody has silenced a suppressed alert, or another one stands for it: nothing to wake up for.
+    return None if state == "suppressed" else _alert(raw, place, "firing", "alertmanager", "startsAt")
 
 
-def _mapping(value: object, place: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise AlertError(f"{place} must be an object, not {type(value).__name__}")
-    return value
+def _prometheus_alert(raw: Object, place: str) -> Alert | None:
+    state = _string(raw.get("state", _MISSING), f"{place}state")
+    return _alert(raw, place, "firing", "prometheus", "activeAt") if state == "firing" else None
 
 
-def _texts(value: object, place: str) -> Mapping[str, str]:
-    mapping = _mapping(value, place)
-    for key, text in mapping.items():
-        if not isinstance(text, str):
-            raise AlertError(f"{place}.{key[:40]} must be a string, not {type(text).__name__}")
-    return {key[:LONGEST]: str(text)[:LONGEST] for key, text in mapping.items()}
-
-
-def _name(labels: Mapping[str, str], place: str) -> str:
+def _alert(raw: Object, place: str, status: AlertStatus, source: str, start: str) -> Alert:
+    labels = _labels(_object(raw.get("labels", _MISSING), f"{place}labels"), f"{place}labels")
     name = labels.get("alertname")
     if not name:
-        raise AlertError(f"{place}.labels has no alertname")
-    return name
+        raise AlertError(f"{place}labels.alertname: missing; every alert has a name")
+    starts_at = _time(raw.get(start, _MISSING), place + start)
+    # Clocks that differ never make an alert end before it began.
+    ends_at = max(starts_at, _time(raw.get("endsAt", _MISSING), f"{place}endsAt")) if status == "resolved" else None
+    annotations = _annotations(_object(raw.get("annotations") or {}, f"{place}annotations"), f"{place}annotations")
+    own = _bounded(_string(raw.get("fingerprint", ""), f"{place}fingerprint"), f"{place}fingerprint", MAX_NAME)
+    return Alert(own or fingerprint(labels), name, labels, annotations, starts_at, ends_at, status, source)
+
+
+def _labels(pairs: Object, place: str) -> Mapping[str, str]:
+    if len(pairs) > MAX_LABELS:
+        raise AlertError(f"{place}: {len(pairs)} labels are more than {MAX_LABELS}")
+    return {
+        _bounded(name, _at(place, name), MAX_NAME): _bounded(
+            _string(value, _at(place, name)), _at(place, name), MAX_VALUE
+        )
+        for name, value in pairs.items()
+    }
+
+
+def _annotations(pairs: Object, place: str) -> Mapping[str, str]:
+    kept = list(pairs.items())[:MAX_LABELS]
+    return {
+        _bounded(name[:MAX_NAME], _at(place, name), MAX_NAME): _bounded(
+            _string(value, _at(place, name))[:MAX_ANNOTATION], _at(place, name), MAX_ANNOTATION
+        )
+        for name, value in kept
+    }
+
+
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name[:60]}"
+
+
+def _bounded(value: str, place: str, limit: int) -> str:
+    """A string that can be stored; JSON lets lone surrogates through, which nothing can encode."""
+    if len(value) > limit:
+        raise AlertError(f"{ascii(place)[1:-1]}: {len(value)} characters are more than {limit}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise AlertError(f"{ascii(place)[1:-1]}: not valid Unicode (a lone surrogate)") from error
+    return value
 
 
 def _time(value: object, place: str) -> datetime:
-    if not isinstance(value, str):
-        raise AlertError(f"{place} must be an RFC 3339 time, not {type(value).__name__}")
-    # Prometheus writes nanoseconds; Python reads at most microseconds.
-    head, dot, rest = value.partition(".")
-    digits = len(rest) - len(rest.lstrip("0123456789"))
-    text = f"{head}.{rest[:digits][:6]}{rest[digits:]}" if dot else value
+    """RFC 3339 to UTC. Go's zero time (year 1) means that nothing was set."""
+    text = _string(value, place)
     try:
-        at = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise AlertError(f"{place} is not an RFC 3339 time: {value[:40]!r}") from error
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        raise AlertError(f"{place}: {text[:60]!a} is no RFC 3339 time such as 2026-03-01T12:00:00Z") from error
+    if moment.tzinfo is None or not 1970 < moment.year < 9999:
+        raise AlertError(f"{place}: {text[:60]!r} is no moment: it needs a time zone and a year after 1970")
+    return moment.astimezone(UTC)
+
+
+_MISSING = object()
+
+
+def _string(value: object, place: str) -> str:
+    return _typed(value, str, place)
+
+
+def _list(value: object, place: str) -> list[object]:
+    return _typed(value, list, place)
+
+
+def _object(value: object, place: str) -> Object:
+    return _typed(value, dict, place)
+
+
+def _typed(value: object, kind: type[_T], place: str) -> _T:
+    if value is _MISSING:
+        raise AlertError(f"{place}: missing; expected {_KINDS[kind]}")
+    if not isinstance(value, kind):
+        found = "null" if value is None else type(value).__name__
+        raise AlertError(f"{place}: expected {_KINDS[kind]}, found {found}")
+    return value
