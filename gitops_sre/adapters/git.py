@@ -66,9 +66,9 @@ class _Entry:
 class GitRepository:
     """ports.Repository over one branch of one remote, cached below `cache`.
 
-    `credentials` gives a token (for HTTPS) at each fetch, so that short-lived ones are asked for anew, and may raise
-    OSError; `timeout` is in seconds and bounds each git process. Reads raise RepositoryError when the clone lacks what is asked for and
-    the remote does not give it. Safe for threads, and for processes that share the cache.
+    `credentials` gives a token (for HTTPS) at each fetch, so that short-lived ones are asked for anew; it may raise
+    OSError. `timeout` is in seconds and bounds each git process. Reads raise RepositoryError when the clone lacks what
+    is asked for and the remote does not give it. Safe for threads, and for processes that share the cache.
     """
 
     def __init__(
