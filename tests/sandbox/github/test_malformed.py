@@ -22,7 +22,7 @@ def send(world: World, method: str, path: str, body: Any = None, token: str = ""
     return requests.request(method, url, headers=headers, data=data, timeout=10)
 
 
-REFUSED = [
+REFUSED: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/branches/gone/protection", None, 404, "Branch not found"),
     ("GET", "/commits?sha=gone", None, 404, "Not Found"),
     ("GET", "/compare/main..gone", None, 404, "Not Found"),
@@ -99,7 +99,7 @@ WRITES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("POST", f"/statuses/{NOWHERE}", {"state": "success", "context": "c"}),
 ]
-ODD_VALUES = (7, "odd", [7], {"odd": [7]}, True, [], [{}])
+ODD_VALUES: tuple[object, ...] = (7, "odd", [7], {"odd": [7]}, True, [], [{}])
 
 
 def spoiled(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
