@@ -19,7 +19,7 @@ from gitops_sre.perception.baseline import Sensitivity
 MAX_SUBJECTS = 40
 """Services that evidence is gathered about; the nearest on the map come first."""
 FRESH_STEPS = 3
-FRESH_SECONDS = 15.0
+FRESH_SECONDS = 5.0
 """A series whose last sample is older than the longer of the two is stale."""
 TRUST_WARNED = 0.5
 TRUST_SECOND_HAND = 0.7
@@ -95,7 +95,8 @@ def filled_in(own: Sequence[Evidence], by_callers: Iterable[Evidence]) -> tuple[
 
 def versions(lens: Lens, query: Query, answer: Answer, sensitivity: Sensitivity) -> list[Evidence]:
     """The newest version of each service against the one before, while both served: `high` when only the new one is
-    bad. Says nothing where versions did not overlap or neither was bad."""
+    bad. Says nothing where versions did not overlap or neither was bad; that both are bad (`normal`) is only said of an
+    overlap longer than the window of the rates, since shorter ones are mixed with what was before."""
     by_service: dict[str, list[Series]] = defaultdict(list)
     for series in answer.series:
         if series.samples and series.label("version"):
@@ -160,28 +161,30 @@ def _compared(
 def _versions(
     lens: Lens, query: Query, answer: Answer, sensitivity: Sensitivity, name: str, series: Sequence[Series]
 ) -> Evidence | None:
+    scope = lens.scope
     if len(series) < 2:
         return None
     first, second = sorted(series, key=lambda each: each.samples[0][0])[-2:]
-    if second.samples[0][0] <= max(first.samples[0][0], lens.scope.baseline_end.timestamp()):
+    if second.samples[0][0] <= max(first.samples[0][0], scope.baseline_end.timestamp()):
         return None  # both were there all along: which one is new cannot be told
     older = dict(first.samples)
-    pairs = [(older[at], value) for at, value in second.samples if at in older]
-    if len(pairs) < MIN_OVERLAP:
+    pairs = [(at, older[at], value) for at, value in second.samples if at in older]
+    quiet = baseline.usual(first.samples, scope.baseline_start.timestamp(), scope.baseline_end.timestamp())
+    if quiet is None or len(pairs) < MIN_OVERLAP:
         return None
-    old, new = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
-    quiet = baseline.usual(first.samples, lens.scope.baseline_start.timestamp(), lens.scope.baseline_end.timestamp())
-    if quiet is None or "high" not in {quiet.direction(value, sensitivity) for value in (old, new)}:
+    # Rates look back over their window: the last sample of the overlap is the purest.
+    old, new = pairs[-1][1], median(pair[2] for pair in pairs)
+    symptom = _difference(quiet.direction(old, sensitivity), quiet.direction(new, sensitivity))
+    if symptom is None or (symptom == "normal" and pairs[-1][0] - pairs[0][0] <= lens.window):
         return None
-    symptom = baseline.Usual(old, 0.0).direction(new, sensitivity)
     signal = query.id.removeprefix("version_")
-    relation = {"high": "worse", "low": "better", "normal": "no different"}[symptom]
+    relation = {"high": "worse than", "low": "better than", "normal": "no better than"}[symptom]
     return Evidence(
         id=f"{query.id}/{name}",
         signal=query.id,
         subject=name,
         symptom=symptom,
-        statement=f"{signal} of {name} {second.label('version')}: {shown(new, query.unit)}, {relation} from "
+        statement=f"{signal} of {name} {second.label('version')}: {shown(new, query.unit)}, {relation} "
         f"{first.label('version')} at the same time ({shown(old, query.unit)})",
         at=_moment(second.samples[0][0]),
         value=new,
@@ -190,6 +193,15 @@ def _versions(
         trust=TRUST_WARNED if answer.warnings else 1.0,
         source=query.expr,
     )
+
+
+def _difference(old: baseline.Direction, new: baseline.Direction) -> baseline.Direction | None:
+    """Two versions against what was usual: which one is bad. None where neither is."""
+    if "high" not in (old, new):
+        return None
+    if old == new:
+        return "normal"
+    return "high" if new == "high" else "low"
 
 
 def shown(value: float, unit: str) -> str:
