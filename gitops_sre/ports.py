@@ -17,7 +17,7 @@ from gitops_sre.model.change_feed import Commit
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
-from gitops_sre.model.outcome import Done, Refused, Unavailable
+from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
@@ -62,7 +62,10 @@ class Cluster(Protocol):
 
 
 class Repository(Protocol):
-    """Read-only view of the infra repository at exact commits."""
+    """Read-only view of the infra repository at exact commits.
+
+    `read`, `files`, `log` and `export` raise OSError when the local copy cannot answer.
+    """
 
     def head(self) -> str | Unavailable:
         """Fetch, then the SHA at the tip of the watched branch."""
@@ -143,7 +146,7 @@ class Forge(Protocol):
 
     def propose(
         self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, body: str
-    ) -> PullRequest | Refused | Unavailable:
+    ) -> PullRequest | Outdated | Refused | Unavailable:
         """Find or create branch, verified commit and pull request of an action (draft at L2)."""
         ...
 
@@ -206,7 +209,7 @@ class Store(Protocol):
         ...
 
     def unfinished(self) -> tuple[Incident, ...]:
-        """Incidents that are not in a terminal state."""
+        """Incidents that are not finished: on their way, or ended without the outcome on the forge yet."""
         ...
 
     def recent(self, limit: int = 100) -> tuple[Incident, ...]:
@@ -224,6 +227,10 @@ class Store(Protocol):
         """Ledger entries in order, of one incident or all."""
         ...
 
+    def verify(self) -> int | None:
+        """The first entry of the ledger whose hash does not fit, or None when the chain is whole."""
+        ...
+
     def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
         """Take or renew a lease; False while somebody else holds it."""
         ...
@@ -235,6 +242,11 @@ class Store(Protocol):
     def seen(self, delivery: str, at: datetime) -> bool:
         """Remember a webhook delivery id; True when it had been seen before."""
         ...
+
+
+class StoreError(Exception):
+    """The store cannot be used: locked, full, corrupt or out of reach. Nothing was half written; the message names the
+    remedy."""
 
 
 class ConflictError(Exception):

@@ -21,7 +21,7 @@ from gitops_sre.engine.world import World
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
-from gitops_sre.settings import Settings
+from gitops_sre.settings import ConfigError, Settings
 
 __all__ = ["World", "bot", "build", "open_store"]
 
@@ -43,7 +43,10 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
     """The world that settings describe. Raises ConfigError or StoreError; nothing is asked of the network yet."""
     given = os.environ if environment is None else environment
     forge = GitHubForge(settings.github, load_key(settings.signing.key_file), given)
-    repository = GitRepository(forge.git_url, settings.github.branch, settings.cache_dir, forge.git_token)
+    try:
+        repository = GitRepository(forge.git_url, settings.github.branch, settings.cache_dir, forge.git_token)
+    except ValueError as error:
+        raise ConfigError(f"github: {error}") from error
     prometheus = Prometheus(settings.prometheus, given)
     sources: list[Alerts] = [prometheus] if settings.prometheus.poll_alerts else []
     if settings.alertmanager is not None:

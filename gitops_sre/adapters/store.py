@@ -46,7 +46,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from gitops_sre.model.incident import Incident
-from gitops_sre.ports import ConflictError, LedgerEntry, Transition
+from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
 
 VERSION = 1
 """Of the tables below. Another one in the database is refused."""
@@ -117,11 +117,6 @@ the hash chain shows it."""
 
 _BODY: TypeAdapter[Incident] = TypeAdapter(Incident)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class StoreError(Exception):
-    """The database cannot be used now; the message names it and a remedy. Nothing was written: the caller may try the
-    whole operation again later, and must not act as if it had been saved."""
 
 
 class SqlStore:

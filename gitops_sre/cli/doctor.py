@@ -16,11 +16,11 @@ from rich.table import Table
 
 from gitops_sre import wiring
 from gitops_sre.adapters.render import find_tool
-from gitops_sre.adapters.store import StoreError
 from gitops_sre.cli.common import Failure, load, settings_option
 from gitops_sre.delivery import seal
 from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.policy import documents
+from gitops_sre.ports import StoreError
 from gitops_sre.settings import ConfigError
 
 

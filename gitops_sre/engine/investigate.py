@@ -13,7 +13,7 @@ from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis
-from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.evidence import Evidence, Gap, Query, Scope
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
@@ -83,7 +83,23 @@ def begin(incident: Incident, world: World) -> m.Event:
     if isinstance(target, Unavailable):
         return m.Nothing(at, f"the cluster cannot be asked what this is about: {target.reason}")
     about = f"{target.workload} of {target.application}" if isinstance(target, Target) else target.reason
-    return m.Triaged(at, about, target, triage.severity(incident.alerts))
+    burn = burn_rate(target, at, world) if isinstance(target, Target) else None
+    return m.Triaged(at, about, target, triage.severity(incident.alerts, burn))
+
+
+def burn_rate(target: Target, at: datetime, world: World) -> float | None:
+    """How fast the target's error budget burns now; None where no objective or no number says."""
+    slo = golden.objective(target.service, target.environment, world.settings)
+    slis, _ = golden.slis(target, world.settings)
+    if slo is None or not slis:
+        return None
+    timing = world.settings.timing
+    since = at - timedelta(seconds=timing.rate_window)
+    (answer,) = world.metrics.ask([Query(slis[0].name, slis[0].expr, since, at, timing.step)])
+    if isinstance(answer, Unavailable):
+        return None
+    values = [value for series in answer.series for _, value in series.samples]
+    return triage.burn_rate(max(values), slo.error_ratio) if values else None
 
 
 def investigate(incident: Incident, world: World) -> m.Event:

@@ -10,14 +10,17 @@ from gitops_sre.engine import messages as m
 from gitops_sre.engine import remedy
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
-from gitops_sre.model.outcome import Done, Refused, Unavailable
+from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.verdict import Level
 
 
 def perform(incident: Incident, intent: m.Intent, world: World) -> m.Event:
     """Carry one intent out; what came of it, as an event."""
-    return _HOW[type(intent)](incident, world)
+    try:
+        return _HOW[type(intent)](incident, world)
+    except OSError as error:  # the repository's local copy could not be read
+        return m.Nothing(world.clock.now(), f"Git: {error}")
 
 
 def _propose_fix(incident: Incident, world: World) -> m.Event:
@@ -29,15 +32,11 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     made = world.forge.propose(record, proof.change.files, proof, verdict, text.fix_body(incident))
     if isinstance(made, Unavailable):
         return m.Nothing(at, f"GitHub: {made.reason}")
+    if isinstance(made, Outdated):
+        return m.BaseMoved(at, made.reason)
     if isinstance(made, Refused):
-        return _refused(made, at)
+        return m.Denied(at, made.reason)
     return _seen(incident, made, at)
-
-
-def _refused(refusal: Refused, at: datetime) -> m.Event:
-    if refusal.reason.startswith("base moved"):
-        return m.BaseMoved(at, refusal.reason)
-    return m.Denied(at, refusal.reason)
 
 
 def _seen(incident: Incident, pull: PullRequest, at: datetime) -> m.Event:
@@ -80,11 +79,9 @@ def _propose_revert(incident: Incident, world: World) -> m.Event:
         return m.Denied(at, made.reason)
     record, proof = made
     pull = world.forge.propose(record, proof.change.files, proof, record.verdict, text.revert_body(incident, proof))
-    if isinstance(pull, Unavailable):
+    if isinstance(pull, Unavailable | Outdated):
         return m.Nothing(at, f"GitHub: {pull.reason}")
     if isinstance(pull, Refused):
-        if pull.reason.startswith("base moved"):
-            return m.Nothing(at, "the base moved: the revert is made again")
         return m.Denied(at, f"the revert: {pull.reason}")
     return m.RevertOpened(at, f"revert #{pull.number} proposed", pull)
 

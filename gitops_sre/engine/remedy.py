@@ -25,6 +25,9 @@ from gitops_sre.policy.documents import PolicyError, read
 from gitops_sre.reasoning import planner
 from gitops_sre.verification import assess
 
+MOST_ALERTS = 20
+"""Alerts that a record names, the earliest: a storm must not make a commit message that no forge takes."""
+
 
 @dataclass(frozen=True)
 class Remedy:
@@ -110,9 +113,14 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     except PolicyError as error:
         return Refused(str(error))
     gaps = incident.diagnosis.gaps if incident.diagnosis else ()
-    labels = dict(incident.alerts[0].labels)
-    verdict = gate.judge(plan, shown, gaps, action.spec, policies, at, labels)
-    return Remedy(shown, verdict, record(incident, plan, edits, base, verdict, "fix"))
+    verdict = gate.judge(plan, shown, gaps, action.spec, policies, at, common_labels(incident))
+    return Remedy(shown, verdict, record(incident, plan, change.edits, base, verdict, "fix"))
+
+
+def common_labels(incident: Incident) -> dict[str, str]:
+    """What all alerts of the incident agree on: what a policy's conditions may read as its labels."""
+    first, *others = incident.alerts
+    return {name: text for name, text in first.labels.items() if all(a.labels.get(name) == text for a in others)}
 
 
 def show(change: Change, plan: Plan, world: World) -> Proof | Unavailable:
@@ -142,7 +150,7 @@ def record(
         incident=incident.id,
         kind=kind,
         attempt=incident.attempt,
-        alerts=incident.alerts,
+        alerts=tuple(sorted(incident.alerts, key=lambda alert: alert.starts_at)[:MOST_ALERTS]),
         opened_at=incident.opened_at,
         plan=plan,
         edits=edits,
@@ -166,4 +174,4 @@ def invert(incident: Incident, world: World) -> tuple[ActionRecord, Proof] | Ref
     shown = show(change, fix.plan, world)
     if isinstance(shown, Unavailable):
         return shown
-    return record(incident, fix.plan, fix.inverse, base, fix.verdict, "revert"), shown
+    return record(incident, fix.plan, change.edits, base, fix.verdict, "revert"), shown

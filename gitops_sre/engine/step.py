@@ -13,7 +13,8 @@ from typing import Any
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.lifecycle import TABLE
 from gitops_sre.model.incident import TERMINAL, Incident, State
-from gitops_sre.model.verdict import Level
+from gitops_sre.model.pull import PullRequest, Review
+from gitops_sre.model.verdict import Level, Verdict
 
 
 def step(incident: Incident, event: m.Event) -> tuple[Incident, tuple[m.Intent, ...]]:
@@ -60,21 +61,26 @@ def _may(incident: Incident, event: m.Event) -> bool:
     if isinstance(event, m.MayMerge):
         return level is Level.L4
     if isinstance(event, m.Approved):
-        return level is Level.L3 and _approval_counts(incident, event)
+        return event.pull is not None and approval(event.pull, incident.verdict, event.approver) is not None
     if isinstance(event, m.Allowed):
         return event.verdict is not None and event.verdict.level >= Level.L2 and event.record is not None
     return True
 
 
-def _approval_counts(incident: Incident, event: m.Approved) -> bool:
-    pull, verdict = event.pull, incident.verdict
-    if pull is None or verdict is None or pull.draft:
-        return False
-    return any(
-        review.login == event.approver and review.state == "approved" and review.commit == pull.head and review.writer
-        for review in pull.reviews
-        if not verdict.approvers or review.login in verdict.approvers
-    )
+def approval(pull: PullRequest, verdict: Verdict | None, login: str = "") -> Review | None:
+    """The review that lets this head merge at L3: approving, by somebody allowed (`login`, when given), on this very
+    commit, and nobody who may write objects. Logins have no letter case on GitHub."""
+    if verdict is None or verdict.level is not Level.L3 or pull.draft:
+        return None
+    writers = [review for review in pull.reviews if review.writer and review.commit == pull.head]
+    if any(review.state == "changes_requested" for review in writers):
+        return None
+    allowed = {approver.lower() for approver in verdict.approvers}
+    for review in writers:
+        who = review.login.lower()
+        if review.state == "approved" and (not allowed or who in allowed) and login.lower() in ("", who):
+            return review
+    return None
 
 
 def _absorbed(incident: Incident, event: m.Event) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from gitops_sre.engine import messages as m
+from gitops_sre.engine.step import approval
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.pull import PullRequest, Review
+from gitops_sre.model.pull import PullRequest
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 from gitops_sre.model.verification import Assessment
@@ -64,7 +65,7 @@ def _ended(pull: PullRequest, at: datetime) -> m.Event | None:
 
 
 def _approval(incident: Incident, pull: PullRequest, at: datetime, world: World) -> m.Event:
-    review = approval(pull, incident)
+    review = approval(pull, incident.verdict)
     if review is None:
         waited = (at - incident.since).total_seconds()
         if not incident.reminded and waited > world.settings.timing.remind:
@@ -76,18 +77,6 @@ def _approval(incident: Incident, pull: PullRequest, at: datetime, world: World)
     if now.state == "inconclusive":
         return m.Nothing(at, f"approved by {review.login}; telemetry cannot confirm the fault now: {now.reason}")
     return m.Approved(at, f"approved by {review.login}; the fault is still there: {now.reason}", pull, review.login)
-
-
-def approval(pull: PullRequest, incident: Incident) -> Review | None:
-    """The review that lets this head merge: approving, by somebody allowed, on this very commit, nobody objecting."""
-    if incident.verdict is None or incident.verdict.level is not Level.L3 or pull.draft:
-        return None
-    writers = [review for review in pull.reviews if review.writer and review.commit == pull.head]
-    if any(review.state == "changes_requested" for review in writers):
-        return None
-    allowed = incident.verdict.approvers
-    approving = (review for review in writers if review.state == "approved")
-    return next((review for review in approving if not allowed or review.login in allowed), None)
 
 
 def _who(incident: Incident) -> str:

@@ -38,4 +38,12 @@ class Inconclusive:
     kind: Literal["inconclusive"] = "inconclusive"
 
 
+@dataclass(frozen=True)
+class Outdated:
+    """It was made against something that has changed since: make it again."""
+
+    reason: str
+    kind: Literal["outdated"] = "outdated"
+
+
 Outcome = Done | Refused | Unavailable | Inconclusive

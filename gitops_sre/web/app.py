@@ -19,9 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gitops_sre.adapters.store import StoreError
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_alertmanager_webhook
+from gitops_sre.ports import StoreError
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 import uvicorn
 
 from gitops_sre import wiring
-from gitops_sre.engine.bot import Bot, Told, nobody
+from gitops_sre.engine.bot import Bot
 from gitops_sre.engine.schedule import Schedule
+from gitops_sre.model.incident import Incident
 from gitops_sre.model.signal import Alert
+from gitops_sre.ports import ConflictError, StoreError, Transition
 from gitops_sre.settings import Settings
 from gitops_sre.web.app import Doors, create_app
+
+LOG = structlog.get_logger()
+
+_ALWAYS = (structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True))
 
 
 @dataclass
@@ -47,9 +54,13 @@ class Service:
             self.thread.join(0.02)
 
     def sweep(self) -> None:
-        """Poll the sources; every unfinished incident has a timer afterwards."""
-        self.heartbeat()
-        self.schedule.ensure(incident.id for incident in self.bot.sweep())
+        """Poll the sources; every unfinished incident has a timer afterwards. A store that cannot be used now is tried
+        again by the next sweep."""
+        try:
+            self.heartbeat()
+            self.schedule.ensure(incident.id for incident in self.bot.sweep())
+        except (StoreError, ConflictError) as error:
+            LOG.warning("sweep", problem=str(error))
 
     def heartbeat(self) -> None:
         """Say that this executor is alive, and take over the looks of those that are not."""
@@ -70,9 +81,24 @@ class Service:
         self.schedule.stop()
 
 
-def service(settings: Settings, told: Told = nobody) -> Service:
+def log(incident: Incident, transition: Transition) -> None:
+    """Each transition as one line of the service's log."""
+    LOG.info(
+        transition.event,
+        incident=incident.id,
+        source=transition.source,
+        target=transition.target,
+        detail=transition.detail,
+    )
+
+
+def service(settings: Settings) -> Service:
     """The whole service, not started yet."""
-    engine = wiring.bot(settings, told)
+    if settings.log == "json":
+        structlog.configure(processors=[*_ALWAYS, structlog.processors.JSONRenderer()])
+    else:
+        structlog.configure(processors=[*_ALWAYS, structlog.dev.ConsoleRenderer(colors=False)])
+    engine = wiring.bot(settings, log)
     schedule = Schedule(engine.look, settings.engine, engine.owner, settings.timing.poll)
 
     def receive(alerts: Sequence[Alert]) -> None:

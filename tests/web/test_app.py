@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from gitops_sre.adapters.store import StoreError
 from starlette.testclient import TestClient
 
 from gitops_sre.model.signal import Alert
+from gitops_sre.ports import StoreError
 from gitops_sre.web.app import Doors, create_app
 
 ALERT = {
@@ -60,8 +61,8 @@ class Receiver:
         return replay
 
     def client(self, **changes: Any) -> TestClient:
-        doors = {"alert_token": "token", "github_secret": "secret", "max_body": 20_000} | changes
-        return TestClient(create_app(Doors(self.receive, self.nudge, self.seen, **doors)))
+        doors = Doors(self.receive, self.nudge, self.seen, "token", "secret", 20_000)
+        return TestClient(create_app(replace(doors, **changes)))
 
 
 @pytest.fixture

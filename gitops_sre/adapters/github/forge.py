@@ -14,14 +14,14 @@ from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github import marks
-from gitops_sre.adapters.github.propose import Proposal, find_or_open
+from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
 from gitops_sre.adapters.github.read import is_at_home, pull_of, record_of
 from gitops_sre.adapters.github.session import Session, message
 from gitops_sre.delivery import text
 from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
 from gitops_sre.model.change import FileEdit, Proof
-from gitops_sre.model.outcome import Done, Refused, Unavailable
+from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level, Verdict
@@ -86,10 +86,10 @@ class GitHubForge:
 
     def propose(
         self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, body: str
-    ) -> PullRequest | Refused | Unavailable:
+    ) -> PullRequest | Outdated | Refused | Unavailable:
         """Find or create branch, verified commit and pull request of an action (draft at L2).
 
-        Refused with a reason that begins with `base moved` when the base branch has another version of an edited file.
+        Outdated when the base branch has another version of an edited file.
         """
         if verdict.level < Level.L2 or verdict != record.verdict:
             return Refused("the verdict is not the record's, or allows no pull request")
@@ -104,9 +104,12 @@ class GitHubForge:
         wanted = Proposal(record, files, self._settings.branch, (headline, sealed), title, body, draft)
         return self._session.attempt(lambda: self._proposed(wanted, verdict), tries=3)
 
-    def _proposed(self, wanted: Proposal, verdict: Verdict) -> PullRequest:
+    def _proposed(self, wanted: Proposal, verdict: Verdict) -> PullRequest | Outdated:
         session = self._session
-        raw = find_or_open(session, wanted, self._key.ring)
+        try:
+            raw = find_or_open(session, wanted, self._key.ring)
+        except BaseMovedError as moved:
+            return Outdated(f"base moved: {moved}")
         pull = self._look(raw)
         if pull.state == "open" and pull.ours:
             marks.label(session, raw, text.LABEL, f"{text.LABEL}/{verdict.level.name}")

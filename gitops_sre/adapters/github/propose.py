@@ -21,8 +21,11 @@ from gitops_sre.model.change import FileEdit
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.record import ActionRecord
 
-BASE_MOVED = "base moved"
 """A refusal that begins with it means: make the change again on the present base."""
+
+
+class BaseMovedError(Exception):
+    """The base branch has another version of an edited file: the change must be made again."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _assert_base(session: Session, wanted: Proposal) -> None:
         _refuse(f"the repository has no branch {wanted.base}; see github.branch")
     for file in wanted.files:
         if _blob(session, tip, file.path) != _blob_id(file.before):
-            _refuse(f"{BASE_MOVED}: {file.path} is another one on {wanted.base} now")
+            raise BaseMovedError(f"{file.path} is another one on {wanted.base} now")
 
 
 def _blob(session: Session, commit: str, path: str) -> str:

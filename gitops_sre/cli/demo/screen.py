@@ -37,9 +37,10 @@ def live(progress: Sequence[Progress]) -> RenderableType:
 
 def summary(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedAction]]) -> Table:
     """One row a story."""
-    table = Table(title="What happened", title_justify="left", show_lines=True)
-    for column in ("Story", "Outcome", "Diagnosis", "Pull requests", "SLO", "Seconds"):
-        table.add_column(column, overflow="fold")
+    table = Table(title="What happened", title_justify="left", show_lines=True, expand=True)
+    for column, share in (("Story", 3), ("Outcome", 2), ("Diagnosis", 5), ("Pull requests", 3), ("In the end", 4)):
+        table.add_column(column, ratio=share, overflow="fold")
+    table.add_column("s", justify="right")
     for each in progress:
         incident = each.incident
         colour = _COLOURS.get(each.outcome, "red") if each.passed else "red"
@@ -48,14 +49,15 @@ def summary(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedA
             f"[{colour}]{each.outcome}[/]" + ("" if each.passed else f" (must be {each.story.expected})"),
             escape(_diagnosis_line(incident.diagnosis if incident else None)),
             "\n".join(_pull_line(action) for action in actions.get(incident.id if incident else "", ())) or "none",
-            escape(incident.assessment.reason if incident and incident.assessment else "not needed"),
+            escape(incident.reason if incident else ""),
             f"{each.seconds:.0f}",
         )
     return table
 
 
 def _diagnosis_line(diagnosis: Diagnosis | None) -> str:
-    return diagnosis.summary if diagnosis else "none needed"
+    """The first sentence; the whole of it is what `explain` is for."""
+    return diagnosis.summary.partition(". ")[0] if diagnosis else "none needed"
 
 
 def _pull_line(action: OpenedAction) -> str:

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import Key
 from gitops_sre.model.change import Proof
-from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.outcome import Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
@@ -130,7 +130,7 @@ class Stage:
 
     def offer(
         self, forge: GitHubForge, level: Level = Level.L4, record: ActionRecord | None = None
-    ) -> PullRequest | Refused | Unavailable:
+    ) -> PullRequest | Outdated | Refused | Unavailable:
         """Propose the sample."""
         record = record or self.record(level)
         proof = self.proof(record)

@@ -10,7 +10,7 @@ import pytest
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import unseal
 from gitops_sre.model.change import FieldEdit
-from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.outcome import Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest
 from gitops_sre.model.verdict import Level
 from gitops_sre.sandbox.github import Fault
@@ -168,8 +168,7 @@ def test_a_merged_one_is_given_back_as_merged(stage: Stage) -> None:
 def test_a_base_that_moved_in_an_edited_file_is_refused_before_anything_is_made(stage: Stage) -> None:
     stage.commit("alice", {sample.FILE: b"images: []\n"}, "other")
     made = stage.offer(stage.forge())
-    assert isinstance(made, Refused)
-    assert made.reason.startswith("base moved")
+    assert isinstance(made, Outdated)
     assert not stage.bot_branches()
 
 
@@ -182,8 +181,7 @@ def test_a_base_that_moved_elsewhere_does_no_harm(stage: Stage) -> None:
 def test_an_edited_file_that_is_gone_is_a_moved_base(stage: Stage) -> None:
     stage.commit("alice", {sample.FILE: None}, "gone")
     made = stage.offer(stage.forge())
-    assert isinstance(made, Refused)
-    assert made.reason.startswith("base moved")
+    assert isinstance(made, Outdated)
 
 
 def test_a_left_over_commit_on_an_old_base_is_made_again(stage: Stage) -> None:
@@ -191,7 +189,7 @@ def test_a_left_over_commit_on_an_old_base_is_made_again(stage: Stage) -> None:
     assert isinstance(stage.offer(stage.forge()), Unavailable)
     stage.github.clear_faults()
     stage.commit("alice", {sample.FILE: sample.BEFORE.replace("1.5.0", "1.5.1").encode()}, "1.5.1")
-    assert isinstance(stage.offer(stage.forge()), Refused)
+    assert isinstance(stage.offer(stage.forge()), Outdated)
     base = stage.repo.head_of("main") or ""
     edit = FieldEdit(sample.FILE, 0, ("images", 0, "newTag"), "1.5.1", "1.4.2", "1.5.1", "1.4.2")
     record = replace(stage.record(base=base), edits=(edit,))

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from gitops_sre.adapters.store import SqlStore, StoreError
+from gitops_sre.adapters.store import SqlStore
 from gitops_sre.model.incident import Incident
-from gitops_sre.ports import Transition
+from gitops_sre.ports import StoreError, Transition
 from tests import builders as b
 
 WORKERS = 3

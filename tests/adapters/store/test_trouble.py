@@ -9,8 +9,9 @@ from threading import Barrier
 import pytest
 from sqlalchemy import create_engine, text
 
-from gitops_sre.adapters.store import SqlStore, StoreError
+from gitops_sre.adapters.store import SqlStore
 from gitops_sre.model.incident import Incident
+from gitops_sre.ports import StoreError
 from tests import builders as b
 from tests.adapters.store.cases import child, moved, run
 
