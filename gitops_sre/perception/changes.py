@@ -79,20 +79,26 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
     `applications` are those whose sources are this repository; `inputs` names the files that a source reads at
     `commit`; `environment_of` maps a destination namespace. A record stands for one commit on one workload.
     """
-    since = onset - lookback
+    try:
+        lately = _lately(repository, commit, onset - lookback, onset + skew)
+        if isinstance(lately, Unavailable):
+            return lately
+        if not lately:
+            return ()
+        readers = _readers(inputs, commit, applications, environment_of, service_of)
+        return tuple(record for each in lately for record in _records(repository, each, readers, onset))
+    except OSError as error:  # what a repository raises when git, its disk or its network fail
+        return Unavailable(f"the infra repository cannot be read: {error}")
+
+
+def _lately(repository: Repository, commit: str, since: datetime, until: datetime) -> tuple[Commit, ...] | Unavailable:
+    """Commits in a span, newest first. The first commit of a history is none: nothing before it can be compared."""
     commits = repository.log(commit, since=since, limit=MAX_COMMITS)
     if len(commits) >= MAX_COMMITS:
         why = f"more than {MAX_COMMITS} commits since {since:%Y-%m-%d %H:%M} UTC; lower timing.change_lookback"
         return Unavailable(why)
-    # The first commit of a history has nothing before it that could be restored or compared with.
-    lately = [each for each in commits if since <= each.at <= onset + skew and each.parents]
-    if not lately:
-        return ()
-    readers = _readers(inputs, commit, applications, environment_of, service_of)
-    found: list[ChangeRecord] = []
-    for each in sorted(lately, key=lambda one: one.at, reverse=True):
-        found += _records(repository, each, readers, onset)
-    return tuple(found)
+    found = (each for each in commits if since <= each.at <= until and each.parents)
+    return tuple(sorted(found, key=lambda each: each.at, reverse=True))
 
 
 def _readers(

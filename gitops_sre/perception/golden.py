@@ -196,6 +196,6 @@ def slis(target: Target, settings: Settings) -> tuple[tuple[Sli, ...], str]:
 def _ranged(name: str, expr: str, start: datetime, end: datetime, step: float, unit: str) -> Query:
     """A range query that has a sample exactly at `end`, and not too many in all."""
     seconds = max((end - start).total_seconds(), step)
-    coarse = max(step, seconds / MAX_POINTS)
+    coarse = step * max(1, math.ceil(seconds / MAX_POINTS / step))
     count = math.ceil(seconds / coarse)
     return Query(name, expr, end - timedelta(seconds=count * coarse), end, coarse, unit)
