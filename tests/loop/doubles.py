@@ -1,0 +1,184 @@
+"""Scripted doubles of what the world tells by numbers: the clock, the metrics and the alerts; and ports that die."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+import requests
+
+from gitops_sre.model.evidence import Answer, Query, Series
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.signal import Alert, fingerprint
+from gitops_sre.ports import Store, Transition
+
+QUIET, BROKEN = 0.001, 0.25
+"""Error ratios of a healthy and of a faulty service."""
+USUAL = {"latency": 0.02, "traffic": 50.0, "cpu": 0.15, "memory": 2e8, "replicas": 1.0}
+"""What the other golden signals read, fault or not."""
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved; for the engine, for GitHub and for the cluster."""
+
+    at: float
+
+    def __call__(self) -> float:
+        return self.at
+
+    def now(self) -> datetime:
+        """As the engine asks."""
+        return datetime.fromtimestamp(self.at, UTC)
+
+
+@dataclass
+class Signals:
+    """Numbers about one service that follow from which image ran when, and from scripted faults.
+
+    `bad` says whether the service fails at a Unix time while it runs an image.
+    """
+
+    clock: Clock
+    service: str
+    environment: str
+    bad: Callable[[float, str], bool] = lambda _at, _image: False
+    error_ratio: float = BROKEN
+    silent_since: float = math.inf
+    """From this moment on no series has a sample."""
+    down: str = ""
+    """Why nothing is answered, when it is not."""
+    ran: list[tuple[float, str]] = field(default_factory=list)
+    asked: int = 0
+
+    def runs(self, image: str) -> None:
+        """Note what the cluster runs now."""
+        if not self.ran or self.ran[-1][1] != image:
+            self.ran.append((self.clock.at, image))
+
+    def fails(self, at: float) -> bool:
+        """Whether the service failed at a moment."""
+        image = next((image for since, image in reversed(self.ran) if since <= at), self.ran[0][1])
+        return self.bad(at, image)
+
+    def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
+        """As ports.Metrics."""
+        self.asked += len(queries)
+        return tuple(Unavailable(self.down) if self.down else Answer(query, self._series(query)) for query in queries)
+
+    def _series(self, query: Query) -> tuple[Series, ...]:
+        named = re.search(r'service="([^"]*)"', query.expr)
+        here = re.search(r'environment="([^"]*)"', query.expr)
+        if (here and here[1] != self.environment) or (named and named[1] != self.service):
+            return ()
+        if query.id not in {"errors", "error_ratio", *USUAL}:
+            return ()  # nobody calls or is called, and versions never overlap
+        samples = tuple((at, self._value(query.id, at)) for at in self._moments(query))
+        return (Series((("service", self.service),), samples),) if samples else ()
+
+    def _moments(self, query: Query) -> Iterator[float]:
+        start = query.start.timestamp()
+        count = int((query.end.timestamp() - start) / query.step + 1e-6) + 1
+        moments = (start + number * query.step for number in range(count))
+        return (at for at in moments if at < self.silent_since)
+
+    def _value(self, signal: str, at: float) -> float:
+        if signal in USUAL:
+            return USUAL[signal]
+        return self.error_ratio if self.fails(at) else QUIET
+
+
+@dataclass
+class Pager:
+    """Fires while the service fails, as a rule without `for` does."""
+
+    signals: Signals
+    down: str = ""
+    storm: int = 1
+    """How many alerts of the one service fire at a time."""
+    since: float | None = None
+    quiet: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def firing(self) -> tuple[Alert, ...] | Unavailable:
+        """As ports.Alerts."""
+        if self.down:
+            return Unavailable(self.down)
+        now = self.signals.clock.at
+        if self.quiet or not self.signals.fails(now):
+            self.since = None
+            return ()
+        self.since = now if self.since is None else self.since
+        return tuple(self._alert(number) for number in range(self.storm))
+
+    def _alert(self, number: int) -> Alert:
+        labels = {"alertname": "HighErrorRate", "service": self.signals.service}
+        labels |= {"environment": self.signals.environment, **self.labels}
+        if number:
+            labels["pod"] = f"pod-{number}"
+        starts_at = datetime.fromtimestamp(self.since or 0.0, UTC)
+        return Alert(fingerprint(labels), "HighErrorRate", labels, {}, starts_at, source="script")
+
+
+class KilledError(BaseException):
+    """The process died here. Not an Exception: no handler of the program may catch it."""
+
+
+@dataclass
+class Reaper:
+    """Kills the process at the `nth` effect, just before or just after it; 0 only counts."""
+
+    nth: int
+    when: Literal["before", "after"]
+    count: int = 0
+
+    @contextmanager
+    def at(self) -> Iterator[None]:
+        """Around one effect."""
+        self.count += 1
+        dies = self.count == self.nth
+        if dies and self.when == "before":
+            raise KilledError
+        yield
+        if dies:
+            raise KilledError
+
+
+class MortalStore:
+    """A store whose every save is a moment to die at; everything else is the store's own."""
+
+    def __init__(self, store: Store, reaper: Reaper) -> None:
+        self._reaper = reaper
+        self._save = store.save
+        self.load, self.unfinished, self.recent = store.load, store.unfinished, store.recent
+        self.ledger, self.verify, self.seen = store.ledger, store.verify, store.seen
+        self.lease, self.release = store.lease, store.release
+
+    def save(self, incident: Incident, transitions: Sequence[Transition] = ()) -> Incident:
+        """As ports.Store."""
+        with self._reaper.at():
+            return self._save(incident, transitions)
+
+
+def mortal_requests(patch: pytest.MonkeyPatch, reaper: Reaper) -> None:
+    """Every request that writes to GitHub is a moment to die at: before it is sent, or when it has been carried out
+    and nobody has read the answer."""
+    send = requests.Session.send
+
+    def sent(
+        self: requests.Session, request: requests.PreparedRequest, **options: bool | float | None
+    ) -> requests.Response:
+        # The exchange of the App's key for a token changes nothing that anybody could see.
+        if request.method == "GET" or "access_tokens" in (request.url or ""):
+            return send(self, request, **options)
+        with reaper.at():
+            return send(self, request, **options)
+
+    patch.setattr(requests.Session, "send", sent)
