@@ -99,8 +99,7 @@ def summary(diagnosis: Diagnosis) -> str:
         what = f"{top.cause.replace('_', ' ')} at {top.service}"
         if top.change is not None:
             change = top.change
-            by = f"{change.commit.sha[:12]} by {change.commit.author}, {findings.lead_shown(change.lead)}"
-            what += f" through {by}"
+            what += f" through {change.commit.sha[:12]}, {findings.lead_shown(change.lead)}"
     sentences = [f"{what} ({top.posterior:.0%})."]
     sentences += _cited("For", top.supports, diagnosis) + _cited("Against", top.opposes, diagnosis)
     others = [each for each in diagnosis.hypotheses[1:3] if each.posterior >= 0.01]

@@ -74,7 +74,7 @@ def change_id(change: ChangeRecord) -> str:
 
 def change_seen(change: ChangeRecord, trust: float, *, too_late: bool) -> Evidence:
     """A change as evidence. `trust` is how far a fault was seen at all."""
-    subject = change.commit.subject[:_SUBJECT_LENGTH]
+    subject, author = _plain(change.commit.subject), _plain(change.commit.author)
     fields = "; ".join(field_shown(field) for field in change.fields[:3])
     more = f"; {len(change.fields) - 3} more" if len(change.fields) > 3 else ""
     return Evidence(
@@ -82,7 +82,7 @@ def change_seen(change: ChangeRecord, trust: float, *, too_late: bool) -> Eviden
         signal="change",
         subject=change.service,
         symptom="present",
-        statement=f"{change.kind} change {change.commit.sha[:12]} ({subject!r} by {change.commit.author}) of "
+        statement=f"{change.kind} change {change.commit.sha[:12]} ({subject!r} by {author}) of "
         f"{change.service}, {lead_shown(change.lead)}{', too late to be a cause' if too_late else ''}"
         + (f": {fields}{more}" if fields else ""),
         at=change.commit.at,
@@ -91,6 +91,11 @@ def change_seen(change: ChangeRecord, trust: float, *, too_late: bool) -> Eviden
         trust=trust,
         source="change feed",
     )
+
+
+def _plain(text: str) -> str:
+    """Text from a commit, short and encodable: Git stores any bytes."""
+    return text[:_SUBJECT_LENGTH].encode("utf-8", "replace").decode()
 
 
 def no_changes(service: str, scope: Scope, trust: float) -> Evidence:
