@@ -84,7 +84,7 @@ def world(root: Path, log: Path, *extra: str) -> Iterator[Place]:
     """The embedded world, ready. Raises Failure with its last words when it does not get there."""
     command = [sys.executable, "-m", "gitops_sre.sandbox", "--root", str(root), "--until-stdin-closes", *extra]
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
         try:
             yield _place(root, _ready(process, root, log))
         finally:
