@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -54,7 +55,8 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
     court = _Court(seen, graph, catalogue)
     with ThreadPoolExecutor(max_workers=4) as pool:
         columns = list(pool.map(court.test, suspects))
-    rows = [Row(values, item.trust) for item, values in zip(seen, zip(*columns, strict=True), strict=True)]
+    trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
+    rows = [Row(values, weight) for weight, values in zip(trusts, zip(*columns, strict=True), strict=True)]
     beliefs = posterior([suspect.prior * suspect.share for suspect in suspects], rows)
     expected = [_expected(row, suspects) for row in rows]
     found = [
@@ -135,6 +137,13 @@ def _absences(
         return []
     changed = {change.service for change in changes}
     return [findings.no_changes(service, scope, trust) for service in services if service not in changed]
+
+
+def _trusts(evidence: Sequence[Evidence], below: frozenset[str]) -> list[float]:
+    """How much each finding counts. Callers share their callee's fate, or all escape it: their findings of one signal
+    count as one together, however many callers there are."""
+    callers = Counter(item.signal for item in evidence if item.subject not in below)
+    return [item.trust if item.subject in below else item.trust / callers[item.signal] for item in evidence]
 
 
 def _expected(row: Row, suspects: Sequence[Suspect]) -> float:

@@ -93,7 +93,7 @@ def application(name: str, environment: str = "staging", images: tuple[str, ...]
     )
 
 
-APPLICATIONS = tuple(application(name) for name in ("cart", "catalog", "payments")) + (application("cart", "dev"),)
+APPLICATIONS = (*tuple(application(name) for name in ("cart", "catalog", "payments")), application("cart", "dev"))
 INPUTS = {
     "cart/staging": {"cart/staging/kustomization.yaml", "cart/base.yaml"},
     "cart/dev": {"cart/dev/kustomization.yaml", "cart/base.yaml"},
