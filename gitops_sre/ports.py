@@ -42,7 +42,12 @@ class Metrics(Protocol):
 
 
 class Alerts(Protocol):
-    """A source of alerts that can be polled."""
+    """A source of alerts that can be polled. `source` is what its alerts say they come from (`Alert.source`)."""
+
+    @property
+    def source(self) -> str:
+        """`prometheus` or `alertmanager`."""
+        ...
 
     def firing(self) -> tuple[Alert, ...] | Unavailable:
         """All alerts that fire now."""

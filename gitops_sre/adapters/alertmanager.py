@@ -21,6 +21,8 @@ _ACTIVE = {"active": "true", "silenced": "false", "inhibited": "false", "unproce
 class AlertmanagerAlerts:
     """`ports.Alerts` over Alertmanager's `/api/v2/alerts`."""
 
+    source = "alertmanager"
+
     def __init__(self, settings: AlertmanagerSettings) -> None:
         self._settings = settings
         self._url = f"{settings.url.rstrip('/')}/api/v2/alerts"

@@ -51,6 +51,8 @@ _TROUBLE = (
 class Prometheus:
     """`ports.Metrics` and `ports.Alerts` over one Prometheus-compatible API."""
 
+    source = "prometheus"
+
     def __init__(self, settings: PrometheusSettings, environment: Mapping[str, str]) -> None:
         self._settings = settings
         self._url = settings.url.rstrip("/")

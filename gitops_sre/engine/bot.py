@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -62,16 +62,16 @@ class Bot:
     def sweep(self) -> tuple[Incident, ...]:
         """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
         self._adopt()
-        polled = [source.firing() for source in self.world.alerts]
-        seen = [alert for answer in polled if not isinstance(answer, Unavailable) for alert in answer]
-        complete = bool(polled) and not any(isinstance(answer, Unavailable) for answer in polled)
-        self.receive(seen, complete=complete)
+        polled = {source.source: source.firing() for source in self.world.alerts}
+        answered = {name: alerts for name, alerts in polled.items() if not isinstance(alerts, Unavailable)}
+        self.receive([alert for alerts in answered.values() for alert in alerts], answered.keys())
         return self.world.store.unfinished()
 
-    def receive(self, alerts: Iterable[Alert], *, complete: bool) -> tuple[Incident, ...]:
-        """Take alerts in; when this returns they are stored. The incidents that are new or changed."""
+    def receive(self, alerts: Iterable[Alert], complete: Collection[str] = ()) -> tuple[Incident, ...]:
+        """Take alerts in (see Intake.take); when this returns they are stored. The incidents that are new or changed."""
         at = self.world.clock.now()
-        changed = self.intake.take(alerts, self.world.store.recent(), at, complete=complete)
+        known = {incident.id: incident for incident in (*self.world.store.recent(), *self.world.store.unfinished())}
+        changed = self.intake.take(alerts, tuple(known.values()), at, complete)
         return tuple(
             self._save(incident, Transition("Alerts", incident.state, incident.state, _firing(incident), at))
             for incident in changed
@@ -111,7 +111,7 @@ class Bot:
 
     def rehearse(self, alerts: Iterable[Alert]) -> tuple[Incident, ...]:
         """From alerts to verdicts, writing nothing anywhere."""
-        opened = self.intake.take(alerts, (), self.world.clock.now(), complete=False)
+        opened = self.intake.take(alerts, (), self.world.clock.now())
         return tuple(rehearse(incident, partial(observe, world=self.world)) for incident in opened)
 
     def _adopt(self) -> None:

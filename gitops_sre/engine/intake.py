@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -28,14 +28,15 @@ class Intake:
     cooldown: timedelta
 
     def take(
-        self, seen: Iterable[Alert], known: Sequence[Incident], at: datetime, *, complete: bool
+        self, seen: Iterable[Alert], known: Sequence[Incident], at: datetime, complete: Collection[str] = ()
     ) -> tuple[Incident, ...]:
         """The new and changed incidents.
 
-        `complete` says that `seen` is everything that fires now, so that an alert that is not in it has resolved.
+        `complete` names the sources of which `seen` is everything that fires now, so that an alert of theirs that is
+        not in it has resolved.
         """
         by_occurrence = {alert.occurrence: alert for alert in seen}
-        refreshed = [_refresh(incident, by_occurrence, at, complete=complete) for incident in known]
+        refreshed = [_refresh(incident, by_occurrence, at, complete) for incident in known]
         claimed = {alert.occurrence for incident in known for alert in incident.alerts}
         fresh = [a for a in by_occurrence.values() if a.occurrence not in claimed and a.status == "firing"]
         joined, left = self._join(fresh, refreshed, at)
@@ -79,7 +80,7 @@ def _target(incident: Incident) -> set[Place]:
     return {(target.service, target.environment)} if target is not None and target.service else set()
 
 
-def _refresh(incident: Incident, now: Mapping[str, Alert], at: datetime, *, complete: bool) -> Incident:
+def _refresh(incident: Incident, now: Mapping[str, Alert], at: datetime, complete: Collection[str]) -> Incident:
     """The incident with its alerts as they stand now."""
     if incident.finished:
         return incident
@@ -88,7 +89,7 @@ def _refresh(incident: Incident, now: Mapping[str, Alert], at: datetime, *, comp
         if alert.occurrence in now:
             seen = now[alert.occurrence]
             return seen if seen.status != alert.status else alert
-        if complete and alert.status == "firing":
+        if alert.source in complete and alert.status == "firing":
             return replace(alert, status="resolved", ends_at=at)
         return alert
 

@@ -111,9 +111,8 @@ def investigate(incident: Incident, world: World) -> m.Event:
         return m.Diagnosed(at, "the alert names no service: nothing can be asked", diagnosis)
     scope = scope_of(incident, target, at, world)
     diagnosis = think(incident, scope, world)
-    if not diagnosis.evidence:
-        why = "; ".join(gap.why.reason for gap in diagnosis.gaps) or "no evidence"
-        return m.Nothing(at, f"blind: {why}")
+    if isinstance(diagnosis, Unavailable):
+        return m.Nothing(at, f"blind: {diagnosis.reason}")
     top = diagnosis.top
     if top.cause == "no_fault" and top.posterior >= world.settings.decision.no_fault_above:
         return m.NoFault(at, diagnosis.summary, diagnosis)
@@ -137,12 +136,15 @@ def scope_of(incident: Incident, target: Target | NoTarget, at: datetime, world:
     )
 
 
-def think(incident: Incident, scope: Scope, world: World) -> Diagnosis:
-    """Ask every source in parallel, read the answers, weigh the hypotheses."""
+def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavailable:
+    """Ask every source in parallel, read the answers, weigh the hypotheses. Unavailable when no metric answers."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         asked = pool.submit(world.metrics.ask, golden.queries(scope, world.settings.timing))
         feed = pool.submit(change_feed, scope, world)
         answers, changed = asked.result(), feed.result()
+    silent = [answer for answer in answers if isinstance(answer, Unavailable)]
+    if len(silent) == len(answers):
+        return silent[0]
     found = golden.read(answers, scope, world.settings.timing)
     evidence = tuple(item for item in found if isinstance(item, Evidence))
     gaps = tuple(item for item in found if isinstance(item, Gap))

@@ -115,13 +115,15 @@ def _file(report: Callable[[Incident], Report]) -> Callable[[Incident, World], m
 
 
 def _conclude(incident: Incident, world: World) -> m.Event:
-    """The outcome on every pull request of the incident; one that is still open is closed."""
+    """The outcome on every pull request of the incident. A fix that is still open is closed, since nobody would verify
+    it any more; a revert that GitHub held back stays open for the person who was called."""
     at = world.clock.now()
     for pull in incident.pulls:
         now = world.forge.look(pull.number)
         if isinstance(now, Unavailable):
             return m.Nothing(at, f"GitHub: {now.reason}")
-        if now.state == "open" and now.ours:
+        waits_for_a_person = incident.revert is not None and pull.number == incident.revert.number
+        if now.state == "open" and now.ours and not waits_for_a_person:
             closed = world.forge.close(now, text.closing(incident))
             if isinstance(closed, Unavailable):
                 return m.Nothing(at, f"GitHub: {closed.reason}")

@@ -118,7 +118,8 @@ def sync(incident: Incident, world: World) -> m.Event:
         return m.NeverLive(at, "there is no merged pull request to wait for")
     seen = _liveness(incident, pull, undoing=undoing, world=world)
     if isinstance(seen, Live):
-        return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", seen.at)
+        # Argo CD's last sync may be older than the merge when nothing was left to apply.
+        return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", max(seen.at, pull.merged_at or seen.at))
     if isinstance(seen, NeverLive):
         return m.NeverLive(at, seen.reason)
     return m.Nothing(at, f"waiting for {seen.on}")

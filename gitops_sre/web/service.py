@@ -102,7 +102,7 @@ def service(settings: Settings) -> Service:
     schedule = Schedule(engine.look, settings.engine, engine.owner, settings.timing.poll)
 
     def receive(alerts: Sequence[Alert]) -> None:
-        schedule.ensure(incident.id for incident in engine.receive(alerts, complete=False))
+        schedule.ensure(incident.id for incident in engine.receive(alerts))
 
     def nudge() -> None:
         for incident in engine.world.store.unfinished():

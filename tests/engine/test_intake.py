@@ -23,8 +23,8 @@ def by_environment(alerts: Sequence[Alert]) -> tuple[tuple[Alert, ...], ...]:
 INTAKE = Intake(lambda a: (a.labels["service"], a.labels["environment"]), by_environment, timedelta(seconds=600))
 
 
-def take(seen: list[Alert], known: list[Incident], at: float = 10, *, complete: bool = True) -> tuple[Incident, ...]:
-    return INTAKE.take(seen, known, b.after(at), complete=complete)
+def take(seen: list[Alert], known: list[Incident], at: float = 10, complete: str = "test") -> tuple[Incident, ...]:
+    return INTAKE.take(seen, known, b.after(at), {complete})
 
 
 def test_alerts_of_one_cause_open_one_incident() -> None:
@@ -53,7 +53,7 @@ def test_an_alert_that_is_gone_from_a_complete_look_has_resolved() -> None:
     (incident,) = take([b.alert()], [])
     (after,) = take([], [incident])
     assert after.alerts[0].status == "resolved"
-    assert take([], [incident], complete=False) == ()
+    assert take([], [incident], complete="another source") == ()
 
 
 def test_resolved_before_firing_opens_nothing() -> None:
