@@ -68,7 +68,7 @@ class Bot:
         return self.world.store.unfinished()
 
     def receive(self, alerts: Iterable[Alert], complete: Collection[str] = ()) -> tuple[Incident, ...]:
-        """Take alerts in (see Intake.take); when this returns they are stored. The incidents that are new or changed."""
+        """Take alerts in (see Intake.take); when this returns they are stored. The new and changed incidents."""
         at = self.world.clock.now()
         known = {incident.id: incident for incident in (*self.world.store.recent(), *self.world.store.unfinished())}
         changed = self.intake.take(alerts, tuple(known.values()), at, complete)
