@@ -49,10 +49,11 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
         *evidence,
         *findings.impacts(evidence, scope),
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
-        *_absences(services, possible, gaps, scope, trust),
+        *_feed(services, possible, gaps, scope, trust),
     )
     suspects = enumerate_suspects(services, possible, refuted, catalogue)
-    court = _Court(seen, graph, catalogue)
+    explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
+    court = _Court(seen, graph, catalogue, explained)
     with ThreadPoolExecutor(max_workers=4) as pool:
         columns = list(pool.map(court.test, suspects))
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
@@ -75,6 +76,8 @@ class _Court:
     evidence: tuple[Evidence, ...]
     graph: CallGraph
     catalogue: Catalogue
+    explained: frozenset[tuple[str, str]]
+    """(service, cause) for which the feed shows a change."""
 
     def test(self, suspect: Suspect) -> tuple[float, ...]:
         """P(evidence | hypothesis) for each piece of evidence, in order."""
@@ -86,10 +89,14 @@ class _Court:
             ours = change is not None and findings.change_id(change) == item.id
             return self.catalogue.change.weight(change.lead) if ours and change is not None else 1.0
         if item.signal == "changes":
-            unseen = suspect.service == item.subject and self.catalogue.causes[suspect.cause].changes
-            return 1 - self.catalogue.change.visible if unseen else 1.0
+            return 1 - self.catalogue.change.visible if self._unseen(suspect, item.subject) else 1.0
         relation = self.graph.relation(suspect.service, item.subject)
         return self.catalogue.likelihood(item.signal, relation, item.symptom, suspect.cause)
+
+    def _unseen(self, suspect: Suspect, service: str) -> bool:
+        """Whether the suspect needs a change of this service, and the feed shows none that would do."""
+        needs = suspect.service == service and self.catalogue.causes[suspect.cause].changes
+        return bool(needs) and (service, suspect.cause) not in self.explained
 
 
 def summary(diagnosis: Diagnosis) -> str:
@@ -129,14 +136,16 @@ def _relative(changes: Iterable[ChangeRecord], scope: Scope) -> list[ChangeRecor
     ]
 
 
-def _absences(
+def _feed(
     services: Sequence[str], changes: Sequence[ChangeRecord], gaps: Iterable[Gap], scope: Scope, trust: float
 ) -> list[Evidence]:
-    """That nothing changed is evidence too, if the feed could be read."""
+    """What the change feed shows of each candidate, if it could be read."""
     if any(gap.signal == CHANGES_GAP for gap in gaps):
         return []
-    changed = {change.service for change in changes}
-    return [findings.no_changes(service, scope, trust) for service in services if service not in changed]
+    return [
+        findings.feed_read(service, [change for change in changes if change.service == service], scope, trust)
+        for service in services
+    ]
 
 
 def _trusts(evidence: Sequence[Evidence], below: frozenset[str]) -> list[float]:

@@ -98,15 +98,18 @@ def _plain(text: str) -> str:
     return text[:_SUBJECT_LENGTH].encode("utf-8", "replace").decode()
 
 
-def no_changes(service: str, scope: Scope, trust: float) -> Evidence:
-    """The feed was read and shows no change of a service that could be a cause."""
+def feed_read(service: str, changes: Sequence[ChangeRecord], scope: Scope, trust: float) -> Evidence:
+    """The feed was read: what it shows of a service, and that it shows no more, is evidence too."""
+    kinds = ", ".join(change.kind for change in changes)
+    what = f"{len(changes)} changes ({kinds})" if changes else "no change"
     return Evidence(
         id=f"changes/{service}",
         signal="changes",
         subject=service,
-        symptom="absent",
-        statement=f"no change of {service} in {scope.environment} before the onset",
+        symptom="present" if changes else "absent",
+        statement=f"the feed shows {what} of {service} in {scope.environment} before the onset",
         at=scope.onset,
+        value=float(len(changes)),
         trust=trust,
         source="change feed",
     )

@@ -33,6 +33,8 @@ class Scene:
     environment: str
     deploy: str = ""
     faults: tuple[Fault, ...] = ()
+    restart: bool = False
+    """All counters begin at zero again."""
     outage: str = ""
     """A service that loses all replicas."""
     seconds: int = 40
@@ -63,6 +65,8 @@ class Scene:
         world = _world()
         place = (self.environment, self.service)
         for at in range(self.zero - QUIET, self.zero + self.seconds):
+            if at == self.zero and self.restart:
+                simulation = Simulation(12)
             if at == self.zero and self.deploy:
                 world[place] = _running(self.service, self.environment, self.deploy)
             if at == self.zero and self.outage:
@@ -82,7 +86,8 @@ BLIPS = Scene(4, "search", "production", faults=tuple(Blip("production", "search
 QUIET_DEPLOY = Scene(5, "checkout", "staging", "v9.0.2")
 OUTAGE = Scene(6, "checkout", "staging", outage="payments")
 WRONG_SUSPECT = Scene(7, "shipping", "staging", "v9.0.3", (PlaceFault("staging", "shipping", 0.3, begins=_zero(7)),))
-SCENES = (BAD_IMAGE, SLOW_IMAGE, DEPENDENCY, VICTIM, BLIPS, QUIET_DEPLOY, OUTAGE, WRONG_SUSPECT)
+RESTART = Scene(8, "cart", "staging", restart=True)
+SCENES = (BAD_IMAGE, SLOW_IMAGE, DEPENDENCY, VICTIM, BLIPS, QUIET_DEPLOY, OUTAGE, WRONG_SUSPECT, RESTART)
 
 
 def serve(folder: Path) -> Process:

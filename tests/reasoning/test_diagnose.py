@@ -70,6 +70,12 @@ def test_errors_without_a_change_are_no_deploy() -> None:
     assert belief(found, "new_deploy") < 0.2
 
 
+def test_a_deploy_does_not_make_an_unseen_change_of_another_kind_likelier() -> None:
+    alone = belief(ask(world(errors_checkout="high")), "config_change")
+    beside = belief(ask(world(errors_checkout="high"), change(), refuted=(CULPRIT,)), "config_change")
+    assert beside == pytest.approx(alone, rel=0.2)
+
+
 def test_lost_replicas_point_at_the_infrastructure() -> None:
     assert ask(world(errors_checkout="high", replicas_checkout="low")).top.cause == "infrastructure"
 
