@@ -6,6 +6,7 @@ moving them much (Rousseeuw and Croux, "Alternatives to the Median Absolute Devi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -22,8 +23,7 @@ MAD_TO_SIGMA = 1.4826
 SIGMAS = 4.0
 MIN_BASELINE = 5
 """Fewer samples say nothing about what is usual."""
-RECENT = 3
-"""Samples whose median is the value now, and that in a row make a deviation sustained."""
+LEAST_RUN = 3
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,20 @@ class Usual:
 
 @dataclass(frozen=True)
 class Shift:
-    """Where a series is now. `since` is the first sample of the sustained deviation (epoch seconds); `touched` is the
-    share of the samples since the onset that deviate, 0..1."""
+    """Where a series is now; no direction while the last samples disagree, so while something begins or ends. `since`
+    is the first sample of the sustained deviation (epoch seconds); `touched` is the share of the samples since the
+    onset that deviate, 0..1."""
 
-    direction: Direction
+    direction: Direction | None
     value: float
     since: float | None
     touched: float
+
+
+def run_length(window: float, step: float) -> int:
+    """Samples that must agree before something is the case (both in seconds): a rate over `window` shows what happened
+    in a single moment for as long as the window, and that is not sustained."""
+    return max(LEAST_RUN, math.ceil(window / step) + 1)
 
 
 def usual(samples: Samples, start: float, end: float) -> Usual | None:
@@ -72,31 +79,28 @@ def usual(samples: Samples, start: float, end: float) -> Usual | None:
     return Usual(middle, MAD_TO_SIGMA * median(abs(value - middle) for value in values))
 
 
-def shift(samples: Samples, quiet: Usual, sensitivity: Sensitivity, after: float, onset: float) -> Shift:
-    """Compare what came after the quiet time (`after`) with it. `samples` must not be empty.
-
-    The value now is the median of the last samples since `onset`, so that one outlier is no symptom, and what was
-    before the onset does not hide what began just now.
-    """
-    value = median(recent(samples, onset))
-    direction = quiet.direction(value, sensitivity)
+def shift(samples: Samples, quiet: Usual, sensitivity: Sensitivity, run: int, after: float, onset: float) -> Shift:
+    """Compare what came after the quiet time (`after`) with it. `samples` is not empty; `run` of them must agree."""
+    latest = {quiet.direction(value, sensitivity) for _, value in samples[-run:]}
+    direction = latest.pop() if len(latest) == 1 else None
     later = [(at, quiet.direction(sample, sensitivity)) for at, sample in samples if at > after]
     since_onset = [way for at, way in later if at >= onset]
     touched = sum(way != "normal" for way in since_onset) / len(since_onset) if since_onset else 0.0
-    return Shift(direction, value, None if direction == "normal" else _since(later, direction), touched)
+    since = _since(later, direction, run) if direction in ("high", "low") else None
+    return Shift(direction, now(samples, run), since, touched)
 
 
-def recent(samples: Samples, onset: float) -> list[float]:
-    """The last few values since the onset; the very last one when there is none."""
-    return [value for at, value in samples[-RECENT:] if at >= onset] or [samples[-1][1]]
+def now(samples: Samples, run: int) -> float:
+    """The median of the last values: no outlier."""
+    return median(value for _, value in samples[-run:])
 
 
-def _since(ways: Sequence[tuple[float, Direction]], direction: Direction) -> float | None:
-    """The first of `RECENT` deviating samples in a row, or of as many as there are at the very end."""
+def _since(ways: Sequence[tuple[float, Direction]], direction: Direction | None, run: int) -> float | None:
+    """The first of `run` deviating samples in a row, or of as many as there are at the very end."""
     row: list[float] = []
     for at, way in ways:
         row = [*row, at] if way == direction else []
-        if len(row) == RECENT:
+        if len(row) == run:
             return row[0]
     tail = list(takewhile(lambda pair: pair[1] == direction, reversed(ways)))
     return tail[-1][0] if tail else None

@@ -40,6 +40,11 @@ class Lens:
     near: tuple[str, ...]
 
     @property
+    def run(self) -> int:
+        """Samples that must agree before something is the case."""
+        return baseline.run_length(self.window, self.step)
+
+    @property
     def stale_before(self) -> float:
         """Epoch seconds; a series must have a sample since."""
         return self.scope.now.timestamp() - max(FRESH_STEPS * self.step, FRESH_SECONDS)
@@ -93,6 +98,19 @@ def filled_in(own: Sequence[Evidence], by_callers: Iterable[Evidence]) -> tuple[
     )
 
 
+def unsettled(evidence: Iterable[Evidence], service: str) -> str:
+    """What a service's users feel begins or ends just now: the reason to look again in a moment, or an empty string."""
+    found = (
+        item.statement
+        for item in evidence
+        if item.subject == service
+        and item.signal in ("errors", "latency")
+        and item.symptom == "unknown"
+        and item.baseline is not None
+    )
+    return "; ".join(found)
+
+
 def versions(lens: Lens, query: Query, answer: Answer, sensitivity: Sensitivity) -> list[Evidence]:
     """The newest version of each service against the one before, while both served: `high` when only the new one is
     bad. Says nothing where versions did not overlap or neither was bad; that both are bad (`normal`) is only said of an
@@ -128,7 +146,7 @@ def _symptom(
         return replace(blank, statement=f"{label} of {name}: stale, last sample at {_clock(samples[-1][0])}")
     quiet = baseline.usual(samples, scope.baseline_start.timestamp(), scope.baseline_end.timestamp())
     if quiet is None:
-        value = median(baseline.recent(samples, scope.onset.timestamp()))
+        value = baseline.now(samples, lens.run)
         statement = f"{label} of {name}: {shown(value, query.unit)}, without a baseline to compare with"
         return replace(blank, value=value, statement=statement)
     return _compared(lens, blank, samples, quiet, sensitivity)
@@ -139,17 +157,19 @@ def _compared(
 ) -> Evidence:
     scope, unit = lens.scope, blank.unit
     onset = scope.onset.timestamp()
-    seen = baseline.shift(samples, quiet, sensitivity, scope.baseline_end.timestamp(), onset)
+    seen = baseline.shift(samples, quiet, sensitivity, lens.run, scope.baseline_end.timestamp(), onset)
     text = f"{blank.signal} of {blank.subject}: {shown(seen.value, unit)}, usually {shown(quiet.middle, unit)}"
     if seen.since is not None:
         text += f", {seen.direction} since {_clock(seen.since)}"
+    elif seen.direction is None:
+        text += f"; the last {lens.run} samples disagree: it begins or ends just now"
     elif seen.touched > 0:
         text += f"; normal now, deviated in {seen.touched:.0%} of the samples since the onset"
     expected = max(1.0, (scope.now.timestamp() - scope.baseline_end.timestamp()) / lens.step)
     after = sum(at > scope.baseline_end.timestamp() for at, _ in samples)
     return replace(
         blank,
-        symptom=seen.direction,
+        symptom=seen.direction or "unknown",
         statement=text,
         at=_moment(seen.since) if seen.since is not None else _moment(samples[-1][0]),
         value=seen.value,

@@ -16,7 +16,8 @@ _SUBJECT_LENGTH = 100
 
 
 def impacts(evidence: Iterable[Evidence], scope: Scope) -> tuple[Evidence, ...]:
-    """For each service, whether any golden signal shows a fault: `present`, `absent`, or nothing when that is unclear.
+    """For each service, whether any golden signal shows a fault: `present`, `absent`, or nothing when that is unclear;
+    the alerting service's being unclear is said, since what cannot be seen to be well is not taken to be.
 
     A fault is allowed to spare any one signal, but not all of them; single symptoms taken as independent cannot say so.
     """
@@ -24,8 +25,9 @@ def impacts(evidence: Iterable[Evidence], scope: Scope) -> tuple[Evidence, ...]:
     for item in evidence:
         if not item.signal.startswith("version_"):
             by_subject[item.subject].append(item)
-    found = (_impact(subject, items, scope) for subject, items in by_subject.items())
-    return tuple(item for item in found if item is not None)
+    found = {subject: _impact(subject, items, scope) for subject, items in by_subject.items()}
+    found[scope.service] = found.get(scope.service) or _unclear(scope.service, scope)
+    return tuple(item for item in found.values() if item is not None)
 
 
 def _impact(subject: str, items: Sequence[Evidence], scope: Scope) -> Evidence | None:
@@ -53,6 +55,18 @@ def _impact(subject: str, items: Sequence[Evidence], scope: Scope) -> Evidence |
         statement=f"{subject} is not affected: {', '.join(sorted(known))} are as usual",
         at=scope.now,
         trust=min(known[name].trust for name in _NEEDED),
+        source="golden signals",
+    )
+
+
+def _unclear(subject: str, scope: Scope) -> Evidence:
+    return Evidence(
+        id=f"impact/{subject}",
+        signal="impact",
+        subject=subject,
+        symptom="unknown",
+        statement=f"whether {subject} is affected cannot be told: {' and '.join(_NEEDED)} must be known and steady",
+        at=scope.now,
         source="golden signals",
     )
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_sre.perception.baseline import Sensitivity, Usual, recent, shift, usual
+from gitops_sre.perception.baseline import Sensitivity, Usual, now, run_length, shift, usual
 from gitops_sre.perception.promql import duration, quoted, where
 
 LOOSE = Sensitivity(floor=0.01, ratio=2.0)
@@ -36,27 +37,31 @@ def test_noise_floor_and_ratio_must_all_be_passed() -> None:
 
 def test_one_outlier_is_no_symptom_and_three_samples_are() -> None:
     quiet = Usual(0.0, 0.0)
-    assert shift(series(0, 0, 0, 0, 0.5), quiet, LOOSE, after=1, onset=1).direction == "normal"
-    seen = shift(series(0, 0, 0.5, 0.5, 0.5), quiet, LOOSE, after=0, onset=1)
+    assert shift(series(0, 0.5, 0, 0, 0), quiet, LOOSE, 3, after=0, onset=1).direction == "normal"
+    seen = shift(series(0, 0, 0.5, 0.5, 0.5), quiet, LOOSE, 3, after=0, onset=1)
     assert (seen.direction, seen.since, seen.touched) == ("high", 2, 0.75)
 
 
-def test_what_was_before_the_onset_does_not_hide_what_has_just_begun() -> None:
-    assert shift(series(0, 0, 0, 0, 0.5), Usual(0, 0), LOOSE, after=1, onset=4).direction == "high"
+@pytest.mark.parametrize("values", [(0, 0, 0.5), (0, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5)])
+def test_what_begins_or_ends_just_now_is_neither_a_symptom_nor_health(values: tuple[float, ...]) -> None:
+    assert shift(series(0, 0, *values), Usual(0, 0), LOOSE, 3, after=1, onset=2).direction is None
 
 
 def test_the_onset_is_the_first_sustained_deviation_not_the_first_outlier() -> None:
-    seen = shift(series(0, 0, 0.5, 0, 0, 0.5, 0.5, 0.5, 0.5), Usual(0, 0), LOOSE, after=0, onset=7)
+    seen = shift(series(0, 0, 0.5, 0, 0, 0.5, 0.5, 0.5, 0.5), Usual(0, 0), LOOSE, 3, after=0, onset=7)
     assert seen.since == 5
 
 
-def test_a_deviation_at_the_very_end_has_begun_there() -> None:
-    assert shift(series(0, 0, 0, 0, 0.5, 0.5), Usual(0, 0), LOOSE, after=0, onset=4).since == 4
+def test_a_deviation_that_began_in_the_quiet_time_is_dated_at_its_end() -> None:
+    assert shift(series(0, 0.5, 0.5, 0.5, 0.5), Usual(0, 0), LOOSE, 3, after=2, onset=4).since == 3
 
 
-def test_samples_before_the_onset_count_only_when_there_are_no_others() -> None:
-    assert recent(series(1, 2, 3), onset=2) == [3]
-    assert recent(series(1, 2, 3), onset=9) == [3]
+def test_a_deviation_must_outlast_the_window_of_the_rates() -> None:
+    assert [run_length(300, 60), run_length(5, 1), run_length(6, 60)] == [6, 6, 3]
+
+
+def test_the_value_now_is_no_outlier() -> None:
+    assert now(series(9, 1, 7, 2), 3) == 2
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=5, max_size=40), st.floats(-1e6, 1e6))
@@ -66,7 +71,7 @@ def test_a_shift_is_finite_and_normal_when_nothing_moves(values: list[float], le
     assert math.isfinite(quiet.middle)
     assert math.isfinite(quiet.spread)
     steady = Usual(level, 0.0)
-    assert shift(series(*[level] * 6), steady, LOOSE, after=0, onset=0).direction == "normal"
+    assert shift(series(*[level] * 6), steady, LOOSE, 3, after=0, onset=0).direction == "normal"
 
 
 def test_label_values_cannot_leave_their_quotes() -> None:

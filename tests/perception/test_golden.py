@@ -112,6 +112,15 @@ def test_a_rise_is_high_with_its_onset_and_its_baseline() -> None:
     assert evidence(rows, "errors/payments").symptom == "normal"
 
 
+def test_what_has_just_begun_asks_for_a_second_look() -> None:
+    rows = healthy()
+    assert reading.unsettled(only_evidence(rows), "checkout") == ""
+    rows["errors"] |= named(checkout=flat(0.001, 0.25, since=2))
+    assert evidence(rows, "errors/checkout").symptom == "unknown"
+    assert "begins or ends just now" in reading.unsettled(only_evidence(rows), "checkout")
+    assert reading.unsettled(only_evidence(rows), "payments") == ""
+
+
 def test_a_fall_of_traffic_is_low() -> None:
     rows = healthy()
     rows["traffic"] |= named(checkout=flat(50, 2))

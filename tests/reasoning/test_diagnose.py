@@ -163,9 +163,17 @@ def test_partial_answers_make_it_less_sure() -> None:
     assert ask(distrusted(world(errors_checkout="high"), 0.5), change()).top.posterior < clear
 
 
-def test_no_health_is_claimed_from_one_signal() -> None:
-    some = [item for item in world() if item.signal != "latency"]
-    assert not [item for item in ask(some).evidence if item.signal == "impact"]
+@pytest.mark.parametrize("missing", ["errors", "latency"])
+def test_health_is_not_claimed_without_errors_and_latency(missing: str) -> None:
+    some = [item for item in world() if item.signal != missing]
+    found = ask(some)
+    assert {item.id: item for item in found.evidence}["impact/checkout"].symptom == "unknown"
+    assert belief(found, "no_fault") < belief(ask(world()), "no_fault")
+
+
+def test_a_service_whose_errors_are_not_known_is_not_dismissed() -> None:
+    unseen = [item for item in world() if item.subject == "checkout" and item.signal not in ("errors", "latency")]
+    assert belief(ask(unseen), "no_fault") < 0.5
 
 
 @given(
