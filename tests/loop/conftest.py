@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+import uvicorn
+from starlette.types import ASGIApp
 
 from gitops_sre.delivery.seal import create_key
 from gitops_sre.sandbox.github import GitHub
@@ -18,10 +22,9 @@ from gitops_sre.sandbox.kubernetes.api import KubernetesAPI
 from gitops_sre.sandbox.kubernetes.cluster import Cluster
 from gitops_sre.sandbox.reconciler.controller import Knobs, Reconciler
 from gitops_sre.sandbox.reconciler.render import find_tool
-from gitops_sre.sandbox.serving import Served
 from gitops_sre.settings import EnvironmentSettings, GitHubSettings, Settings
 from tests.loop.doubles import Clock, Pager, Signals
-from tests.loop.place import KNOBS, KUBECONFIG, TIMING, TOKEN, Level, Place, Servers, Switchboard, files
+from tests.loop.place import KNOBS, KUBECONFIG, TIMING, TOKEN, Level, Place, Servers, Switchboard, end, files
 
 POWERS = {
     "metadata": "read",
@@ -43,38 +46,54 @@ class Founder(Protocol):
     ) -> Place: ...
 
 
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """An application on a free port of loopback; its address. uvicorn makes the listener itself, since one that is
+    handed to it does without TCP_NODELAY and each answer takes 40 ms."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started:
+        assert time.monotonic() < deadline, "the server did not start within 10 s"
+        time.sleep(0.005)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
 @pytest.fixture(scope="package")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     folder = tmp_path_factory.mktemp("servers")
     clock = Clock(float(int(time.time())))
     github, switchboard = GitHub(folder / "repositories", clock=clock.now), Switchboard()
-    web, kubernetes = Served("github"), Served("kubernetes")
-    github.base_url = web.url
-    web.start(github.app)
-    kubernetes.start(switchboard)
     tokens = {login: github.add_user(login, permission) for login, permission in PEOPLE.items()}
     app, key_file = github.register_app("gitops-sre", POWERS), folder / "app.pem"
     key_file.write_text(app.private_key_pem)
-    settings = GitHubSettings(
-        repository="acme/none",
-        api_url=f"{web.url}/api/v3",
-        app_id=app.app_id,
-        installation_id=app.installation_id,
-        private_key_file=key_file,
-        timeout=10,
-        min_write_interval=0,
-    )
     create_key(folder / "signing.pem")
-    yield Servers(github, web.url, settings, tokens, clock, switchboard, kubernetes.url, folder / "signing.pem")
-    web.stop()
-    kubernetes.stop()
+    with served(github.app) as web, served(switchboard) as kubernetes:
+        github.base_url = web
+        settings = GitHubSettings(
+            repository="acme/none",
+            api_url=f"{web}/api/v3",
+            app_id=app.app_id,
+            installation_id=app.installation_id,
+            private_key_file=key_file,
+            timeout=10,
+            min_write_interval=0,
+        )
+        yield Servers(github, web, settings, tokens, clock, switchboard, kubernetes, folder / "signing.pem")
 
 
 @pytest.fixture
-def found(servers: Servers, tmp_path: Path) -> Callable[..., Place]:
-    """Founds the test's place: a repository, its cluster in step with it, and nothing wrong."""
+def found(servers: Servers, tmp_path: Path) -> Iterator[Founder]:
+    """Founds the test's place: a repository, its cluster in step with it, and nothing wrong.
+
+    Whatever was played, nobody has tried to write to the cluster, and every ledger is whole.
+    """
     if missing := [name for name in ("kubectl", "helm") if find_tool(name) is None]:
         pytest.skip(f"not on PATH: {', '.join(missing)}")
+    places: list[Place] = []
 
     def found(level: Level | None = "L4", environment: str = "staging", service: str = "shipping") -> Place:
         clock = servers.clock
@@ -112,9 +131,15 @@ def found(servers: Servers, tmp_path: Path) -> Callable[..., Place]:
             settings=_settings(servers, f"acme/{name}", tmp_path),
         )
         place.tick()
+        places.append(place)
         return place
 
-    return found
+    yield found
+    for place in places:
+        assert place.kubernetes.writes == ()
+        for bot in place.bots:
+            assert bot.world.store.verify() is None
+            end(bot)
 
 
 def _settings(servers: Servers, name: str, folder: Path) -> Settings:

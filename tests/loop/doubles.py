@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -100,11 +101,13 @@ class Pager:
     """Fires while the service fails, as a rule without `for` does."""
 
     signals: Signals
+    source: str = "script"
     down: str = ""
     storm: int = 1
     """How many alerts of the one service fire at a time."""
     since: float | None = None
-    quiet: bool = False
+    stuck: bool = False
+    """It fires whatever the numbers say."""
     labels: dict[str, str] = field(default_factory=dict)
 
     def firing(self) -> tuple[Alert, ...] | Unavailable:
@@ -112,7 +115,7 @@ class Pager:
         if self.down:
             return Unavailable(self.down)
         now = self.signals.clock.at
-        if self.quiet or not self.signals.fails(now):
+        if not self.stuck and not self.signals.fails(now):
             self.since = None
             return ()
         self.since = now if self.since is None else self.since
@@ -124,7 +127,7 @@ class Pager:
         if number:
             labels["pod"] = f"pod-{number}"
         starts_at = datetime.fromtimestamp(self.since or 0.0, UTC)
-        return Alert(fingerprint(labels), "HighErrorRate", labels, {}, starts_at, source="script")
+        return Alert(fingerprint(labels), "HighErrorRate", labels, {}, starts_at, source=self.source)
 
 
 class KilledError(BaseException):
@@ -133,38 +136,52 @@ class KilledError(BaseException):
 
 @dataclass
 class Reaper:
-    """Kills the process at the `nth` effect, just before or just after it; 0 only counts."""
+    """Kills the process just before or just after its effects: at the `nth` of them (0: none), or at the first of each
+    name when `each` is set. What is dead has no further effect until it is `revived`."""
 
-    nth: int
     when: Literal["before", "after"]
+    nth: int = 0
+    each: bool = False
     count: int = 0
+    dead: bool = False
+    met: list[str] = field(default_factory=list)
 
     @contextmanager
-    def at(self) -> Iterator[None]:
+    def at(self, name: str) -> Iterator[None]:
         """Around one effect."""
+        if self.dead:
+            raise KilledError
         self.count += 1
-        dies = self.count == self.nth
-        if dies and self.when == "before":
-            raise KilledError
+        self.dead = name not in self.met if self.each else self.count == self.nth
+        self.met.append(name)
+        if self.dead and self.when == "before":
+            raise KilledError(name)
         yield
-        if dies:
-            raise KilledError
+        if self.dead:
+            raise KilledError(name)
+
+    def revive(self) -> None:
+        """The next process begins."""
+        self.dead = False
 
 
 class MortalStore:
-    """A store whose every save is a moment to die at; everything else is the store's own."""
+    """A store whose every save is a moment to die at. A dead process gives no lease back."""
 
     def __init__(self, store: Store, reaper: Reaper) -> None:
-        self._reaper = reaper
-        self._save = store.save
+        self._store, self._reaper = store, reaper
         self.load, self.unfinished, self.recent = store.load, store.unfinished, store.recent
-        self.ledger, self.verify, self.seen = store.ledger, store.verify, store.seen
-        self.lease, self.release = store.lease, store.release
+        self.ledger, self.verify, self.seen, self.lease = store.ledger, store.verify, store.seen, store.lease
 
-    def save(self, incident: Incident, transitions: Sequence[Transition] = ()) -> Incident:
+    def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:
         """As ports.Store."""
-        with self._reaper.at():
-            return self._save(incident, transitions)
+        with self._reaper.at(f"save {incident.state.value}"):
+            return self._store.save(incident, transitions)
+
+    def release(self, name: str, owner: str) -> None:
+        """As ports.Store."""
+        if not self._reaper.dead:
+            self._store.release(name, owner)
 
 
 def mortal_requests(patch: pytest.MonkeyPatch, reaper: Reaper) -> None:
@@ -172,13 +189,12 @@ def mortal_requests(patch: pytest.MonkeyPatch, reaper: Reaper) -> None:
     and nobody has read the answer."""
     send = requests.Session.send
 
-    def sent(
-        self: requests.Session, request: requests.PreparedRequest, **options: bool | float | None
-    ) -> requests.Response:
+    def sent(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         # The exchange of the App's key for a token changes nothing that anybody could see.
         if request.method == "GET" or "access_tokens" in (request.url or ""):
             return send(self, request, **options)
-        with reaper.at():
+        path = re.sub(r"[0-9]+|[0-9a-f]{40}", "N", urlsplit(request.url or "").path)
+        with reaper.at(f"{request.method} {path}"):
             return send(self, request, **options)
 
     patch.setattr(requests.Session, "send", sent)

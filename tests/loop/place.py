@@ -18,7 +18,7 @@ from gitops_sre.engine.intake import intake
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.ports import Store, Transition
-from gitops_sre.sandbox.github import GitHub
+from gitops_sre.sandbox.github import GitHub, views_pull
 from gitops_sre.sandbox.github.state import CheckRun, Issue, Pull, Repo
 from gitops_sre.sandbox.infra import argo, edit, tree
 from gitops_sre.sandbox.infra.state import today
@@ -121,8 +121,10 @@ class Place:
     signals: Signals
     pager: Pager
     settings: Settings
-    bots: int = 0
+    bots: list[Bot] = field(default_factory=list)
     told: list[tuple[Incident, Transition]] = field(default_factory=list)
+    when: dict[State, Callable[[], object]] = field(default_factory=dict)
+    """What somebody does, once, at the moment at which an incident enters a state."""
 
     # the shop's people
 
@@ -179,8 +181,15 @@ class Place:
 
     def merge_by(self, login: str, number: int) -> None:
         """A person marks a draft ready and merges it."""
-        pull = self.repo.pulls[number]
-        self.repo.pulls[number] = replace(pull, draft=False)
+        ready = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }"
+        answer = requests.post(
+            f"{self.servers.github_url}/api/graphql",
+            json={"query": ready, "variables": {"id": views_pull.node_id(self.repo.pulls[number])}},
+            headers={"Authorization": f"Bearer {self.servers.tokens[login]}"},
+            timeout=10,
+        )
+        assert answer.ok, answer.text
+        assert "errors" not in answer.json(), answer.text
         self.as_person(login, "PUT", f"/pulls/{number}/merge", {})
 
     def close_by(self, login: str, number: int) -> None:
@@ -235,7 +244,7 @@ class Place:
     @property
     def branches(self) -> list[str]:
         """The bot's branches that stand now."""
-        return self.repo.git.refs("refs/heads/gitops-sre/")
+        return list(self.repo.git.refs("refs/heads/gitops-sre/"))
 
     @property
     def reports(self) -> list[Issue]:
@@ -272,11 +281,17 @@ class Place:
         return replace(built, clock=self.clock, metrics=self.signals, alerts=(self.pager,))
 
     def bot(self, database: str = "bot.db", wrap: Callable[[Store], Store] = lambda store: store) -> Bot:
-        """A process that has just started."""
-        self.bots += 1
+        """A process that has just started; those that share a database have the same name, as after a restart."""
         world = self.world(database)
         world = replace(world, store=wrap(world.store))
-        return Bot(world, intake(world), f"bot-{self.bots}", lambda *said: self.told.append(said))
+        bot = Bot(world, intake(world), f"bot-of-{database}", self._hear)
+        self.bots.append(bot)
+        return bot
+
+    def _hear(self, incident: Incident, transition: Transition) -> None:
+        self.told.append((incident, transition))
+        if transition.source != transition.target:
+            self.when.pop(incident.state, lambda: None)()
 
     def turn(self, bot: Bot, seconds: float = 1.0) -> Incident | None:
         """Time passes and the bot looks once; its newest incident."""
@@ -320,7 +335,7 @@ def files(environment: str, service: str, url: str, level: Level | None) -> dict
     return kept
 
 
-def close_store(bot: Bot) -> None:
-    """Give the file back, as the end of the process does."""
+def end(bot: Bot) -> None:
+    """Give the database back, as the end of the process does."""
     if isinstance(bot.world.store, SqlStore):
         bot.world.store.close()

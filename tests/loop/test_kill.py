@@ -1,0 +1,132 @@
+"""Killed anywhere, with or without its memory, and however many of them run: one branch, one pull request, one merge."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import pytest
+
+from gitops_sre.engine.bot import Bot
+from gitops_sre.model.incident import Incident, State
+from gitops_sre.ports import Store
+from tests.loop.conftest import Founder
+from tests.loop.doubles import KilledError, MortalStore, Reaper, mortal_requests
+from tests.loop.place import Place, end, newest
+
+MOMENT = pytest.mark.parametrize("when", ["before", "after"])
+MEMORY = pytest.mark.parametrize("memory", ["kept", "deleted"])
+When = Literal["before", "after"]
+
+
+def live_through(place: Place, reaper: Reaper, *, forget: bool, turns: int = 80) -> Incident:
+    """Turn by turn, starting the bot again whenever it was killed, until an incident has been resolved."""
+
+    def wrap(store: Store) -> Store:
+        return MortalStore(store, reaper)
+
+    bot, deaths = place.bot(wrap=wrap), 0
+    for _ in range(turns):
+        with contextlib.suppress(KilledError):
+            incident = place.turn(bot)
+            if incident is not None and incident.finished:
+                assert incident.state is State.RESOLVED, incident.reason
+                return incident
+        if reaper.dead:
+            deaths += 1
+            end(bot)
+            reaper.revive()
+            bot = place.bot(f"bot-{deaths}.db" if forget else "bot.db", wrap)
+    raise AssertionError(f"not resolved after {deaths} deaths but {newest(bot)}; met {reaper.met}")
+
+
+def assert_done_once(place: Place) -> None:
+    """Exactly one branch, one pull request, one merge, one check run of each name."""
+    assert place.states == ["merged"]
+    assert len(place.merges) == 1
+    assert len(place.branches) <= 1
+    pull = place.pull()
+    assert place.repo.git.run("rev-list", "--count", f"{pull.base_sha}..{pull.head_sha}").decode().strip() == "1"
+    assert len({check.name for check in place.checks(pull)}) == len(place.checks(pull)) == 2
+    assert place.outcomes(pull) == ["resolved"]
+    assert place.reports == []
+    assert place.tag == place.good
+
+
+@MOMENT
+@MEMORY
+def test_dying_once_at_each_kind_of_effect_repeats_none(
+    found: Founder, monkeypatch: pytest.MonkeyPatch, when: When, memory: str
+) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    reaper = Reaper(when, each=True)
+    mortal_requests(monkeypatch, reaper)
+
+    live_through(place, reaper, forget=memory == "deleted")
+
+    assert len(set(reaper.met)) >= 14, reaper.met  # a branch, a commit, a pull request, ... and each state
+    assert_done_once(place)
+
+
+@pytest.mark.slow
+@MOMENT
+@MEMORY
+@pytest.mark.parametrize("nth", range(1, 20))
+def test_dying_at_any_single_effect_repeats_none(
+    found: Founder, monkeypatch: pytest.MonkeyPatch, when: When, memory: str, nth: int
+) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    reaper = Reaper(when, nth=nth)
+    mortal_requests(monkeypatch, reaper)
+
+    live_through(place, reaper, forget=memory == "deleted")
+
+    assert_done_once(place)
+
+
+def test_the_wrong_fix_with_the_memory_lost_at_every_state_is_reverted_once(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_beside_a_fault()
+    seen: set[State] = set()
+    bot = place.bot()
+    for number in range(60):
+        incident = place.turn(bot)
+        if incident is not None and incident.finished:
+            break
+        if incident is not None and incident.state not in seen:
+            seen.add(incident.state)
+            bot = place.bot(f"bot-{number}.db")
+
+    assert incident is not None
+    assert incident.state is State.ESCALATED
+    assert place.states == ["merged", "merged"]
+    assert len(place.reports) == 1
+
+
+@pytest.mark.parametrize("how", ["in turn", "at once"])
+def test_two_bots_with_memories_of_their_own_still_act_once(found: Founder, how: str) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bots = [place.bot("one.db"), place.bot("two.db")]
+
+    for _ in range(30):
+        place.tick()
+        look_all(bots, at_once=how == "at once")
+        if all((known := newest(bot)) is not None and known.finished for bot in bots):
+            break
+
+    assert [known.state for bot in bots if (known := newest(bot))] == [State.RESOLVED, State.RESOLVED]
+    assert_done_once(place)
+
+
+def look_all(bots: list[Bot], *, at_once: bool) -> None:
+    """Every bot makes a pass."""
+    if not at_once:
+        for bot in bots:
+            bot.once()
+        return
+    with ThreadPoolExecutor(max_workers=len(bots)) as pool:
+        list(pool.map(Bot.once, bots))

@@ -1,0 +1,71 @@
+"""What a person does to a pull request of the bot counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from gitops_sre.model.incident import State
+from tests.loop.conftest import Founder
+
+
+@pytest.mark.parametrize("memory", ["kept", "deleted"])
+def test_a_pull_request_that_a_person_closed_is_never_opened_again(found: Founder, memory: str) -> None:
+    place = found("L3")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.AWAITING_APPROVAL)
+
+    place.close_by("carol", place.pull().number)
+    if memory == "deleted":
+        bot = place.bot("new.db")
+    incident = place.until(bot, State.REJECTED)
+    for _ in range(3):
+        place.turn(bot)
+
+    assert "closed" in incident.reason or memory == "deleted"
+    assert place.states == ["closed"]
+    assert place.merges == []
+    assert place.outcomes(place.pull()) == ["rejected"]
+
+
+def test_after_the_end_a_new_database_opens_nothing_for_the_same_alert(found: Founder) -> None:
+    place = found("L3")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.AWAITING_APPROVAL)
+    place.close_by("carol", place.pull().number)
+    place.until(bot, State.REJECTED)
+
+    late = place.bot("new.db")
+    for _ in range(3):
+        place.turn(late)
+
+    assert place.states == ["closed"]
+    (known,) = late.world.store.recent()
+    assert known.state is State.REJECTED
+
+
+def test_a_person_who_pushes_to_the_branch_takes_it_over(found: Founder) -> None:
+    place = found("L3")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.AWAITING_APPROVAL)
+
+    place.put_tag("v9.0.1", "carol", branch=place.pull().head)
+    place.until(bot, State.SUPERSEDED)
+    place.turn(bot)
+
+    assert place.states == ["open"]
+    assert place.outcomes(place.pull()) == ["superseded"]
+
+
+def test_a_person_who_merges_early_is_as_good_as_an_approval(found: Founder) -> None:
+    place = found("L3")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.AWAITING_APPROVAL)
+
+    place.as_person("carol", "PUT", f"/pulls/{place.pull().number}/merge", {})
+    place.until(bot, State.RESOLVED)
+
+    assert place.states == ["merged"]
