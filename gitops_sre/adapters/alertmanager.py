@@ -18,6 +18,10 @@ CHUNK = 64 * 1024
 _ACTIVE = {"active": "true", "silenced": "false", "inhibited": "false", "unprocessed": "false"}
 
 
+class _TooLargeError(requests.RequestException):
+    """More than anybody can mean."""
+
+
 class AlertmanagerAlerts:
     """`ports.Alerts` over Alertmanager's `/api/v2/alerts`."""
 
@@ -38,6 +42,8 @@ class AlertmanagerAlerts:
             return self._unavailable(f"HTTP {error.response.status_code} to /api/v2/alerts")
         except requests.Timeout:
             return self._unavailable(f"no answer within {self._settings.timeout:g} s")
+        except _TooLargeError:
+            return self._unavailable(f"the answer is larger than {MAX_BYTES // 2**20} MiB")
         except requests.RequestException:
             return self._unavailable("cannot be read; check alertmanager.url")
         except (ValueError, RecursionError) as error:
@@ -54,7 +60,9 @@ class AlertmanagerAlerts:
                 raise requests.HTTPError(response=response)
             for chunk in response.iter_content(CHUNK):
                 body += chunk
-                if len(body) > MAX_BYTES or time.monotonic() > deadline:
+                if len(body) > MAX_BYTES:
+                    raise _TooLargeError
+                if time.monotonic() > deadline:
                     raise requests.Timeout
         return bytes(body)
 

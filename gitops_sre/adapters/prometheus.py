@@ -61,7 +61,7 @@ class Prometheus:
         self._session = _BoundedSession(settings.timeout, token)
         # urllib3 raises on the first failure and follows no redirect: a token must not travel to other hosts.
         self._client = PrometheusConnect(
-            url=self._url, session=self._session, retry=Retry(total=0), timeout=settings.timeout
+            url=self._url, session=self._session, retry=Retry(0, read=False), timeout=settings.timeout
         )
 
     def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
