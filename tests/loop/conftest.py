@@ -137,9 +137,9 @@ def found(servers: Servers, tmp_path: Path) -> Iterator[Founder]:
     yield found
     for place in places:
         assert place.kubernetes.writes == ()
-        for bot in place.bots:
-            assert bot.world.store.verify() is None
-            end(bot)
+        for world in place.worlds:
+            assert world.store.verify() is None
+            end(world)
 
 
 def _settings(servers: Servers, name: str, folder: Path) -> Settings:

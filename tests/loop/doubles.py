@@ -136,13 +136,11 @@ class KilledError(BaseException):
 
 @dataclass
 class Reaper:
-    """Kills the process just before or just after its effects: at the `nth` of them (0: none), or at the first of each
-    name when `each` is set. What is dead has no further effect until it is `revived`."""
+    """Kills the process just before or just after an effect that is `fatal`, which is told the effect's name and those
+    of the earlier ones. What is dead has no further effect until it is revived."""
 
     when: Literal["before", "after"]
-    nth: int = 0
-    each: bool = False
-    count: int = 0
+    fatal: Callable[[str, Sequence[str]], bool]
     dead: bool = False
     met: list[str] = field(default_factory=list)
 
@@ -151,18 +149,13 @@ class Reaper:
         """Around one effect."""
         if self.dead:
             raise KilledError
-        self.count += 1
-        self.dead = name not in self.met if self.each else self.count == self.nth
+        self.dead = self.fatal(name, self.met)
         self.met.append(name)
         if self.dead and self.when == "before":
             raise KilledError(name)
         yield
         if self.dead:
             raise KilledError(name)
-
-    def revive(self) -> None:
-        """The next process begins."""
-        self.dead = False
 
 
 class MortalStore:

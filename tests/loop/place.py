@@ -12,6 +12,7 @@ import requests
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitops_sre import wiring
+from gitops_sre.adapters.git import GitRepository
 from gitops_sre.adapters.store import SqlStore
 from gitops_sre.engine.bot import Bot
 from gitops_sre.engine.intake import intake
@@ -75,7 +76,7 @@ users: [{{name: reader, user: {{token: {token}}}}}]
 contexts: [{{name: sandbox, context: {{cluster: sandbox, user: reader}}}}]
 """
 TOKEN = "read-only"
-KNOBS = {"poll": 0.0, "sync_seconds": 0.0, "rollout_seconds": 0.0}
+KNOBS = {"poll": 0.0, "refresh": 3600.0, "sync_seconds": 0.0, "rollout_seconds": 0.0}
 
 Level = Literal["L1", "L2", "L3", "L4"]
 
@@ -121,7 +122,7 @@ class Place:
     signals: Signals
     pager: Pager
     settings: Settings
-    bots: list[Bot] = field(default_factory=list)
+    worlds: list[World] = field(default_factory=list)
     told: list[tuple[Incident, Transition]] = field(default_factory=list)
     when: dict[State, Callable[[], object]] = field(default_factory=dict)
     """What somebody does, once, at the moment at which an incident enters a state."""
@@ -278,15 +279,14 @@ class Place:
         url = f"sqlite:///{self.folder / database}"
         engine = self.settings.engine.model_copy(update={"database_url": url})
         built = wiring.build(self.settings.model_copy(update={"engine": engine}), {})
+        self.worlds.append(built)
         return replace(built, clock=self.clock, metrics=self.signals, alerts=(self.pager,))
 
     def bot(self, database: str = "bot.db", wrap: Callable[[Store], Store] = lambda store: store) -> Bot:
         """A process that has just started; those that share a database have the same name, as after a restart."""
         world = self.world(database)
         world = replace(world, store=wrap(world.store))
-        bot = Bot(world, intake(world), f"bot-of-{database}", self._hear)
-        self.bots.append(bot)
-        return bot
+        return Bot(world, intake(world), f"bot-of-{database}", self._hear)
 
     def _hear(self, incident: Incident, transition: Transition) -> None:
         self.told.append((incident, transition))
@@ -299,10 +299,10 @@ class Place:
         bot.once()
         return newest(bot)
 
-    def until(self, bot: Bot, *states: State, turns: int = 40) -> Incident:
-        """Turn by turn until the newest incident is in one of the states (and, when that is an end, finished)."""
+    def until(self, bot: Bot, *states: State, turns: int = 25) -> Incident:
+        """Turns of two seconds until the newest incident is in one of the states (and, when that is an end, finished)."""
         for _ in range(turns):
-            incident = self.turn(bot)
+            incident = self.turn(bot, 2)
             if incident is not None and incident.state in states and (incident.finished or not terminal(incident)):
                 return incident
         story = " -> ".join(f"{said.event}:{said.target}" for _, said in self.told)
@@ -335,7 +335,9 @@ def files(environment: str, service: str, url: str, level: Level | None) -> dict
     return kept
 
 
-def end(bot: Bot) -> None:
-    """Give the database back, as the end of the process does."""
-    if isinstance(bot.world.store, SqlStore):
-        bot.world.store.close()
+def end(world: World) -> None:
+    """Give back what a process holds open, as its end does."""
+    if isinstance(world.store, SqlStore):
+        world.store.close()
+    if isinstance(world.repository, GitRepository):
+        world.repository.close()

@@ -44,10 +44,11 @@ def test_silence_after_the_merge_is_never_taken_for_recovery(found: Founder, how
     place = found("L4")
     place.deploy_bad()
     bot = place.bot()
-    place.until(bot, State.VERIFYING)
+    verifying = place.until(bot, State.VERIFYING)
 
     if how == "no samples":
-        place.signals.silent_since = place.clock.at
+        assert verifying.live_at is not None
+        place.signals.silent_since = verifying.live_at.timestamp()
     else:
         place.signals.down = "connection refused"
     incident = place.until(bot, State.ESCALATED)

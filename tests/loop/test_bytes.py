@@ -10,7 +10,8 @@ from gitops_sre.model.incident import Incident, State
 from tests.loop.conftest import Founder
 from tests.loop.place import Place
 
-LAYOUTS = pytest.mark.parametrize("service", ["checkout", "catalog", "shipping", "payments"])
+LAYOUTS = pytest.mark.parametrize("service", ["checkout", "catalog", "payments", "inventory"])
+"""A kustomize overlay, Helm values, several documents in a file, JSON."""
 
 
 def tree(place: Place, commit: str) -> dict[str, bytes]:

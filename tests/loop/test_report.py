@@ -26,7 +26,9 @@ def test_where_policy_opens_nothing_an_issue_is_filed_and_nothing_else(found: Fo
 
 def test_a_policy_that_does_not_compile_allows_nothing_and_the_escalation_names_the_place(found: Founder) -> None:
     place = found("L4")
-    place.commit({RULES_FILE: place.read(RULES_FILE) + b"    - name: broken\n      when: hour_utc <\n      ceiling: L3\n"})
+    place.commit(
+        {RULES_FILE: place.read(RULES_FILE) + b"    - name: broken\n      when: hour_utc <\n      ceiling: L3\n"}
+    )
     place.deploy_bad()
 
     incident = place.until(place.bot(), State.ESCALATED)

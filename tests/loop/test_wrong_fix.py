@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gitops_sre.model.incident import State
 from tests.loop.conftest import Founder
 
@@ -33,7 +35,7 @@ def test_when_somebody_has_changed_the_line_the_revert_is_not_forced(found: Foun
     place.until(bot, State.VERIFYING)
 
     # The cluster does not see this commit before the verdict is reached.
-    place.knobs.poll = 1e9
+    place.knobs.poll = math.inf
     place.turn(bot)
     place.put_tag("v9.1.0", "carol")
     incident = place.until(bot, State.ESCALATED)
