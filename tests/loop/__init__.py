@@ -1,1 +1,1 @@
-"""The whole engine over a real world: Git, GitHub over HTTP, reconciler and Kubernetes API; only signals are scripted."""
+"""The whole engine over a real world: Git, GitHub by HTTP, reconciler, Kubernetes API; only signals are scripted."""

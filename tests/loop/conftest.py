@@ -24,7 +24,7 @@ from gitops_sre.sandbox.reconciler.controller import Knobs, Reconciler
 from gitops_sre.sandbox.reconciler.render import find_tool
 from gitops_sre.settings import EnvironmentSettings, GitHubSettings, Settings
 from tests.loop.doubles import Clock, Pager, Signals
-from tests.loop.place import KNOBS, KUBECONFIG, TIMING, TOKEN, Level, Place, Servers, Switchboard, end, files
+from tests.loop.place import KUBECONFIG, TIMING, TOKEN, Level, Place, Servers, Switchboard, end, files
 
 POWERS = {
     "metadata": "read",
@@ -110,7 +110,10 @@ def found(servers: Servers, tmp_path: Path) -> Iterator[Founder]:
             when=clock.now() - timedelta(days=1),
         )
         cluster = Cluster(clock)
-        kubernetes, knobs = KubernetesAPI(cluster, TOKEN), Knobs(**KNOBS)
+        kubernetes, knobs = (
+            KubernetesAPI(cluster, TOKEN),
+            Knobs(poll=0.0, sync_seconds=0.0, rollout_seconds=0.0, refresh=3600.0),
+        )
         servers.kubernetes.app = kubernetes.app
         reconciler = Reconciler(servers.github.repository(f"acme/{name}").git.path, cluster, clock, knobs)
         reconciler.start()

@@ -76,7 +76,6 @@ users: [{{name: reader, user: {{token: {token}}}}}]
 contexts: [{{name: sandbox, context: {{cluster: sandbox, user: reader}}}}]
 """
 TOKEN = "read-only"
-KNOBS = {"poll": 0.0, "refresh": 3600.0, "sync_seconds": 0.0, "rollout_seconds": 0.0}
 
 Level = Literal["L1", "L2", "L3", "L4"]
 
@@ -300,7 +299,7 @@ class Place:
         return newest(bot)
 
     def until(self, bot: Bot, *states: State, turns: int = 25) -> Incident:
-        """Turns of two seconds until the newest incident is in one of the states (and, when that is an end, finished)."""
+        """Turns of two seconds until the newest incident is in one of the states (finished, when that is an end)."""
         for _ in range(turns):
             incident = self.turn(bot, 2)
             if incident is not None and incident.state in states and (incident.finished or not terminal(incident)):

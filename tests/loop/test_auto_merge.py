@@ -68,13 +68,16 @@ def test_a_fix_that_never_goes_live_is_no_success_however_healthy_all_looks(foun
 def test_a_later_commit_that_took_the_fix_back_is_not_taken_for_it(found: Founder) -> None:
     place = found("L4")
     place.deploy_bad()
-    # The reconciler sees the fix and the person's commit at once: the fix itself never runs.
-    place.when[State.SYNCING] = lambda: place.put_tag("v9.9.9")
+    bot = place.bot()
+    place.until(bot, State.MERGING)
+    assert place.states == ["merged"]
 
-    incident = place.until(place.bot(), State.ESCALATED)
+    # The reconciler sees the fix and the person's commit at once: the fix itself never runs.
+    place.put_tag("v9.9.9")
+    incident = place.until(bot, State.ESCALATED)
 
     assert incident.live_at is None
-    assert place.tag == "v9.9.9"
+    assert (place.tag, place.running) == ("v9.9.9", "v9.9.9")
     assert place.states == ["merged"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from gitops_sre.model.incident import Incident, State
@@ -28,10 +26,10 @@ def assert_only_scalars_differ(place: Place, incident: Incident, commit: str) ->
     (edit,) = incident.record.edits
     assert changed == {edit.file}
     old, new = before[edit.file], after[edit.file]
-    start = len(os.path.commonprefix([old, new]))
-    end = len(os.path.commonprefix([old[start:][::-1], new[start:][::-1]]))
-    assert old[start : len(old) - end].decode() in edit.before_raw
-    assert new[start : len(new) - end].decode() in edit.after_raw
+    # What stands before the scalar and after it is the same, byte for byte.
+    head, _, tail = old.partition(edit.before_raw.encode())
+    assert old.count(edit.before_raw.encode()) == 1
+    assert new == head + edit.after_raw.encode() + tail
 
 
 @LAYOUTS
