@@ -19,7 +19,7 @@ from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import changes, golden, triage
+from gitops_sre.perception import changes, golden, reading, triage
 from gitops_sre.reasoning.diagnose import diagnose
 
 
@@ -112,7 +112,7 @@ def investigate(incident: Incident, world: World) -> m.Event:
     scope = scope_of(incident, target, at, world)
     diagnosis = think(incident, scope, world)
     if isinstance(diagnosis, Unavailable):
-        return m.Nothing(at, f"blind: {diagnosis.reason}")
+        return m.Nothing(at, diagnosis.reason)
     top = diagnosis.top
     if top.cause == "no_fault" and top.posterior >= world.settings.decision.no_fault_above:
         return m.NoFault(at, diagnosis.summary, diagnosis)
@@ -137,7 +137,8 @@ def scope_of(incident: Incident, target: Target | NoTarget, at: datetime, world:
 
 
 def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavailable:
-    """Ask every source in parallel, read the answers, weigh the hypotheses. Unavailable when no metric answers."""
+    """Ask every source in parallel, read the answers, weigh the hypotheses. Unavailable when no
+    metric answers, or when the symptoms have only just begun or ended."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         asked = pool.submit(world.metrics.ask, golden.queries(scope, world.settings.timing))
         feed = pool.submit(change_feed, scope, world)
@@ -148,6 +149,8 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     found = golden.read(answers, scope, world.settings.timing)
     evidence = tuple(item for item in found if isinstance(item, Evidence))
     gaps = tuple(item for item in found if isinstance(item, Gap))
+    if why := reading.unsettled(evidence, scope.service):
+        return Unavailable(why)
     records: tuple[ChangeRecord, ...] = ()
     if isinstance(changed, Unavailable):
         gaps = (*gaps, Gap("changes", "changes", scope.service, changed))

@@ -16,6 +16,7 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     S.RECEIVED: {
         m.Triaged: S.INVESTIGATING,
         m.Cleared: S.DISMISSED,
+        m.TimedOut: S.ESCALATING,
     },
     S.INVESTIGATING: {
         m.Diagnosed: S.DIAGNOSED,

@@ -22,6 +22,7 @@ def overdue(incident: Incident, at: datetime, world: World) -> str:
     timing = world.settings.timing
     people_merge = incident.verdict is not None and incident.verdict.level < Level.L3
     limits = {
+        State.RECEIVED: timing.investigate_after + timing.deadline,
         State.INVESTIGATING: timing.deadline,
         State.PLANNED: timing.deadline,
         State.PROPOSED: timing.live,
