@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import requests
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitops_sre import wiring
@@ -195,6 +197,13 @@ class Place:
     def close_by(self, login: str, number: int) -> None:
         """A person closes a pull request."""
         self.as_person(login, "PATCH", f"/pulls/{number}", {"state": "closed"})
+
+    @contextmanager
+    def no_cluster(self) -> Iterator[None]:
+        """The Kubernetes API answers 503 to everybody."""
+        self.servers.kubernetes.app = PlainTextResponse("no backend", status_code=503)
+        yield
+        self.servers.kubernetes.app = self.kubernetes.app
 
     # what stands
 

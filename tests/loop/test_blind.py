@@ -59,6 +59,51 @@ def test_silence_after_the_merge_is_never_taken_for_recovery(found: Founder, how
     assert place.outcomes(place.pull()) == ["escalated"]
 
 
+def test_an_approval_merges_nothing_while_telemetry_cannot_confirm_the_fault(found: Founder) -> None:
+    place = found("L3")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.AWAITING_APPROVAL)
+
+    place.signals.down = "connection refused"
+    place.review("alice")
+    for _ in range(3):
+        place.turn(bot)
+    assert place.states == ["open"]
+    place.signals.down = ""
+    place.until(bot, State.RESOLVED)
+
+    assert place.states == ["merged"]
+
+
+def test_a_cluster_that_does_not_answer_after_the_merge_is_waited_for(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.MERGING)
+
+    with place.no_cluster():
+        for _ in range(4):
+            place.turn(bot)
+    incident = place.until(bot, State.RESOLVED)
+
+    assert incident.live_at is not None
+    assert place.states == ["merged"]
+
+
+def test_a_cluster_that_never_answers_leaves_no_alert_without_a_person(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bot = place.bot()
+
+    with place.no_cluster():
+        incident = place.until(bot, State.ESCALATED)
+
+    assert "cluster" in incident.reason
+    assert (place.pulls, place.branches) == ([], [])
+    assert len(place.reports) == 1
+
+
 def test_a_source_of_alerts_that_does_not_answer_resolves_nothing(found: Founder) -> None:
     place = found("L3")
     place.deploy_bad()

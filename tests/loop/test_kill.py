@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -20,8 +21,10 @@ MEMORY = pytest.mark.parametrize("memory", ["kept", "deleted"])
 When = Literal["before", "after"]
 
 
-def live_through(place: Place, reaper: Reaper, *, forget: bool, turns: int = 80) -> Incident:
-    """Turn by turn, starting the bot again whenever it was killed, until an incident has been resolved."""
+def live_through(
+    place: Place, reaper: Reaper, *, forget: bool, ends: State = State.RESOLVED, turns: int = 120
+) -> Incident:
+    """Turn by turn, starting the bot again whenever it was killed, until the incident has ended as it must."""
 
     def wrap(store: Store) -> Store:
         return MortalStore(store, reaper)
@@ -31,14 +34,14 @@ def live_through(place: Place, reaper: Reaper, *, forget: bool, turns: int = 80)
         with contextlib.suppress(KilledError):
             incident = place.turn(bot)
             if incident is not None and incident.finished:
-                assert incident.state is State.RESOLVED, incident.reason
+                assert incident.state is ends, incident.reason
                 return incident
         if reaper.dead:
             deaths += 1
             end(place.worlds[-1])
             reaper.dead = False
             bot = place.bot(f"bot-{deaths}.db" if forget else "bot.db", wrap)
-    raise AssertionError(f"not resolved after {deaths} deaths but {newest(bot)}; met {reaper.met}")
+    raise AssertionError(f"not {ends} after {deaths} deaths but {newest(bot)}; met {reaper.met}")
 
 
 def assert_done_once(place: Place) -> None:
@@ -68,6 +71,33 @@ def test_dying_once_at_each_kind_of_effect_repeats_none(
 
     assert len(set(reaper.met)) >= 14, reaper.met  # a branch, a commit, a pull request, ... and each state
     assert_done_once(place)
+
+
+@MOMENT
+def test_dying_at_each_kind_of_effect_of_a_wrong_fix_still_reverts_it_once(
+    found: Founder, monkeypatch: pytest.MonkeyPatch, when: When
+) -> None:
+    place = found("L4")
+    place.deploy_beside_a_fault()
+    before = place.read(place.file)
+    kinds = set[str]()
+
+    def fatal(name: str, met: Sequence[str]) -> bool:
+        # What a kind of request is done to (the fix, the revert, a report) shows in the state last saved.
+        state = next((each for each in reversed(met) if each.startswith("save ")), "")
+        fresh = f"{name} in {state}" not in kinds
+        kinds.add(f"{name} in {state}")
+        return fresh
+
+    reaper = Reaper(when, fatal)
+    mortal_requests(monkeypatch, reaper)
+
+    live_through(place, reaper, forget=True, ends=State.ESCALATED)
+
+    assert place.states == ["merged", "merged"]
+    assert len(place.merges) == 2
+    assert len(place.reports) == 1
+    assert place.read(place.file) == before
 
 
 @pytest.mark.xfail(

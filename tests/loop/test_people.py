@@ -69,3 +69,47 @@ def test_a_person_who_merges_early_is_as_good_as_an_approval(found: Founder) -> 
     place.until(bot, State.RESOLVED)
 
     assert place.states == ["merged"]
+
+
+def test_when_a_person_takes_the_fix_back_the_bot_yields(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.VERIFYING)
+
+    place.put_tag("v9.0.0", "carol")
+    incident = place.until(bot, State.ESCALATED)
+    for _ in range(4):
+        place.turn(bot, 2)
+
+    assert "later commit" in incident.reason
+    assert place.states == ["merged"]
+    assert place.tag == "v9.0.0"
+    assert [each.id for each in bot.world.store.recent()] == [incident.id]
+
+
+def test_where_the_branch_is_protected_against_it_the_bot_stops_and_calls_a_person(found: Founder) -> None:
+    place = found("L4")
+    place.servers.github.protect("main", required_reviews=1, repo=place.name)
+    place.deploy_bad()
+
+    incident = place.until(place.bot(), State.ESCALATED)
+
+    assert "GitHub refuses to merge" in incident.reason
+    assert place.merges == []
+    assert len(place.reports) == 1
+
+
+def test_the_next_bad_release_is_an_incident_of_its_own(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bot = place.bot()
+    first = place.until(bot, State.RESOLVED)
+
+    place.tick(5)
+    place.deploy_bad("v9.1.0")
+    second = place.until(bot, State.RESOLVED, State.ESCALATED)
+
+    assert second.id != first.id
+    assert second.diagnosis is not None
+    assert second.diagnosis.top.cause == "new_deploy"
