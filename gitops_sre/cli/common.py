@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import click
 
 from gitops_sre import settings as s
+from gitops_sre import wiring
+from gitops_sre.adapters.store import SqlStore
 
 
 class Failure(Exception):  # noqa: N818 - the field speaks of failures
@@ -17,7 +20,7 @@ class Failure(Exception):  # noqa: N818 - the field speaks of failures
 settings_option = click.option(
     "--settings",
     "path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     default=Path(".gitops-sre.yaml"),
     show_default=True,
     envvar="GITOPS_SRE_SETTINGS",
@@ -28,3 +31,23 @@ settings_option = click.option(
 def load(path: Path) -> s.Settings:
     """Settings from a file and the environment. Raises ConfigError."""
     return s.load(path, os.environ)
+
+
+def forgetful(settings: s.Settings) -> s.Settings:
+    """The same settings with a database in memory, for commands that must leave nothing behind."""
+    memory = f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true"
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"database_url": memory})})
+
+
+def database_file(settings: s.Settings) -> Path | None:
+    """The SQLite file of the settings; None for a database server."""
+    scheme, _, rest = settings.engine.database_url.partition(":///")
+    return Path(rest.partition("?")[0]) if scheme.startswith("sqlite") and rest else None
+
+
+def existing_store(settings: s.Settings) -> SqlStore:
+    """The bot's own records, for reading. Raises Failure when there are none yet: looking must not make a database."""
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        raise Failure(f"{file}: no database yet; `gitops-sre run --once` or `serve` makes it, with these settings")
+    return wiring.open_store(settings)

@@ -28,7 +28,7 @@ def print_schema(*, policy: bool) -> None:
 @settings_option
 @click.option(
     "--policies",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Check a local folder of policy documents too.",
 )
 def check(path: Path, policies: Path | None) -> None:

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from gitops_sre import wiring
 from gitops_sre.adapters.render import find_tool
-from gitops_sre.cli.common import Failure, load, settings_option
+from gitops_sre.cli.common import Failure, database_file, forgetful, load, settings_option
+from gitops_sre.cli.show import seen
 from gitops_sre.delivery import seal
+from gitops_sre.gitops.target import reads
 from gitops_sre.model.outcome import Done, Unavailable
+from gitops_sre.perception import golden
 from gitops_sre.policy import documents
 from gitops_sre.ports import StoreError
-from gitops_sre.settings import ConfigError
+from gitops_sre.settings import ConfigError, Settings
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,18 @@ def doctor(*, path: Path, create_key: Path | None) -> int:
         key = seal.create_key(create_key)
         click.echo(f"{create_key}: made, key id {key.id}; name it in the settings as signing.key_file")
         return 0
-    findings = [*tools(), *services(path)]
-    table = Table("", "What", "Found", "Remedy")
-    for each in findings:
-        mark = "[green]ok[/]" if not each.remedy else "[yellow]--[/]" if each.optional else "[red]no[/]"
-        table.add_row(mark, each.name, escape(each.found), escape(each.remedy))
-    Console(highlight=False).print(table)
-    return 1 if any(each.remedy and not each.optional for each in findings) else 0
+    failed = False
+    for each in (*tools(), *services(path)):
+        click.echo(line(each))
+        failed = failed or bool(each.remedy and not each.optional)
+    return 1 if failed else 0
+
+
+def line(finding: Finding) -> str:
+    """A finding as a line; what is to be done about it stands below."""
+    mark = "ok" if not finding.remedy else "--" if finding.optional else "NO"
+    text = f"{mark}  {finding.name:<18} {finding.found}"
+    return seen(f"{text}\n    {'':<18} -> {' '.join(finding.remedy.split())}" if finding.remedy else text)
 
 
 def tools() -> Iterator[Finding]:
@@ -75,38 +80,103 @@ def _program(name: str, command: list[str]) -> Finding:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except OSError:
         return Finding(name, "not found", f"install {name}")
+    except subprocess.TimeoutExpired:
+        return Finding(name, "no answer within 20 s", f"run `{' '.join(command)}` by hand and see")
+    if answer.returncode:
+        return Finding(name, f"fails with {answer.returncode}", f"run `{' '.join(command)}` by hand and see")
     return Finding(name, answer.stdout.strip())
 
 
 def services(path: Path) -> Iterator[Finding]:
-    """What the settings name."""
+    """What the settings name. Nothing is written anywhere but in the clone of the infra repository."""
     try:
         settings = load(path)
-        world = wiring.build(settings)
-    except (ConfigError, StoreError) as error:
+    except ConfigError as error:
         yield Finding("settings", str(path), str(error))
         return
     yield Finding("settings", str(path))
-    yield Finding("database", settings.engine.database_url.partition("://")[0])
+    yield _key(settings)
+    yield from _database(settings)
+    try:
+        world = wiring.build(forgetful(settings))
+    except ConfigError as error:
+        yield Finding("the rest", "not looked at", str(error))
+        return
+    yield from _github(world)
+    yield from _signals(world)
+    yield from _cluster(world)
+    for name in (settings.web.alert_token_env, settings.web.github_secret_env):
+        have = bool(os.environ.get(name))
+        hint = "" if have else f"set {name}, or the webhook it guards stays shut (polling works without)"
+        yield Finding("webhook secret", f"{name} is {'set' if have else 'not set'}", hint, optional=True)
+
+
+def _key(settings: Settings) -> Finding:
+    try:
+        return Finding("signing key", f"{settings.signing.key_file}, id {seal.load_key(settings.signing.key_file).id}")
+    except ConfigError as error:
+        return Finding("signing key", str(settings.signing.key_file), str(error))
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    """The store and its ledger, when there is one already."""
+    file = database_file(settings)
+    name = str(file) if file else settings.engine.database_url.partition(":")[0]
+    if file is not None and not file.exists():
+        usable = os.access(file.parent, os.W_OK)
+        yield Finding(
+            "database",
+            f"{file}: not there yet",
+            "" if usable else f"make the folder {file.parent} writable, or set engine.database_url",
+        )
+        return
+    try:
+        broken = wiring.open_store(settings).verify()
+    except StoreError as error:
+        yield Finding("database", name, str(error))
+        return
+    yield Finding("database", name)
+    if broken is None:
+        yield Finding("ledger", "the chain of hashes is whole")
+    else:
+        hint = "somebody changed the ledger: keep a copy of the database and find out who"
+        yield Finding("ledger", f"the chain of hashes is broken at entry {broken}", hint)
+
+
+def _github(world: wiring.World) -> Iterator[Finding]:
+    settings = world.settings.github
     identity = world.forge.check()
     if isinstance(identity, Done):
         yield Finding("GitHub", identity.note)
     else:
-        yield Finding("GitHub", settings.github.api_url, identity.reason)
+        yield Finding("GitHub", settings.api_url, identity.reason)
     head = world.repository.head()
     if isinstance(head, Unavailable):
-        yield Finding("infra repository", settings.github.repository, head.reason)
+        yield Finding("infra repository", settings.repository, head.reason)
     else:
-        yield Finding("infra repository", f"{settings.github.branch} at {head[:12]}")
+        yield Finding("infra repository", f"{settings.branch} at {head[:12]}")
         yield _policies(world, head)
+
+
+def _signals(world: wiring.World) -> Iterator[Finding]:
+    (answer,) = world.metrics.ask([golden.map_query(world.clock.now(), world.settings.timing)])
+    if isinstance(answer, Unavailable):
+        yield Finding("metrics", "no answer", answer.reason)
+    else:
+        yield Finding("metrics", f"{len(golden.edges([answer]))} calls between services seen")
     for source in world.alerts:
-        yield _asked(f"alerts ({type(source).__name__})", source.firing, "firing")
-    yield _asked("Argo CD", world.cluster.applications, "Applications")
+        yield _asked(f"alerts ({source.source})", source.firing, "firing")
+
+
+def _cluster(world: wiring.World) -> Iterator[Finding]:
+    applications = world.cluster.applications()
+    if isinstance(applications, Unavailable):
+        yield Finding("Argo CD", "no answer", applications.reason)
+    else:
+        ours = sum(reads(application, world.repository_url) for application in applications)
+        hint = "" if ours else "nothing can be mended: check github.repository, github.git_url and argocd_namespace"
+        yield Finding("Argo CD", f"{len(applications)} Applications, {ours} of them read the infra repository", hint)
     yield _asked("workloads", world.cluster.workloads, "workloads")
-    for name in (settings.web.alert_token_env, settings.web.github_secret_env):
-        have = bool(os.environ.get(name))
-        hint = "" if have else f"set {name}, or the webhook it guards stays shut (polling works without)"
-        yield Finding(name, "set" if have else "not set", hint, optional=True)
 
 
 def _asked(name: str, ask: Callable[[], tuple[object, ...] | Unavailable], what: str) -> Finding:

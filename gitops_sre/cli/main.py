@@ -13,7 +13,12 @@ import click
 
 from gitops_sre.cli import config, demo, doctor, operate
 from gitops_sre.cli.common import Failure
+from gitops_sre.policy.source import PolicyError
+from gitops_sre.ports import ConflictError, StoreError
 from gitops_sre.settings import ConfigError
+
+EXPECTED = (ConfigError, PolicyError, StoreError, ConflictError, Failure)
+"""What goes wrong without being a bug; each message names the place and the remedy."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -41,6 +46,7 @@ def main(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="gitops-sre", standalone_mode=False)
     except click.exceptions.Abort:
+        click.echo("gitops-sre: interrupted", err=True)
         return 1
     except click.UsageError as error:
         error.show()
@@ -48,7 +54,7 @@ def main(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 1
-    except (ConfigError, Failure) as error:
+    except EXPECTED as error:
         click.echo(f"gitops-sre: {error}", err=True)
         return 1
     except Exception:  # noqa: BLE001 - the one top-level handler: anything that gets here is a bug

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from gitops_sre import wiring
 from gitops_sre.cli import show
-from gitops_sre.cli.common import Failure, load, settings_option
+from gitops_sre.cli.common import Failure, existing_store, forgetful, load, settings_option
+from gitops_sre.engine.advance import REHEARSED
 from gitops_sre.model.incident import Incident
-from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
 from gitops_sre.web.service import service as build_service
@@ -28,8 +30,8 @@ _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 @click.option(
     "--alert",
     "alert_file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
-    help="Alertmanager webhook, Alertmanager or Prometheus API answer, as JSON.",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Alertmanager's webhook, or what its or Prometheus' API answers, as JSON; - reads standard input.",
 )
 @click.option("--firing", is_flag=True, help="Everything that fires now, from the configured sources.")
 @click.option("--json", "as_json", is_flag=True, help="Print the incidents as JSON.")
@@ -37,27 +39,46 @@ def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: b
     """Diagnose, plan, prove and judge, and print it all. Never writes anything anywhere."""
     if (alert_file is None) == (not firing):
         raise click.UsageError("give either --alert FILE or --firing")
-    bot = wiring.bot(load(path))
+    settings = forgetful(load(path))
+    # Somebody asks now: no waiting for flaps to end.
+    timing = settings.timing.model_copy(update={"investigate_after": 0})
+    bot = wiring.bot(settings.model_copy(update={"timing": timing}))
     alerts = _read(alert_file) if alert_file is not None else _firing(bot.world)
     # An alert that a person hands in is looked into even if it has resolved since.
     incidents = bot.rehearse(replace(alert, status="firing", ends_at=None) for alert in alerts)
     if as_json:
         click.echo(json.dumps([json.loads(_INCIDENT.dump_json(incident)) for incident in incidents]))
-        return
+    else:
+        _print(*(show.incident(incident) for incident in incidents), *([] if incidents else ["Nothing fires."]))
+    stuck = [f"{incident.id}: {incident.reason}" for incident in incidents if incident.state in REHEARSED]
+    if stuck:
+        raise Failure(f"{'; '.join(stuck)}; `gitops-sre doctor` looks at everything that is needed")
+
+
+def _print(*parts: RenderableType) -> None:
+    """For a terminal in its width; elsewhere wide, since nobody reads folded lines with another program."""
     console = Console(highlight=False)
-    for incident in incidents:
-        console.print(show.incident(incident))
-    if not incidents:
-        console.print("Nothing fires.")
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    console.print(*parts, sep="\n")
 
 
 def _read(path: Path) -> tuple[Alert, ...]:
-    with click.open_file(str(path), encoding="utf-8") as file:
-        text = file.read()
+    name = "standard input" if str(path) == "-" else str(path)
     try:
-        return from_anything(json.loads(text))
-    except (ValueError, RecursionError, AlertError) as error:
-        raise Failure(f"{path}: {error}; give what Alertmanager or Prometheus sends") from error
+        content = click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        return from_anything(json.loads(content))
+    except OSError as error:
+        raise Failure(f"{name}: cannot be read ({error.strerror}); name a file, or - for standard input") from error
+    except json.JSONDecodeError as error:
+        raise Failure(f"{name}:{error.lineno}:{error.colno}: not JSON ({error.msg}); {_GIVE}") from error
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"{name}: not usable JSON ({error}); {_GIVE}") from error
+    except AlertError as error:
+        raise Failure(f"{name}: {error}; {_GIVE}") from error
+
+
+_GIVE = "give what Alertmanager or Prometheus sends, as it is"
 
 
 def _firing(world: wiring.World) -> tuple[Alert, ...]:
@@ -65,7 +86,7 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
     for source in world.alerts:
         answer = source.firing()
         if isinstance(answer, Unavailable):
-            raise Failure(f"alerts cannot be polled: {answer.reason}; see `gitops-sre doctor`")
+            raise Failure(f"alerts cannot be polled: {answer.reason}; `gitops-sre doctor` says what is missing")
         alerts += answer
     return tuple(alerts)
 
@@ -74,20 +95,33 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
 @settings_option
 @click.option("--once", is_flag=True, required=True, help="One pass: load, poll, advance, exit.")
 def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that the command reads as what it does
-    """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy."""
-    settings = load(path)
-    bot = wiring.bot(settings)
+    """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy.
+
+    Exit status 1 when GitHub (then nothing is done), an alert source or the cluster could not be asked.
+    """
+    bot = wiring.bot(load(path))
+    identity = bot.world.forge.check()
+    if not isinstance(identity, Done):
+        raise Failure(f"{identity.reason}; nothing was done: `gitops-sre doctor` says what is missing")
     incidents = bot.once()
-    console = Console(highlight=False)
-    console.print(show.overview(incidents) if incidents else "Nothing to do.")
+    _print(show.overview(incidents) if incidents else "Nothing to do.")
+    asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
+    blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
+    if blind:
+        raise Failure(f"{'; '.join(blind)}; what could be done was, `gitops-sre doctor` says what is missing")
 
 
 @click.command()
 @settings_option
 def serve(*, path: Path) -> None:
     """Run as a service: webhooks, polling and durable timers. Writes pull requests, within policy."""
-    service = build_service(load(path))
+    settings = load(path)
+    service = build_service(settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop: as by hand
     service.start()
+    if not service.server.started:
+        service.stop()
+        raise Failure(f"cannot listen on {settings.web.host}:{settings.web.port}; choose another web.port or web.host")
     click.echo(f"listening on {service.url}", err=True)
     try:
         while True:
@@ -104,11 +138,9 @@ def serve(*, path: Path) -> None:
 @click.argument("incident_id", metavar="INCIDENT")
 def explain(*, path: Path, incident_id: str) -> None:
     """Tell the whole story of an incident: evidence, hypotheses, diff, verdict, and every step with its time."""
-    store = wiring.open_store(load(path))
+    store = existing_store(load(path))
     incident = store.load(incident_id)
     if incident is None:
         known = ", ".join(each.id for each in store.recent(10)) or "none"
         raise Failure(f"no incident {incident_id}; the latest are: {known}")
-    console = Console(highlight=False)
-    console.print(show.incident(incident))
-    console.print(show.ledger(store.ledger(incident_id)))
+    _print(show.incident(incident), show.ledger(store.ledger(incident_id)))

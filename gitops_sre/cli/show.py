@@ -17,6 +17,16 @@ from gitops_sre.model.incident import Incident
 from gitops_sre.ports import LedgerEntry
 
 
+def seen(text: str) -> str:
+    """Text from outside as a terminal may show it: alerts and commits could hold control sequences."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _cell(text: str) -> str:
+    """The same in a table, where rich reads markup."""
+    return escape(seen(text))
+
+
 def overview(incidents: Iterable[Incident]) -> Table:
     """One line an incident."""
     table = Table()
@@ -25,7 +35,7 @@ def overview(incidents: Iterable[Incident]) -> Table:
     for each in incidents:
         pulls = ", ".join(f"#{pull.number}" for pull in each.pulls)
         names = ", ".join(sorted({alert.name for alert in each.alerts}))
-        table.add_row(each.id, each.state.value, escape(names), escape(each.reason), pulls)
+        table.add_row(each.id, each.state.value, _cell(names), _cell(each.reason), pulls)
     return table
 
 
@@ -33,21 +43,21 @@ def incident(each: Incident) -> RenderableType:
     """Everything that is known of one incident."""
     blocks: list[RenderableType] = [
         Text(f"{each.id}  {each.state.value}", style="bold"),
-        Text(f"  {each.reason}"),
+        Text(seen(f"  {each.reason}")),
         Text(f"  severity {each.severity}, attempt {each.attempt}, opened {each.opened_at:%Y-%m-%d %H:%M:%S} UTC"),
     ]
     if each.target is not None and each.target.service:
-        blocks.append(Text(f"  about {each.target.service} in {each.target.environment}"))
+        blocks.append(Text(seen(f"  about {each.target.service} in {each.target.environment}")))
     if each.diagnosis is not None:
         blocks += _diagnosis(each.diagnosis)
     if each.plan is not None:
         parameters = ", ".join(f"{name}={value}" for name, value in each.plan.parameters.items())
-        blocks.append(Text(f"\nPlan: {each.plan.action} ({parameters})\n  {each.plan.reason}"))
+        blocks.append(Text(seen(f"\nPlan: {each.plan.action} ({parameters})\n  {each.plan.reason}")))
     if each.proof is not None:
-        blocks += [Text("\nDiff:"), Syntax(each.proof.diff, "diff"), _proof(each)]
+        blocks += [Text("\nDiff:"), Syntax(seen(each.proof.diff), "diff"), _proof(each)]
     if each.verdict is not None:
         blocks.append(Text(f"\nVerdict: {each.verdict.level.name}"))
-        blocks += [Text(f"  {r.rule}: {r.text} (at most {r.ceiling.name})") for r in each.verdict.reasons]
+        blocks += [Text(seen(f"  {r.rule}: {r.text} (at most {r.ceiling.name})")) for r in each.verdict.reasons]
     blocks += [Text(f"  {pull.url} ({pull.state})") for pull in each.pulls]
     return Group(*blocks, Text(""))
 
@@ -57,13 +67,13 @@ def _diagnosis(diagnosis: Diagnosis) -> list[RenderableType]:
     for each in diagnosis.hypotheses[:8]:
         change = f"{each.change.commit.sha[:12]} {each.change.commit.subject}" if each.change else ""
         mark = " (refuted)" if each.refuted else ""
-        hypotheses.add_row(f"{each.posterior:.3f}", each.cause + mark, each.service, escape(change))
+        hypotheses.add_row(f"{each.posterior:.3f}", each.cause + mark, _cell(each.service), _cell(change))
     evidence = Table("Id", "Symptom", "Finding", title="Evidence", title_justify="left")
     for item in _relevant(diagnosis):
-        evidence.add_row(item.id, item.symptom, escape(item.statement))
+        evidence.add_row(item.id, item.symptom, _cell(item.statement))
     for gap in diagnosis.gaps:
-        evidence.add_row(gap.id, "missing", escape(gap.why.reason))
-    return [Text(f"\nDiagnosis: {diagnosis.summary}"), hypotheses, evidence]
+        evidence.add_row(gap.id, "missing", _cell(gap.why.reason))
+    return [Text(seen(f"\nDiagnosis: {diagnosis.summary}")), hypotheses, evidence]
 
 
 def _relevant(diagnosis: Diagnosis) -> list[Evidence]:
@@ -84,14 +94,14 @@ def _proof(each: Incident) -> RenderableType:
     ]
     lines += [f"  {d.kind} {d.namespace}/{d.name}: {field}" for d in each.proof.objects for field in d.fields]
     lines += [f"  {check.name}: {check.outcome.kind}" for check in each.proof.checks]
-    return Text("\n".join(lines))
+    return Text(seen("\n".join(lines)))
 
 
 def ledger(entries: Iterable[LedgerEntry]) -> Table:
     """Every step with its time."""
     table = Table("Time (UTC)", "Event", "From", "To", "Why", title="Ledger", title_justify="left")
     for entry in entries:
-        table.add_row(f"{entry.at:%H:%M:%S.%f}"[:-3], entry.event, entry.source, entry.target, escape(why(entry)))
+        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.event, entry.source, entry.target, _cell(why(entry)))
     return table
 
 
