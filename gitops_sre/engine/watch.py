@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.step import approval
 from gitops_sre.engine.world import World
+from gitops_sre.model.image import Image
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
 from gitops_sre.model.outcome import Unavailable
@@ -152,13 +153,13 @@ def _liveness(incident: Incident, pull: PullRequest, *, undoing: bool, world: Wo
 
 def expected_images(record: ActionRecord, *, undoing: bool) -> tuple[str, ...]:
     """The image references that must be seen running; for a revert, what stood before the fix."""
-    image, to = record.plan.parameters.get("image", ""), record.plan.parameters.get("to", "")
-    if not image:
-        return ()
-    if not undoing:
-        return (f"{image}:{to}",)
-    tags = [edit.before for edit in record.edits if edit.after == to]
-    return (f"{image}:{tags[0]}",) if tags else ()
+    name = record.plan.parameters.get("image", "")
+    seen = Image(name)
+    for edit in record.edits:
+        text = edit.before if undoing else edit.after
+        part = Image.read(text) if text.startswith(name) else Image.read_version(text)
+        seen = Image(name, part.tag or seen.tag, part.digest or seen.digest)
+    return (str(seen),) if name and seen.version else ()
 
 
 def slo(incident: Incident, world: World) -> m.Event:

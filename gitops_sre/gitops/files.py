@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gitops_sre import yamltext
 from gitops_sre.model.change import Field
+from gitops_sre.model.image import Image
 from gitops_sre.model.target import Source, SourceKind
 from gitops_sre.ports import Repository
 from gitops_sre.yamltext import Path, Scalar, YamlTextError
@@ -126,13 +127,6 @@ def manifests(files: Files, folder: str) -> tuple[str, ...]:
     return tuple(path for path in files.under(folder) if path.endswith(MANIFESTS))
 
 
-def image_name(reference: str) -> str:
-    """An image reference without tag and digest."""
-    name = reference.partition("@")[0]
-    head, colon, tail = name.rpartition(":")
-    return head if colon and "/" not in tail else name
-
-
 def container_images(document: Document, image: str) -> tuple[Scalar, ...]:
     """The `image:` scalars of a pod template's containers that name an image."""
     return tuple(
@@ -142,7 +136,7 @@ def container_images(document: Document, image: str) -> tuple[Scalar, ...]:
         and path[-1] == "image"
         and isinstance(path[-2], int)
         and _CONTAINER_IMAGE.fullmatch(str(path[-3]))
-        and image_name(scalar.value) == image
+        and Image.read(scalar.value).name == image
     )
 
 

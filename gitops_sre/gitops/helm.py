@@ -9,8 +9,9 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops_sre.gitops.files import Files, as_field, documents, image_name, indexes, join, value
+from gitops_sre.gitops.files import Files, as_field, documents, indexes, join, value
 from gitops_sre.model.change import Field
+from gitops_sre.model.image import Image
 from gitops_sre.model.target import Source, Target
 from gitops_sre.yamltext import Path, Scalar, YamlTextError
 
@@ -102,7 +103,7 @@ def _references(merged: Mapping[Path, _Set], image: str) -> Iterator[tuple[tuple
     """Whole references in one scalar: `image: name:tag`."""
     for path, held in merged.items():
         key, text = str(path[-1]), held.scalar.value
-        name = image_name(text)
+        name = Image.read(text).name
         if key.lower().endswith("image") and name != text and (image == name or image.endswith(f"/{name}")):
             reason = f"{held.file} sets {image} last of the value files"
             yield (as_field(held.file, held.scalar, "image", reason),), image == name

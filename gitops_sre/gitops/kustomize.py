@@ -17,7 +17,6 @@ from gitops_sre.gitops.files import (
     as_field,
     container_images,
     documents,
-    image_name,
     indexes,
     join,
     kustomization_in,
@@ -26,6 +25,7 @@ from gitops_sre.gitops.files import (
     values,
 )
 from gitops_sre.model.change import Field
+from gitops_sre.model.image import Image
 from gitops_sre.model.target import WorkloadRef
 from gitops_sre.yamltext import YamlTextError
 
@@ -179,13 +179,13 @@ def _patched(document: Document, image: str, workload: WorkloadRef) -> Iterator[
     for at in indexes(document):
         scalar = document.get((at, "value"))
         pointer = value(document, at, "path")
-        if scalar is not None and _IMAGE_POINTER.fullmatch(pointer) and image_name(scalar.value) == image:
+        if scalar is not None and _IMAGE_POINTER.fullmatch(pointer) and Image.read(scalar.value).name == image:
             yield scalar
 
 
 def _sets_image(text: str, image: str) -> bool:
     try:
-        return any(image_name(scalar.value) == image for scalar in yamltext.scalars(text))
+        return any(Image.read(scalar.value).name == image for scalar in yamltext.scalars(text))
     except YamlTextError:
         return True  # it names the image and cannot be read: better to say so than to edit elsewhere
 

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 
 from gitops_sre.gitops import edit, schema
-from gitops_sre.gitops.files import image_name
 from gitops_sre.gitops.rendered import Difference, FieldDiff, Rendering, render, sources_of
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
+from gitops_sre.model.image import Image
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
 from gitops_sre.model.target import Target
@@ -116,7 +116,7 @@ def _swapped(text: str, before: str, after: str) -> str:
     if text == before:
         return after
     if not before:  # an empty tag: the chart filled in another
-        return f"{image_name(text)}:{after}"
+        return f"{Image.read(text).name}:{after}"
     for joint in (":", "@", "/", "-", "_", " ", "="):
         text = text.replace(f"{joint}{before}", f"{joint}{after}")
     return text

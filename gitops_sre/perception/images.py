@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitops_sre.model.change_feed import FieldChange
+from gitops_sre.model.image import Image
 
 Values = Mapping[tuple[int, tuple[str | int, ...]], str]
 """Scalars of a file by (document, path)."""
@@ -41,18 +42,13 @@ def reference(values: Values, document: int, entry: tuple[str | int, ...]) -> st
         return next((values[document, (*entry, key)] for key in keys if values.get((document, (*entry, key)))), "")
 
     name = get("newName", "name") or posixpath.join(get("registry"), get("repository"))
-    version = written(get("newTag", "tag"), get("digest"))
-    return f"{name}{version}" if name and version else None
+    image = Image(name, get("newTag", "tag"), get("digest"))
+    return str(image) if name and image.version else None
 
 
 def named(changes: Iterable[FieldChange], live: Sequence[str]) -> tuple[FieldChange, ...]:
     """Lone tags completed with the name of the one running image that bears the tag, before or after."""
     return tuple(_named(change, live) for change in changes)
-
-
-def written(tag: str, digest: str) -> str:
-    """The part of a reference after the name."""
-    return (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
 
 
 def _part(change: FieldChange) -> bool:
@@ -62,8 +58,8 @@ def _part(change: FieldChange) -> bool:
 def _named(change: FieldChange, live: Sequence[str]) -> FieldChange:
     if not change.path or change.path[-1] not in ("newTag", "tag") or not (change.before and change.after):
         return change
-    ends = (f":{change.before}", f":{change.after}")
-    names = {image.partition("@")[0].rpartition(":")[0] for image in live if image.partition("@")[0].endswith(ends)}
+    images = [Image.read(each) for each in live]
+    names = {image.name for image in images if image.tag in (change.before, change.after)}
     if len(names) != 1:
         return change
     name = names.pop()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from gitops_sre.model.change_feed import ChangeRecord, FieldChange
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
+from gitops_sre.model.image import Image
 from gitops_sre.model.plan import NeedsHuman, Plan, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.settings import DecisionSettings
@@ -14,17 +12,6 @@ from gitops_sre.settings import DecisionSettings
 COMPARABLE = 0.25
 """Another change whose posterior is at least this part of the first one's is a rival: which one it was is not clear."""
 _MUTABLE = frozenset({"latest", "main", "master", "edge", "nightly", "stable", "dev"})
-_REFERENCE = re.compile(
-    r"(?P<name>[a-z0-9](?:(?!//)[a-z0-9._:/-])*?)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
-
-
-@dataclass(frozen=True)
-class _Image:
-    """A parsed image reference; `version` is `tag`, `sha256:...` or `tag@sha256:...`."""
-
-    name: str
-    version: str
 
 
 def plan(
@@ -92,7 +79,7 @@ def _images(change: ChangeRecord) -> tuple[str, str, str] | NeedsHuman:
     where = f"{change.commit.sha[:12]} ({change.service})"
     found: set[tuple[str, str, str]] = set()
     for field in filter(_about_image, change.fields):
-        before, after = _parse(field.before), _parse(field.after)
+        before, after = _image(field.before), _image(field.after)
         if before is None or after is None or before.name != after.name or before == after:
             continue
         found.add((before.name, before.version, after.version))
@@ -117,13 +104,8 @@ def _about_image(field: FieldChange) -> bool:
     return any("image" in key for key in keys) or keys[-1:] in (["tag"], ["newtag"], ["digest"])
 
 
-def _parse(text: str | None) -> _Image | None:
-    """An image reference with a version; None for anything else."""
-    match = _REFERENCE.fullmatch(text or "")
-    if match is None or not (match["tag"] or match["digest"]):
-        return None
-    version = "@".join(part for part in (match["tag"], match["digest"]) if part)
-    return _Image(match["name"], version)
+def _image(text: str | None) -> Image | None:
+    return Image.strict(text) if text else None
 
 
 def _named(hypothesis: Hypothesis) -> str:
