@@ -64,6 +64,11 @@ class Signals:
         if not self.ran or self.ran[-1][1] != image:
             self.ran.append((self.clock.at, image))
 
+    def heal(self) -> None:
+        """Whatever failed the service ends by itself now; what was stays as it was."""
+        before, now = self.bad, self.clock.at
+        self.bad = lambda at, image: at < now and before(at, image)
+
     def fails(self, at: float) -> bool:
         """Whether the service failed at a moment."""
         image = next((image for since, image in reversed(self.ran) if since <= at), self.ran[0][1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -160,10 +159,10 @@ class Place:
         self.signals.bad = lambda _, image: image.endswith(f":{tag}")
         return self.deploy(tag)
 
-    def deploy_beside_a_fault(self, tag: str = "v9.0.0", ends: float = math.inf) -> str:
+    def deploy_beside_a_fault(self, tag: str = "v9.0.0") -> str:
         """A harmless release, just after which something else begins to fail the service."""
         sha, began = self.deploy(tag), self.clock.at
-        self.signals.bad = lambda at, _: began <= at < ends
+        self.signals.bad = lambda at, _: began <= at
         return sha
 
     def as_person(self, login: str, method: str, path: str, body: Mapping[str, object]) -> None:

@@ -8,11 +8,13 @@ from tests.loop.conftest import Founder
 
 def test_an_alert_that_resolved_before_anybody_looked_is_dismissed(found: Founder) -> None:
     place = found("L4")
-    place.deploy_beside_a_fault(ends=place.clock.at + 2)
+    place.deploy_beside_a_fault()
     bot = place.bot()
-    bot.sweep()
+    (received,) = bot.sweep()
+    assert received.state is State.RECEIVED
 
-    place.tick(2)
+    place.tick()
+    place.signals.heal()
     incident = place.until(bot, State.DISMISSED)
 
     assert "resolved" in incident.reason

@@ -111,11 +111,12 @@ def test_without_approval_it_reminds_once_then_calls_a_person_and_closes_the_pul
 
 def test_an_approval_after_the_fault_has_gone_by_itself_merges_nothing(found: Founder) -> None:
     place = found("L3")
-    place.deploy_beside_a_fault(ends=place.clock.at + 8)
+    place.deploy_beside_a_fault()
     bot = place.bot()
     place.until(bot, State.AWAITING_APPROVAL)
 
-    place.turn(bot, 15)
+    place.signals.heal()
+    place.turn(bot, 8)
     place.review("alice")
     incident = place.until(bot, State.SUPERSEDED)
 

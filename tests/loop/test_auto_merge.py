@@ -50,13 +50,17 @@ def test_every_transition_stands_in_a_ledger_that_verifies(found: Founder) -> No
 @pytest.mark.parametrize("why", ["the sync never ends", "the branch is not looked at any more"])
 def test_a_fix_that_never_goes_live_is_no_success_however_healthy_all_looks(found: Founder, why: str) -> None:
     place = found("L4")
-    place.deploy_beside_a_fault(ends=place.clock.at + 6)
+    place.deploy_beside_a_fault()
     if why == "the sync never ends":
         place.knobs.stuck.add(f"{place.environment}-{place.service}")
     else:
         place.knobs.poll = math.inf  # one more look, and then no other
+    bot = place.bot()
+    place.until(bot, State.MERGING)
+    assert len(place.merges) == 1
 
-    incident = place.until(place.bot(), State.ESCALATED)
+    place.signals.heal()
+    incident = place.until(bot, State.ESCALATED)
 
     assert incident.live_at is None
     assert "syncing for more than 20 s" in incident.reason

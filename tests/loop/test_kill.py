@@ -73,6 +73,7 @@ def test_dying_once_at_each_kind_of_effect_repeats_none(
     assert_done_once(place)
 
 
+@pytest.mark.slow
 @MOMENT
 def test_dying_at_each_kind_of_effect_of_a_wrong_fix_still_reverts_it_once(
     found: Founder, monkeypatch: pytest.MonkeyPatch, when: When
