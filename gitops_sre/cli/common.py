@@ -35,7 +35,7 @@ def load(path: Path) -> s.Settings:
 
 def forgetful(settings: s.Settings) -> s.Settings:
     """The same settings with a database in memory, for commands that must leave nothing behind."""
-    memory = f"sqlite:///file:{uuid4().hex}?mode=memory&cache=shared&uri=true"
+    memory = f"sqlite:///file:/{uuid4().hex}?vfs=memdb&uri=true"  # sqlite.org/src/file?name=src/memdb.c
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"database_url": memory})})
 
 

@@ -59,8 +59,8 @@ def doctor(*, path: Path, create_key: Path | None) -> int:
 def line(finding: Finding) -> str:
     """A finding as a line; what is to be done about it stands below."""
     mark = "ok" if not finding.remedy else "--" if finding.optional else "NO"
-    text = f"{mark}  {finding.name:<18} {finding.found}"
-    return seen(f"{text}\n    {'':<18} -> {' '.join(finding.remedy.split())}" if finding.remedy else text)
+    text = f"{mark}  {finding.name:<20} {finding.found}"
+    return seen(f"{text}\n    {'':<20} -> {' '.join(finding.remedy.split())}" if finding.remedy else text)
 
 
 def tools() -> Iterator[Finding]:

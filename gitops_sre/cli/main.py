@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 refused or failed as expected, with a remedy printed; 2 us
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from importlib import metadata
@@ -43,6 +44,7 @@ def entry() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each retry; what came of them is ours to say
     try:
         result = cli.main(arguments, prog_name="gitops-sre", standalone_mode=False)
     except click.exceptions.Abort:

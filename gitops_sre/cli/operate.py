@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +51,8 @@ def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: b
     if as_json:
         click.echo(json.dumps([json.loads(_INCIDENT.dump_json(incident)) for incident in incidents]))
     else:
-        _print(*(show.incident(incident) for incident in incidents), *([] if incidents else ["Nothing fires."]))
+        shown: list[RenderableType] = [show.incident(incident) for incident in incidents]
+        _print(*(shown or ["Nothing fires."]))
     stuck = [f"{incident.id}: {incident.reason}" for incident in incidents if incident.state in REHEARSED]
     if stuck:
         raise Failure(f"{'; '.join(stuck)}; `gitops-sre doctor` looks at everything that is needed")
@@ -66,7 +69,7 @@ def _print(*parts: RenderableType) -> None:
 def _read(path: Path) -> tuple[Alert, ...]:
     name = "standard input" if str(path) == "-" else str(path)
     try:
-        content = click.get_binary_stream("stdin").read() if str(path) == "-" else path.read_bytes()
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         return from_anything(json.loads(content))
     except OSError as error:
         raise Failure(f"{name}: cannot be read ({error.strerror}); name a file, or - for standard input") from error
@@ -116,12 +119,10 @@ def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that t
 def serve(*, path: Path) -> None:
     """Run as a service: webhooks, polling and durable timers. Writes pull requests, within policy."""
     settings = load(path)
+    _assert_free(settings.web.host, settings.web.port)
     service = build_service(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop: as by hand
     service.start()
-    if not service.server.started:
-        service.stop()
-        raise Failure(f"cannot listen on {settings.web.host}:{settings.web.port}; choose another web.port or web.host")
     click.echo(f"listening on {service.url}", err=True)
     try:
         while True:
@@ -131,6 +132,16 @@ def serve(*, path: Path) -> None:
         click.echo("stopping", err=True)
     finally:
         service.stop()
+
+
+def _assert_free(host: str, port: int) -> None:
+    """Better before anything has started than from a thread of the server."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise Failure(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another web.host or web.port"
+        ) from error
 
 
 @click.command()

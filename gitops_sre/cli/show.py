@@ -54,7 +54,7 @@ def incident(each: Incident) -> RenderableType:
         parameters = ", ".join(f"{name}={value}" for name, value in each.plan.parameters.items())
         blocks.append(Text(seen(f"\nPlan: {each.plan.action} ({parameters})\n  {each.plan.reason}")))
     if each.proof is not None:
-        blocks += [Text("\nDiff:"), Syntax(seen(each.proof.diff), "diff"), _proof(each)]
+        blocks += [Text("\nDiff:"), Syntax("", "diff").highlight(seen(each.proof.diff)), _proof(each)]
     if each.verdict is not None:
         blocks.append(Text(f"\nVerdict: {each.verdict.level.name}"))
         blocks += [Text(seen(f"  {r.rule}: {r.text} (at most {r.ceiling.name})")) for r in each.verdict.reasons]
