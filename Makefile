@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test test-crash check format lock docs clean help
+.PHONY: demo test test-slow test-crash check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -13,8 +13,11 @@ help: ## list the targets
 demo: $(STAMP) ## four incidents from alert to outcome, in an embedded world
 	@$(BIN)/gitops-sre demo
 
-test: $(STAMP) ## the test suite (seconds); names what it skipped
+test: $(STAMP) ## the test suite, with branch coverage; names what it skipped
 	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not crash and not slow"
+
+test-slow: $(STAMP) ## the tests that wait for real processes and real time
+	$(BIN)/pytest -n 2 -m "slow and not crash"
 
 test-crash: $(STAMP) ## kill -9 at random moments, with and without the database
 	$(BIN)/pytest -m crash

@@ -56,18 +56,20 @@ def _merge_fix(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
     if incident.fix is None:
         return m.Nothing(at, "there is no pull request to merge")
-    return _merge(incident.fix, world, at)
+    return _merge(incident.fix, world, at, m.Merged)
 
 
-def _merge(pull: PullRequest, world: World, at: datetime) -> m.Event:
+def _merge(pull: PullRequest, world: World, at: datetime, landed: type[m.PullEvent]) -> m.Event:
+    """Merge, and look again: what is there then is what happened."""
     result = world.forge.merge(pull)
-    if isinstance(result, Refused):
-        # A person may have merged, closed or pushed just before: that is what happened then, not a refusal.
-        again = world.forge.look(pull.number)
-        if isinstance(again, PullRequest) and (again.state != "open" or not again.ours):
-            return m.Nothing(at, f"pull request #{pull.number} changed meanwhile")
-        return m.Denied(at, f"GitHub refuses to merge #{pull.number}: {result.reason}")
-    return m.Nothing(at, f"merge of #{pull.number}: {result.note if isinstance(result, Done) else result.reason}")
+    if isinstance(result, Unavailable):
+        return m.Nothing(at, f"merge of #{pull.number}: {result.reason}")
+    now = world.forge.look(pull.number)
+    if isinstance(now, PullRequest) and now.state == "merged":
+        return landed(at, f"pull request #{now.number} landed as {now.merge_sha[:12]}", now)
+    if isinstance(result, Done) or (isinstance(now, PullRequest) and (now.state != "open" or not now.ours)):
+        return m.Nothing(at, f"pull request #{pull.number} changed meanwhile")
+    return m.Denied(at, f"GitHub refuses to merge #{pull.number}: {result.reason}")
 
 
 def _propose_revert(incident: Incident, world: World) -> m.Event:
@@ -90,7 +92,7 @@ def _merge_revert(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
     if incident.revert is None:
         return m.Nothing(at, "there is no revert to merge")
-    return _merge(incident.revert, world, at)
+    return _merge(incident.revert, world, at, m.RevertMerged)
 
 
 def _remind(incident: Incident, world: World) -> m.Event:

@@ -106,16 +106,19 @@ class GitHubForge:
 
     def _proposed(self, wanted: Proposal, verdict: Verdict) -> PullRequest | Outdated:
         session = self._session
+
+        def leave_verdict(sha: str) -> None:
+            conclusion = _VERDICT.get(verdict.level, "action_required")
+            title, summary = text.verdict_title(verdict), text.verdict_summary(verdict)
+            marks.check(session, sha, marks.VERDICT, conclusion, title, summary)
+
         try:
-            raw = find_or_open(session, wanted, self._key.ring)
+            raw = find_or_open(session, wanted, self._key.ring, leave_verdict)
         except BaseMovedError as moved:
             return Outdated(f"base moved: {moved}")
         pull = self._look(raw)
         if pull.state == "open" and pull.ours:
             marks.label(session, raw, text.LABEL, f"{text.LABEL}/{verdict.level.name}")
-            conclusion = _VERDICT.get(verdict.level, "action_required")
-            title, summary = text.verdict_title(verdict), text.verdict_summary(verdict)
-            marks.check(session, pull.head, marks.VERDICT, conclusion, title, summary)
         return pull
 
     def look(self, number: int) -> PullRequest | Unavailable:

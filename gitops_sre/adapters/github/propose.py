@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -47,13 +47,19 @@ class Proposal:
         return branch_name(self.record.incident, self.record.kind, self.record.attempt)
 
 
-def find_or_open(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> RawPull:
-    """The action's pull request. Raises Stop with the answer when there must not be one, Again when overtaken."""
+def find_or_open(
+    session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey], before_open: Callable[[str], None]
+) -> RawPull:
+    """The action's pull request. Raises Stop with the answer when there must not be one, Again when overtaken.
+
+    `before_open` is called with the head commit before a pull request is opened on it: what must stand there for
+    every pull request, since whoever dies afterwards finds it opened and goes on from there.
+    """
     owner = session.repository.partition("/")[0]
     pulls = list(session.repo.get_pulls(state="all", base=wanted.base, head=f"{owner}:{wanted.branch}"))
     for raw in sorted(pulls, key=lambda pull: (pull.state != "open", -pull.number)):
         return _adopted(session, raw, wanted, keys)
-    _branch_with_commit(session, wanted, keys)
+    before_open(_branch_with_commit(session, wanted, keys))
     return _open(session, wanted)
 
 
@@ -77,8 +83,8 @@ def _same(one: ActionRecord, other: ActionRecord) -> bool:
     )  # fmt: skip
 
 
-def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> None:
-    """Have the branch carry exactly one commit: the bot's, with this record."""
+def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> str:
+    """Have the branch carry exactly one commit: the bot's, with this record. Its SHA."""
     repo, record = session.repo, wanted.record
     _assert_base(session, wanted)
     tip = _tip(session, wanted.branch)
@@ -93,7 +99,7 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
     elif tip != record.base:
         there = record_of(repo.get_commit(tip), wanted.branch, session.identity, keys, session.repository)
         if isinstance(there, ActionRecord) and _same(there, record):
-            return
+            return tip
         if not isinstance(there, ActionRecord) and not _is_empty(session, wanted.base, tip):
             _refuse(f"branch {wanted.branch} has commits that are not the bot's; delete it or finish it by hand")
         # Left over from an earlier try that never became a pull request: made again on the present base.
@@ -102,7 +108,7 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
             raise Again(f"branch {wanted.branch} moved meanwhile")
         session.pace()
         ref.edit(record.base, force=True)
-    _commit(session, wanted)
+    return _commit(session, wanted)
 
 
 def _is_empty(session: Session, base: str, tip: str) -> bool:
@@ -145,8 +151,8 @@ def _tip(session: Session, branch: str) -> str | None:
         raise
 
 
-def _commit(session: Session, wanted: Proposal) -> None:
-    """One commit by compare-and-swap; GitHub signs it as the bot's, which is asserted."""
+def _commit(session: Session, wanted: Proposal) -> str:
+    """One commit by compare-and-swap; GitHub signs it as the bot's, which is asserted. Its SHA."""
     headline, body = wanted.message
     additions = [{"path": f.path, "contents": base64.b64encode(f.after.encode()).decode()} for f in wanted.files]
     change = {
@@ -167,6 +173,7 @@ def _commit(session: Session, wanted: Proposal) -> None:
         raise Again(f"branch {wanted.branch} has no commit yet")
     if not by_bot(session.repo.get_commit(tip), session.identity):
         _refuse("GitHub did not sign the commit as the bot's; use a GitHub App, or a token of the bot's own account")
+    return tip
 
 
 def _open(session: Session, wanted: Proposal) -> RawPull:
