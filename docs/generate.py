@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
+import annotated_types as at
 import click
 from click.testing import CliRunner
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from gitops_sre.cli.main import cli
 from gitops_sre.engine import lifecycle
+from gitops_sre.settings import LONGEST, Settings
 
 DOCS = Path(__file__).resolve().parent
 
@@ -17,14 +25,16 @@ DOCS = Path(__file__).resolve().parent
 def command_line() -> str:
     """Every command's --help, as it prints itself."""
     parts = ["# Command line", "", "Exit codes: 0 done; 1 refused or failed, with a remedy; 2 usage; 3 a bug.", ""]
-    for name, command in _commands("gitops-sre", cli):
-        printed = CliRunner().invoke(command, ["--help"], prog_name=name, terminal_width=100).output
+    for name in _commands("gitops-sre", cli):
+        arguments = [*name.split()[1:], "--help"]
+        printed = CliRunner().invoke(cli, arguments, prog_name="gitops-sre", terminal_width=100).output
         parts += [f"## `{name}`", "", "```text", printed.rstrip(), "```", ""]
     return "\n".join(parts)
 
 
-def _commands(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
-    found = [(name, command)]
+def _commands(name: str, command: click.Command) -> list[str]:
+    """A command and those below it, each as it is typed."""
+    found = [name]
     if isinstance(command, click.Group):
         for child in sorted(command.commands):
             found += _commands(f"{name} {child}", command.commands[child])
@@ -39,9 +49,95 @@ def states() -> str:
     )
 
 
+def settings() -> str:
+    """docs/configuration.md with its table of every setting taken from the models."""
+    text = (DOCS / "configuration.md").read_text()
+    begin, rest = text.split("<!-- settings: generated -->\n")
+    end = rest.partition("<!-- end -->\n")[2]
+    return f"{begin}<!-- settings: generated -->\n{''.join(_sections(Settings, ''))}<!-- end -->\n{end}"
+
+
+def _sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """A section's own table, then those of the sections in it."""
+    own, inner = [], []
+    for name, field in model.model_fields.items():
+        section = _section(field.annotation)
+        if section is None:
+            own.append(f"| `{prefix}{name}` | {_default(field)} | {_form(field)} | {_meaning(field)} |\n")
+        else:
+            origin: Any = get_origin(field.annotation)
+            inner.append((f"{prefix}{name}{_PLURAL.get(origin, '')}", section))
+    heading = (
+        f"### `{prefix[:-1]}`\n\n{_prose(model)}\n" if prefix else "### Top level\n\nEverything else is a section.\n"
+    )
+    yield f"\n{heading}\n| key | default | form | meaning |\n|---|---|---|---|\n{''.join(own)}"
+    for name, section in inner:
+        yield from _sections(section, f"{name}.")
+    if not prefix:
+        yield "\n"
+
+
+_PLURAL = {Mapping: ".NAME", tuple: "[]"}
+_BY_TYPE = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path"}
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The model of a section: by itself, optional, or one of many."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def _prose(model: type[BaseModel]) -> str:
+    return re.sub(r"\s+", " ", model.__doc__ or "")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    value = field.default
+    if value is None or value in ("", ()):
+        return ""
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(_yaml, value))}]`"
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else '"*"' if value == "*" else str(value)
+
+
+def _form(field: FieldInfo) -> str:
+    annotation: Any = field.annotation
+    if get_origin(annotation) in (Union, UnionType):
+        (annotation,) = (part for part in get_args(annotation) if part is not NoneType)
+    limits = [*field.metadata, *getattr(annotation, "__metadata__", ())]
+    limits += [limit for each in limits if isinstance(each, FieldInfo) for limit in each.metadata]
+    low = next((each.ge for each in limits if isinstance(each, at.Ge)), None)
+    high = next((each.le for each in limits if isinstance(each, at.Le)), None)
+    if high == LONGEST:
+        return "seconds" if low is None else "seconds, or 0"
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return "list of text"
+    kind = _BY_TYPE.get(getattr(annotation, "__origin__", annotation), "text")
+    return kind if low is None else f"{kind}, {low} to {high}" if high is not None else f"{kind}, from {low}"
+
+
+def _meaning(field: FieldInfo) -> str:
+    return (field.description or "").replace("|", "\\|")
+
+
 def main() -> int:
     """Write, or compare."""
-    wanted = {DOCS / "cli.md": command_line(), DOCS / "lifecycle.md": states()}
+    wanted = {
+        DOCS / "cli.md": command_line(),
+        DOCS / "lifecycle.md": states(),
+        DOCS / "configuration.md": settings(),
+    }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         for path in stale:

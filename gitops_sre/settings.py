@@ -112,7 +112,8 @@ class EnvironmentSettings(_Section):
 
 
 class SloSettings(_Section):
-    """Objectives that apply to services (globs). Error ratio and latency are judged on the metrics preset."""
+    """Objectives, judged on requests, errors and latency. Where the file has no `slos`, one with these defaults holds
+    for everything."""
 
     services: tuple[str, ...] = Field(("*",), description="globs; the first objective that fits a service is its own")
     environments: tuple[str, ...] = Field(("*",), description="globs")
@@ -160,7 +161,7 @@ class EngineSettings(_Section):
 
 
 class SigningSettings(_Section):
-    """The Ed25519 key that signs plans and the ledger (PEM). Made by `gitops-sre doctor --create-key FILE`."""
+    """The Ed25519 key that signs plans. Who has it can speak for the bot; without it no earlier action is believed."""
 
     key_file: Path = Field(description="PEM file; `gitops-sre doctor --create-key FILE` makes one")
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from gitops_sre.cli.common import Failure, load, settings_option
 from gitops_sre.policy import documents
@@ -32,9 +33,15 @@ def print_schema(*, policy: bool) -> None:
     help="Check a local folder of policy documents too.",
 )
 def check(path: Path, policies: Path | None) -> None:
-    """Check the settings file and, when given, a folder of policies. Prints every problem of the policies."""
-    load(path)
-    click.echo(f"{path}: ok")
+    """Check the settings file and, when given, a folder of policies. Prints every problem of the policies.
+
+    With --policies alone, where there is no settings file, only the policies are checked: as the infra repository's own
+    checks do.
+    """
+    source = click.get_current_context().get_parameter_source("path")
+    if policies is None or path.exists() or source is not ParameterSource.DEFAULT:
+        load(path)
+        click.echo(f"{path}: ok")
     if policies is None:
         return
     problems = documents.check(policies)

@@ -38,7 +38,10 @@ _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 @click.option("--firing", is_flag=True, help="Everything that fires now, from the configured sources.")
 @click.option("--json", "as_json", is_flag=True, help="Print the incidents as JSON.")
 def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: bool) -> None:
-    """Diagnose, plan, prove and judge, and print it all. Never writes anything anywhere."""
+    """Diagnose, plan, prove and judge, and print it all; never write anything.
+
+    Exit status 1 when a source that is needed does not answer; what is known is printed all the same.
+    """
     if (alert_file is None) == (not firing):
         raise click.UsageError("give either --alert FILE or --firing")
     settings = forgetful(load(path))

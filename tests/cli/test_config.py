@@ -6,8 +6,10 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
+
 from gitops_sre.settings import Settings, shipped
-from tests.cli.conftest import Run, edited
+from tests.cli.conftest import Run, Said, edited
 
 LADDER = """\
 apiVersion: gitops-sre.dev/v1
@@ -42,6 +44,15 @@ class TestCheck:
         folder = shipped("policies")
         said = run("config", "check", "--settings", nowhere, "--policies", folder)
         assert (said.code, said.out, said.err) == (0, f"{nowhere}: ok\n{folder}: ok\n", "")
+
+    def test_policies_alone_where_there_are_no_settings(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folder = shipped("policies")
+        assert run("config", "check", "--policies", folder) == Said(0, f"{folder}: ok\n", "")
+        assert run("config", "check").code == 1
+        assert run("config", "check", "--policies", folder, "--settings", "none.yaml").code == 1
 
     def test_a_policy_that_does_not_compile(self, run: Run, nowhere: Path, tmp_path: Path) -> None:
         folder = tmp_path / "policies"
