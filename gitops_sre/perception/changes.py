@@ -7,8 +7,8 @@ A commit is mapped by the files that a workload's Application reads at the head;
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -77,7 +77,8 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
     """The commits in `onset - lookback`..`onset + skew` that touch a workload, newest first.
 
     `applications` are those whose sources are this repository; `inputs` names the files that a source reads at
-    `commit`; `environment_of` maps a destination namespace. A record stands for one commit on one workload.
+    `commit`; `environment_of` maps a destination namespace. A record stands for one commit on one workload. What a
+    later change had overwritten before the onset is left out: it did not run any more, so it cannot be the cause.
     """
     try:
         lately = _lately(repository, commit, onset - lookback, onset + skew)
@@ -86,9 +87,26 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
         if not lately:
             return ()
         readers = _readers(inputs, commit, applications, environment_of, service_of)
-        return tuple(record for each in lately for record in _records(repository, each, readers, onset))
+        return _standing(record for each in lately for record in _records(repository, each, readers, onset))
     except OSError as error:  # what a repository raises when git, its disk or its network fail
         return Unavailable(f"the infra repository cannot be read: {error}")
+
+
+def _standing(newest_first: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
+    """The records without the fields that a later one, itself before the onset, had changed again."""
+    again: set[tuple[str, str, str, int, tuple[str | int, ...]]] = set()
+    found: list[ChangeRecord] = []
+    for record in newest_first:
+        keys = {
+            field: (record.service, record.environment, field.file, field.document, field.path)
+            for field in record.fields
+        }
+        fields = tuple(field for field in record.fields if keys[field] not in again)
+        if fields or not record.fields:
+            found.append(replace(record, fields=fields))
+        if record.lead >= 0:
+            again |= set(keys.values())
+    return tuple(found)
 
 
 def _lately(repository: Repository, commit: str, since: datetime, until: datetime) -> tuple[Commit, ...] | Unavailable:
