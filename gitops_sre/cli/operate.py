@@ -22,6 +22,7 @@ from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
+from gitops_sre.policy import documents
 from gitops_sre.web.service import service as build_service
 
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
@@ -40,7 +41,8 @@ _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: bool) -> None:
     """Diagnose, plan, prove and judge, and print it all; never write anything.
 
-    Exit status 1 when a source that is needed does not answer; what is known is printed all the same.
+    Exit status 1 when a source that is needed does not answer or the policies cannot be read; what is known is printed
+    all the same.
     """
     if (alert_file is None) == (not firing):
         raise click.UsageError("give either --alert FILE or --firing")
@@ -57,8 +59,25 @@ def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: b
         shown: list[RenderableType] = [show.incident(incident) for incident in incidents]
         _print(*(shown or ["Nothing fires."]))
     stuck = [f"{incident.id}: {incident.reason}" for incident in incidents if incident.state in REHEARSED]
-    if stuck:
-        raise Failure(f"{'; '.join(stuck)}; `gitops-sre doctor` looks at everything that is needed")
+    _complain([*stuck, *_policies(bot.world)])
+
+
+def _complain(problems: list[str]) -> None:
+    """One line for what has kept a command from doing all that it should."""
+    if problems:
+        raise Failure(f"{'; '.join(problems)}; `gitops-sre doctor` looks at everything that is needed")
+
+
+def _policies(world: wiring.World) -> list[str]:
+    """What is wrong with the policies of the protected branch. While it is, nothing new is changed."""
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return [head.reason]
+    try:
+        documents.read(world.repository, head, world.settings.policy.path)
+    except (documents.PolicyError, OSError) as error:
+        return [f"policies at {head[:12]}: {error}"]
+    return []
 
 
 def _print(*parts: RenderableType) -> None:
@@ -103,7 +122,8 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
 def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that the command reads as what it does
     """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy.
 
-    Exit status 1 when GitHub (then nothing is done), an alert source or the cluster could not be asked.
+    Exit status 1 when GitHub cannot be asked (then nothing is done), and when an alert source or the cluster cannot, or
+    the policies cannot be read (then all is done that can be).
     """
     bot = wiring.bot(load(path))
     identity = bot.world.forge.check()
@@ -113,8 +133,7 @@ def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that t
     _print(show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
-    if blind:
-        raise Failure(f"{'; '.join(blind)}; what could be done was, `gitops-sre doctor` says what is missing")
+    _complain([*blind, *_policies(bot.world)])
 
 
 @click.command()
@@ -126,8 +145,8 @@ def serve(*, path: Path) -> None:
     service = build_service(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop: as by hand
     service.start()
-    click.echo(f"listening on {service.url}", err=True)
     try:
+        click.echo(f"listening on {service.url}", err=True)
         while True:
             service.sweep()
             time.sleep(service.poll)

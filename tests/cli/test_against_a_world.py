@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -115,6 +117,20 @@ class TestWhereAllIsWell:
         assert incident["fix"] is None
         assert witness.sees() == before
 
+    def test_policies_that_cannot_be_read_are_named_with_their_place(
+        self, run: Run, settings: Path, place: Place, witness: Witness, tmp_path: Path
+    ) -> None:
+        settings.write_text(f"{settings.read_text()}policy: {{path: apps}}\n")  # manifests are no policies
+        file = alert_file(tmp_path, place)
+        before = witness.sees()
+        doctor = run("doctor", "--settings", settings)
+        investigate = run("investigate", "--alert", file, "--settings", settings)
+        assert (doctor.code, investigate.code) == (1, 1)
+        assert "NO  policies             apps" in doctor.out
+        assert "Diagnosis:" in investigate.out
+        assert re.search(r"^gitops-sre: .*policies at \w{12}: apps/\S+\.yaml:\d+:\d+: .*\n\Z", investigate.err)
+        assert witness.sees() == before
+
     def test_explain_knows_nothing_yet_and_makes_no_database(self, run: Run, settings: Path, witness: Witness) -> None:
         before = witness.sees()
         said = run("explain", "inc-1", "--settings", settings)
@@ -175,3 +191,16 @@ def test_what_is_rehearsed_is_what_is_done_and_can_be_explained(
     assert said.code == 0, said
     for part in (incident, "Ledger", "Triaged", "Diagnosed", "Planned", pulls[0]["html_url"]):
         assert part in said.out
+
+
+@pytest.mark.slow
+def test_serve_ends_cleanly_when_it_is_told_to(settings: Path, place: Place, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gitops_sre", "serve", "--settings", str(settings)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("listening on http://127.0.0.1:")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "stopping" in err
+    assert "Traceback" not in err
