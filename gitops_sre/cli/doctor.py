@@ -7,6 +7,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def doctor(*, path: Path, create_key: Path | None) -> int:
         click.echo(f"{create_key}: made, key id {key.id}; name it in the settings as signing.key_file")
         return 0
     failed = False
-    for each in (*tools(), *services(path)):
+    for each in chain(tools(), services(path)):
         click.echo(line(each))
         failed = failed or bool(each.remedy and not each.optional)
     return 1 if failed else 0

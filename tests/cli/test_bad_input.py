@@ -82,6 +82,7 @@ class TestSettings:
         [
             ("nonsense", "the database URL cannot be read; write sqlite:///FILE or postgresql://..."),
             ("mysql://bot:hunter2@db/x", "mysql://bot:***@db/x is not a database that keeps anything"),
+            ("postgresql://bot:hunter2@127.0.0.1:9/sre", "postgresql+psycopg://bot:***@127.0.0.1:9/sre: "),
             ("sqlite:////proc/none/x.db", "unable to open database file"),
         ],
     )
