@@ -13,6 +13,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gitops_sre.delivery.neutral import Safe, code, fence, plain
+from gitops_sre.model.diagnosis import certainty
 from gitops_sre.model.outcome import Outcome
 from gitops_sre.settings import shipped
 
@@ -63,6 +64,7 @@ def _environment() -> Environment:
         diff=lambda text: fence(clipped(text, 400), "diff"),
         amount=amount,
         percent=percent,
+        certainty=certainty,
         duration=duration,
         moment=moment,
         link=link,
@@ -93,7 +95,7 @@ def sentence(text: object) -> Safe:
 def percent(share: float) -> Safe:
     """A share of 0..1 as a percentage with what precision it deserves."""
     value = 100 * share
-    return Safe(f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %")
+    return Safe(f"{value:.0f}%" if value >= 10 or value == 0 else f"{value:.2g}%")
 
 
 def amount(value: float | None, unit: str = "") -> Safe:

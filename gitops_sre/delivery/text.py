@@ -142,10 +142,11 @@ def _context(incident: Incident) -> dict[str, object]:
 
 
 def _sides(diagnosis: Diagnosis) -> tuple[tuple[str, Evidence], ...]:
-    """Evidence with its side towards the top hypothesis: for, then against, then the rest."""
+    """Evidence with its side towards the top hypothesis: for, then against, then what else is out of the ordinary."""
     top = diagnosis.top
     for_, against = _found(diagnosis, top.supports), _found(diagnosis, top.opposes)
-    rest = tuple(item for item in diagnosis.evidence if item not in for_ and item not in against)
+    cited = {item.id for item in (*for_, *against)}
+    rest = tuple(e for e in diagnosis.evidence if e.id not in cited and e.symptom not in ("normal", "absent"))
     sides = (("for", for_), ("against", against), ("", rest))
     return tuple((side, item) for side, items in sides for item in items)
 

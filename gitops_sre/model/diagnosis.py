@@ -20,6 +20,13 @@ Cause = Literal[
 ]
 
 
+def certainty(probability: float) -> str:
+    """A posterior for people, as a percentage that never rounds to certainty or to impossibility."""
+    if 0.99 < probability < 1:
+        return "over 99%"
+    return "under 1%" if 0 < probability < 0.01 else f"{probability:.0%}"
+
+
 @dataclass(frozen=True)
 class Hypothesis:
     """One explanation with its posterior probability. `supports`/`opposes` are evidence ids, strongest first.

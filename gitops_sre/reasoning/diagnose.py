@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from gitops_sre.model.change_feed import ChangeRecord
-from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
+from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.reasoning import findings
 from gitops_sre.reasoning.bayes import Row, posterior
@@ -109,11 +109,11 @@ def summary(diagnosis: Diagnosis) -> str:
         if top.change is not None:
             change = top.change
             what += f" through {change.commit.sha[:12]}, {findings.lead_shown(change.lead)}"
-    sentences = [f"{what} ({top.posterior:.0%})."]
+    sentences = [f"{what} ({certainty(top.posterior)})."]
     sentences += _cited("For", top.supports, diagnosis) + _cited("Against", top.opposes, diagnosis)
     others = [each for each in diagnosis.hypotheses[1:3] if each.posterior >= 0.01]
     if others:
-        sentences.append("Else " + ", ".join(f"{each.key} ({each.posterior:.0%})" for each in others) + ".")
+        sentences.append("Else " + ", ".join(f"{each.key} ({certainty(each.posterior)})" for each in others) + ".")
     gone = [each.key for each in diagnosis.hypotheses if each.refuted]
     if gone:
         sentences.append(f"Refuted by a fix that did not help: {', '.join(gone)}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitops_sre.model.change_feed import ChangeRecord, FieldChange
-from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
+from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.image import Image
 from gitops_sre.model.plan import NeedsHuman, Plan, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
@@ -109,4 +109,4 @@ def _image(text: str | None) -> Image | None:
 
 
 def _named(hypothesis: Hypothesis) -> str:
-    return f"{hypothesis.key} ({hypothesis.posterior:.0%})"
+    return f"{hypothesis.key} ({certainty(hypothesis.posterior)})"
