@@ -14,10 +14,10 @@ demo: $(STAMP) ## four incidents from alert to outcome, in an embedded world
 	@$(BIN)/gitops-sre demo
 
 test: $(STAMP) ## the test suite, with branch coverage; names what it skipped
-	$(BIN)/pytest -n 2 --cov --cov-report=term -m "not crash and not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term -m "not crash and not slow"
 
 test-slow: $(STAMP) ## the tests that wait for real processes and real time
-	$(BIN)/pytest -n 2 -m "slow and not crash"
+	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not crash"
 
 test-crash: $(STAMP) ## kill -9 at random moments, with and without the database
 	$(BIN)/pytest -m crash

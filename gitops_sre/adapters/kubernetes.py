@@ -66,18 +66,23 @@ class KubernetesCluster:
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
         from kubernetes.config import ConfigException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
+        from yaml import YAMLError  # noqa: PLC0415
 
         try:
-            return tuple(self._pages(group, version, plural, namespace))
+            api = self._connected()
+        except (ConfigException, OSError, YAMLError, TypeError, ValueError) as error:
+            # The client reads a kubeconfig as it comes: what is not one ends in any of these.
+            return Unavailable(f"no access to a cluster ({error}); set kubernetes.kubeconfig or run in the cluster")
+        try:
+            return tuple(self._pages(api, group, version, plural, namespace))
         except ApiException as error:
             return Unavailable(f"list {plural}: {error.status} {error.reason}{_REMEDY.get(error.status, '')}")
         except HTTPError as error:
             return Unavailable(f"list {plural}: no answer ({type(error).__name__}); is the API server reachable?")
-        except (ConfigException, OSError) as error:
-            return Unavailable(f"no access to a cluster ({error}); set kubernetes.kubeconfig or run in the cluster")
+        except OSError as error:
+            return Unavailable(f"list {plural}: {error}; is the API server reachable?")
 
-    def _pages(self, group: str, version: str, plural: str, namespace: str) -> Iterator[Raw]:
-        api = self._connected()
+    def _pages(self, api: Any, group: str, version: str, plural: str, namespace: str) -> Iterator[Raw]:
         more: dict[str, Any] = {"limit": PAGE, "_request_timeout": self._settings.timeout}
         while True:
             if namespace:

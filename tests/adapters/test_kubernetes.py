@@ -240,6 +240,14 @@ def test_no_cluster_at_all_is_a_value(tmp_path: Path) -> None:
     assert "kubeconfig" in answer.reason
 
 
+@pytest.mark.parametrize("text", [b"{", b"[1, 2]", b"\xff\xfe", b"", b"clusters: 3"])
+def test_a_file_that_is_no_kubeconfig_is_a_value(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "config").write_bytes(text)
+    answer = KubernetesCluster(KubernetesSettings(kubeconfig=tmp_path / "config")).workloads()
+    assert isinstance(answer, Unavailable)
+    assert "kubeconfig" in answer.reason
+
+
 def test_only_get_is_ever_sent(server: Server, cluster: KubernetesCluster) -> None:
     cluster.applications()
     cluster.workloads("production")
