@@ -56,7 +56,7 @@ def test_a_fix_that_never_goes_live_is_no_success_however_healthy_all_looks(foun
     else:
         place.knobs.poll = math.inf  # one more look, and then no other
     bot = place.bot()
-    place.until(bot, State.MERGING)
+    place.until(bot, State.SYNCING)
     assert len(place.merges) == 1
 
     place.signals.heal()
@@ -73,7 +73,7 @@ def test_a_later_commit_that_took_the_fix_back_is_not_taken_for_it(found: Founde
     place = found("L4")
     place.deploy_bad()
     bot = place.bot()
-    place.until(bot, State.MERGING)
+    place.until(bot, State.SYNCING)
     assert place.states == ["merged"]
 
     # The reconciler sees the fix and the person's commit at once: the fix itself never runs.

@@ -80,7 +80,7 @@ def test_a_cluster_that_does_not_answer_after_the_merge_is_waited_for(found: Fou
     place = found("L4")
     place.deploy_bad()
     bot = place.bot()
-    place.until(bot, State.MERGING)
+    place.until(bot, State.SYNCING)
 
     with place.no_cluster():
         for _ in range(4):
