@@ -5,11 +5,16 @@ Only list verbs are ever sent: the bot holds no credential that could do more, a
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, TypeVar
+
+import yaml
 
 from gitops_sre.model.live import Application, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
@@ -19,11 +24,15 @@ from gitops_sre.settings import KubernetesSettings
 TRACKING = "argocd.argoproj.io/tracking-id"
 INSTANCE = "app.kubernetes.io/instance"
 PAGE = 500
+PAGES = 200
+"""Pages of one list; a list that does not end by then is given up."""
 
 KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 
 Raw = Mapping[str, Any]
 """An object as the API server sends it; it goes no further than this module."""
+
+Noun = TypeVar("Noun", Application, Workload)
 
 _KINDS: Mapping[str, SourceKind] = {"Helm": "helm", "Kustomize": "kustomize", "Directory": "directory"}
 
@@ -33,6 +42,10 @@ _REMEDY = {
     404: "; is Argo CD installed, and kubernetes.argocd_namespace right?",
 }
 
+_NO_LIST = "the answer is no list of objects; is this the address of an API server?"
+
+_log = logging.getLogger(__name__)
+
 
 class KubernetesCluster:
     """ports.Cluster over one cluster."""
@@ -40,14 +53,17 @@ class KubernetesCluster:
     def __init__(self, settings: KubernetesSettings) -> None:
         self._settings = settings
         self._api: Any = None
+        self._told: set[str] = set()
         self._lock = threading.Lock()
 
     def applications(self) -> tuple[Application, ...] | Unavailable:
-        """Every Argo CD Application of the configured namespace."""
+        """Every Argo CD Application of the configured namespace, with what may hold its sync back among its
+        conditions."""
         items = self._list("argoproj.io", "v1alpha1", "applications", self._settings.argocd_namespace)
         if isinstance(items, Unavailable):
             return items
-        return tuple(app for app in map(application, items) if app is not None)
+        windows = self._windows() if any(_waits(item) for item in items) else {}
+        return tuple(self._kept("Application", items, lambda item: application(item, windows)))
 
     def workloads(self, namespace: str = "") -> tuple[Workload, ...] | Unavailable:
         """Deployments, StatefulSets and DaemonSets."""
@@ -56,72 +72,113 @@ class KubernetesCluster:
             items = self._list("apps", "v1", plural, namespace)
             if isinstance(items, Unavailable):
                 return items
-            read = (workload(kind, item, self._settings.argocd_namespace) for item in items)
-            found += [each for each in read if each is not None]
+            found += self._kept(kind, items, partial(workload, kind, argocd_namespace=self._settings.argocd_namespace))
         return tuple(found)
+
+    def _kept(self, kind: str, items: Sequence[Raw], read: Callable[[Raw], Noun | None]) -> Iterator[Noun]:
+        """The objects as nouns. One that is none is left out, which is said once."""
+        for item in items:
+            noun = read(item)
+            if noun is not None:
+                yield noun
+                continue
+            name = f"{kind} {_text(item, 'metadata', 'namespace')}/{_text(item, 'metadata', 'name')}"
+            if name not in self._told:
+                self._told.add(name)
+                _log.warning("%s is left out: it has no name, or no source", name)
+
+    def _windows(self) -> Mapping[str, Sequence[Raw]]:
+        """Sync windows by project. Asked only where they explain something; without leave to read them nothing is
+        explained, and nothing else changes."""
+        projects = self._list("argoproj.io", "v1alpha1", "appprojects", self._settings.argocd_namespace)
+        if isinstance(projects, Unavailable):
+            _log.info("sync windows are not known: %s", projects.reason)
+            return {}
+        return {_text(each, "metadata", "name"): _maps(_map(each, "spec"), "syncWindows") for each in projects}
 
     def _list(self, group: str, version: str, plural: str, namespace: str) -> tuple[Raw, ...] | Unavailable:
         """All pages of a collection; the generic list call of the client serves every group."""
+        api = self._connected()
+        if isinstance(api, Unavailable):
+            return api
         # Imported here: the client takes a second to load, and not every command asks the cluster.
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
-        from kubernetes.config import ConfigException  # noqa: PLC0415
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
-        from yaml import YAMLError  # noqa: PLC0415
 
-        try:
-            api = self._connected()
-        except (ConfigException, OSError, YAMLError, TypeError, ValueError) as error:
-            # The client reads a kubeconfig as it comes: what is not one ends in any of these.
-            return Unavailable(f"no access to a cluster ({error}); set kubernetes.kubeconfig or run in the cluster")
         try:
             return tuple(self._pages(api, group, version, plural, namespace))
         except ApiException as error:
-            return Unavailable(f"list {plural}: {error.status} {error.reason}{_REMEDY.get(error.status, '')}")
+            if error.status == 401:
+                self._api = None  # the next look reads its credentials anew
+            why = " ".join(f"{error.status or ''} {error.reason}".split())[:200]
+            return Unavailable(f"list {plural}: {why}{_REMEDY.get(error.status, '')}")
         except HTTPError as error:
             return Unavailable(f"list {plural}: no answer ({type(error).__name__}); is the API server reachable?")
         except OSError as error:
-            return Unavailable(f"list {plural}: {error}; is the API server reachable?")
+            return Unavailable(f"list {plural}: {error}")
+        except ValueError:  # the client's, on what is no JSON
+            return Unavailable(f"list {plural}: {_NO_LIST}")
 
     def _pages(self, api: Any, group: str, version: str, plural: str, namespace: str) -> Iterator[Raw]:
         more: dict[str, Any] = {"limit": PAGE, "_request_timeout": self._settings.timeout}
-        while True:
+        for _ in range(PAGES):
             if namespace:
                 answer = api.list_namespaced_custom_object(group, version, namespace, plural, **more)
             else:
                 answer = api.list_cluster_custom_object(group, version, plural, **more)
+            # What is no list must not look like an empty cluster.
+            if not isinstance(answer, Mapping) or not isinstance(answer.get("items", ""), list | None):
+                raise OSError(_NO_LIST)
             yield from _maps(answer, "items")
             more["_continue"] = _text(answer, "metadata", "continue")
             if not more["_continue"]:
                 return
+        raise OSError(f"it does not end after {PAGES} pages of {PAGE}")
 
     def _connected(self) -> Any:
+        """The client, made once; Unavailable where there is no cluster to talk to."""
         with self._lock:
             if self._api is None:
-                from kubernetes import client, config  # noqa: PLC0415 - see _list
+                from kubernetes.config import ConfigException  # noqa: PLC0415 - see _list
 
-                made = client.Configuration()
-                if self._settings.kubeconfig is not None or self._settings.context:
-                    file = str(self._settings.kubeconfig) if self._settings.kubeconfig else None
-                    config.load_kube_config(file, self._settings.context or None, client_configuration=made)
-                else:
-                    try:
-                        config.load_incluster_config(client_configuration=made)
-                    except config.ConfigException:
-                        config.load_kube_config(client_configuration=made)
-                made.retries = False
-                self._api = client.CustomObjectsApi(client.ApiClient(made))
+                try:
+                    self._api = self._connect()
+                except (ConfigException, OSError) as error:
+                    why = str(error)
+                except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
+                    # The client trusts the file's form; these are what it raises where the form is another.
+                    why = f"the kubeconfig is malformed: {type(error).__name__}"
+                if self._api is None:
+                    text = " ".join(why.split())[:200]
+                    return Unavailable(f"no access to a cluster ({text}); set kubernetes.kubeconfig or run in one")
             return self._api
 
+    def _connect(self) -> Any:
+        from kubernetes import client, config  # noqa: PLC0415 - see _list
 
-def application(raw: Raw) -> Application | None:
-    """An Application at the door; None when it has no name or no source."""
+        made = client.Configuration()
+        context = self._settings.context or None
+        if self._settings.kubeconfig is not None or context:
+            file = str(self._settings.kubeconfig) if self._settings.kubeconfig else None
+            config.load_kube_config(file, context, client_configuration=made, persist_config=False)
+        else:
+            try:
+                config.load_incluster_config(client_configuration=made)
+            except config.ConfigException:
+                config.load_kube_config(client_configuration=made, persist_config=False)
+        made.retries = False
+        return client.CustomObjectsApi(client.ApiClient(made))
+
+
+def application(raw: Raw, windows: Mapping[str, Sequence[Raw]] | None = None) -> Application | None:
+    """An Application at the door; None when it has no name or no source. `windows` are sync windows by project."""
     spec, status = _map(raw, "spec"), _map(raw, "status")
     name = _text(raw, "metadata", "name")
     namespace = _text(spec, "destination", "namespace")
     written = _maps(spec, "sources") or ([_map(spec, "source")] if _map(spec, "source") else [])
     if not name or not written:
         return None
-    kinds = [_text(status, "sourceType")] if "sources" not in spec else list(status.get("sourceTypes") or [])
+    kinds = _texts(status, "sourceTypes") if _maps(spec, "sources") else (_text(status, "sourceType"),)
     references = {_text(each, "ref"): each for each in written if _text(each, "ref")}
     sources = tuple(
         _source(each, name, namespace, kinds[n] if n < len(kinds) else "", references) for n, each in enumerate(written)
@@ -137,10 +194,35 @@ def application(raw: Raw) -> Application | None:
         reconciled_at=_time(_text(status, "reconciledAt")),
         operation=_operation(_map(status, "operationState")),
         auto_sync=_automated(spec),
-        images=tuple(str(image) for image in _map(status, "summary").get("images") or ()),
+        images=_texts(_map(status, "summary"), "images"),
         history=tuple(_history(status)),
-        conditions=tuple(_text(each, "message") for each in _maps(status, "conditions")),
+        conditions=(
+            *(_text(each, "message") or _text(each, "type") for each in _maps(status, "conditions")),
+            *(_held_back(raw, windows or {}) if _waits(raw) else ()),
+        ),
     )
+
+
+def _waits(raw: Raw) -> bool:
+    """Whether Argo CD would sync by itself and has not: a sync window may be why. Its status does not say."""
+    return _text(raw, "status", "sync", "status") == "OutOfSync" and _automated(_map(raw, "spec"))
+
+
+def _held_back(raw: Raw, windows: Mapping[str, Sequence[Raw]]) -> Iterator[str]:
+    """The sync windows of its project that an Application matches (by any of their lists of globs, as Argo CD does)."""
+    destination = _map(_map(raw, "spec"), "destination")
+    project = _text(raw, "spec", "project") or "default"
+    for window in windows.get(project, ()):
+        told = (
+            ("applications", (_text(raw, "metadata", "name"),)),
+            ("namespaces", (_text(destination, "namespace"),)),
+            ("clusters", (_text(destination, "server"), _text(destination, "name"))),
+        )
+        if any(
+            fnmatchcase(name, glob) for key, names in told for name in names if name for glob in _texts(window, key)
+        ):
+            when = f"{_text(window, 'schedule')} for {_text(window, 'duration')}"
+            yield f"a sync window of project {project} may hold it back ({_text(window, 'kind')} {when})"
 
 
 def _automated(spec: Raw) -> bool:
@@ -149,14 +231,14 @@ def _automated(spec: Raw) -> bool:
 
 
 def _source(raw: Raw, name: str, namespace: str, kind: str, references: Mapping[str, Raw]) -> Source:
-    path = _text(raw, "path").strip("/")
+    path = posixpath.normpath(written) if (written := _text(raw, "path").strip("/")) else ""
     helm = _map(raw, "helm")
     return Source(
         repo_url=_text(raw, "repoURL"),
         path=path,
         revision=_text(raw, "targetRevision") or "HEAD",
         kind=_kind(raw, kind),
-        value_files=tuple(_value_file(str(each), path, references) for each in helm.get("valueFiles") or ()),
+        value_files=tuple(_value_file(each, raw, references) for each in _texts(helm, "valueFiles")),
         release_name=_text(helm, "releaseName") or name,
         namespace=namespace,
     )
@@ -174,22 +256,29 @@ def _kind(raw: Raw, said: str) -> SourceKind:
     return "directory" if _map(raw, "directory") else "unknown"
 
 
-def _value_file(written: str, path: str, references: Mapping[str, Raw]) -> str:
-    """A value file as a path of its repository: relative to the source's path, from the root with a leading slash, or
-    from a `$ref` source's root."""
+def _value_file(written: str, source: Raw, references: Mapping[str, Raw]) -> str:
+    """A value file as a path of its source's repository: relative to the source's path, from the root with a leading
+    slash, or from the root of a `$ref` source of the same repository. A URL, and what stands in another repository,
+    stays as it is written: no path of this one."""
+    if "://" in written:
+        return written
     if written.startswith("$"):
-        reference, _, rest = written[1:].partition("/")
-        return posixpath.normpath(rest) if reference in references else written
+        reference, _, rest = written.partition("/")
+        there = references.get(reference[1:])
+        if there is None or _text(there, "repoURL") not in ("", _text(source, "repoURL")):
+            return written
+        return posixpath.normpath(rest)
     if written.startswith("/"):
         return posixpath.normpath(written.lstrip("/"))
-    return posixpath.normpath(posixpath.join(path, written))
+    return posixpath.normpath(posixpath.join(_text(source, "path").strip("/"), written))
 
 
 def _revisions(sync: Raw) -> tuple[str, ...]:
+    """The revision of each source, in their order; empty where there is none."""
     several = sync.get("revisions")
-    if isinstance(several, list):
-        return tuple(str(each) for each in several)
-    return (str(sync["revision"]),) if sync.get("revision") else ()
+    if isinstance(several, list) and several:
+        return tuple(each if isinstance(each, str) else "" for each in several)
+    return (_text(sync, "revision"),) if _text(sync, "revision") else ()
 
 
 def _operation(raw: Raw) -> SyncOperation | None:
@@ -218,27 +307,39 @@ def workload(kind: str, raw: Raw, argocd_namespace: str) -> Workload | None:
         return None
     pod = _map(_map(spec, "template"), "spec")
     containers = [*_maps(pod, "initContainers"), *_maps(pod, "containers")]
-    daemon = kind == "DaemonSet"
     labels = {str(key): str(value) for key, value in _map(metadata, "labels").items()}
-    observed = status.get("observedGeneration") in (None, metadata.get("generation"))
-    current = _number(status, "updatedNumberScheduled" if daemon else "updatedReplicas")
-    ready = _number(status, "numberReady" if daemon else "readyReplicas")
+    ref = WorkloadRef(kind, namespace, name)
     return Workload(
-        ref=WorkloadRef(kind, namespace, name),
-        application=_owner(metadata, labels, argocd_namespace),
+        ref=ref,
+        application=_owner(metadata, ref, labels, argocd_namespace),
         images=tuple(_text(container, "image") for container in containers),
-        replicas=_number(status, "desiredNumberScheduled") if daemon else _number(spec, "replicas", 1),
-        # A pod of the old template that is ready is not a ready pod of this one.
-        ready=min(ready, current) if observed else 0,
+        replicas=_number(status, "desiredNumberScheduled") if kind == "DaemonSet" else _number(spec, "replicas", 1),
+        ready=_ready(kind, metadata, status),
         labels=tuple(sorted(labels.items())),
     )
 
 
-def _owner(metadata: Raw, labels: Mapping[str, str], argocd_namespace: str) -> str:
+def _ready(kind: str, metadata: Raw, status: Raw) -> int:
+    """Ready pods of the present template. The status counts ready pods of any template: those that are left of an old
+    one may all be among them, as `kubectl rollout status` takes care of too."""
+    names = ("readyReplicas", "updatedReplicas", "replicas")
+    if kind == "DaemonSet":
+        names = ("numberReady", "updatedNumberScheduled", "currentNumberScheduled")
+    ready, current, every = (_number(status, name) for name in names)
+    if status.get("observedGeneration") not in (None, metadata.get("generation")):
+        return 0
+    return max(0, min(current, ready - max(0, every - current)))
+
+
+def _owner(metadata: Raw, ref: WorkloadRef, labels: Mapping[str, str], argocd_namespace: str) -> str:
     """`namespace/name` of the Application: by the tracking id (`app:group/Kind:namespace/name`, where `app` may be
-    `appnamespace_app`), else by the instance label."""
+    `appnamespace_app`), else by the instance label. A tracking id that names another object was copied from there (as
+    operators do to their children): Argo CD does not take such an object for its own."""
     tracking = _text(_map(metadata, "annotations"), TRACKING)
-    name = tracking.partition(":")[0] or labels.get(INSTANCE, "")
+    name, _, of = tracking.partition(":")
+    if tracking and of != f"apps/{ref.kind}:{ref.namespace}/{ref.name}":
+        return ""
+    name = name or labels.get(INSTANCE, "")
     if not name:
         return ""
     namespace, separator, rest = name.partition("_")
@@ -255,10 +356,15 @@ def _maps(raw: Any, key: str) -> list[Raw]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
-def _text(raw: Raw, *keys: str) -> str:
+def _texts(raw: Any, key: str) -> tuple[str, ...]:
+    value = raw.get(key) if isinstance(raw, Mapping) else None
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
+def _text(raw: Any, *keys: str) -> str:
     for key in keys[:-1]:
         raw = _map(raw, key)
-    value = raw.get(keys[-1])
+    value = raw.get(keys[-1]) if isinstance(raw, Mapping) else None
     return value if isinstance(value, str) else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import threading
 from collections.abc import Iterator
@@ -12,12 +13,16 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+import gitops_sre.adapters.kubernetes as adapter
 from gitops_sre.adapters.kubernetes import KubernetesCluster, application, workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.settings import KubernetesSettings
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
+INFRA = "https://git.example.com/acme/infra"
 
 
 def argo(**changes: Any) -> dict[str, Any]:
@@ -53,17 +58,27 @@ def argo(**changes: Any) -> dict[str, Any]:
     return raw | changes
 
 
-def deployment(name: str = "web", **status: Any) -> dict[str, Any]:
+def several(*sources: dict[str, Any], **status: Any) -> dict[str, Any]:
+    """An Application of several sources."""
+    raw = argo()
+    del raw["spec"]["source"]
+    raw["spec"]["sources"] = list(sources)
+    raw["status"] |= status
+    return raw
+
+
+def deployment(name: str = "web", tracking: str | None = None, **status: Any) -> dict[str, Any]:
+    own = f"shop:apps/Deployment:production/{name}"
     return {
         "metadata": {
             "name": name,
             "namespace": "production",
             "generation": 3,
             "labels": {"app": name},
-            "annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:production/web"},
+            "annotations": {"argocd.argoproj.io/tracking-id": own if tracking is None else tracking},
         },
         "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web:v1"}]}}},
-        "status": {"observedGeneration": 3, "updatedReplicas": 2, "readyReplicas": 2} | status,
+        "status": {"observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2} | status,
     }
 
 
@@ -72,7 +87,9 @@ class Server:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.tokens: list[str] = []
         self.answers: dict[str, list[tuple[int, Any]]] = {}
+        self.content_type = "application/json"
         self.hang = threading.Event()
         self.hanging = False
         outer = self
@@ -80,14 +97,15 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def handle_any(self) -> None:
                 outer.requests.append((self.command, self.path))
+                outer.tokens.append(self.headers.get("Authorization", ""))
                 if outer.hanging:
                     outer.hang.wait(10)
                 path = self.path.partition("?")[0]
                 queue = outer.answers.get(path, [(200, {"items": []})])
                 status, body = queue.pop(0) if len(queue) > 1 else queue[0]
-                data = json.dumps(body).encode()
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", outer.content_type)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -98,17 +116,20 @@ class Server:
                 """Quiet."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
     def close(self) -> None:
         self.hang.set()
+        if not self.thread.is_alive():
+            return
         self.http.shutdown()
         self.http.server_close()
         self.thread.join()
 
 
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
+PROJECTS = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects"
 
 
 @pytest.fixture
@@ -154,18 +175,110 @@ def test_an_application_becomes_a_noun(server: Server, cluster: KubernetesCluste
 
 
 def test_several_sources_and_revisions_stay_parallel() -> None:
+    app = application(
+        several(
+            {"repoURL": INFRA, "path": "charts/web", "helm": {"valueFiles": ["$values/prod/web.yaml"]}},
+            {"repoURL": INFRA, "ref": "values"},
+            {"repoURL": "https://charts.example.com", "chart": "cache"},
+            sync={"status": "OutOfSync", "revisions": [SHA, SHA, "1.2.3"]},
+            operationState={"phase": "Failed", "syncResult": {"revisions": [SHA, None, "1.2.3"]}},
+            sourceTypes=["Helm", "", "Helm"],
+        )
+    )
+    assert app is not None
+    assert app.revisions == (SHA, SHA, "1.2.3")
+    assert app.operation is not None
+    assert (app.operation.phase, app.operation.revisions) == ("Failed", (SHA, "", "1.2.3"))
+    assert [source.kind for source in app.sources] == ["helm", "unknown", "helm"]
+    assert app.sources[0].value_files == ("prod/web.yaml",)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("values.yaml", "charts/web/values.yaml"),
+        ("./env/prod.yaml", "charts/web/env/prod.yaml"),
+        ("../../values/prod.yaml", "values/prod.yaml"),
+        ("/top.yaml", "top.yaml"),
+        ("$ours/prod/../web.yaml", "web.yaml"),
+        ("$theirs/web.yaml", "$theirs/web.yaml"),
+        ("$nobody/web.yaml", "$nobody/web.yaml"),
+        ("https://example.com/values.yaml", "https://example.com/values.yaml"),
+    ],
+)
+def test_value_files_are_paths_of_the_repository_or_stay_as_they_are_written(written: str, read: str) -> None:
+    app = application(
+        several(
+            {"repoURL": INFRA, "path": "./charts/web/", "helm": {"valueFiles": [written]}},
+            {"repoURL": INFRA, "ref": "ours"},
+            {"repoURL": "https://git.example.com/other/values", "ref": "theirs"},
+        )
+    )
+    assert app is not None
+    assert app.sources[0].path == "charts/web"
+    assert app.sources[0].value_files == (read,)
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "kind"),
+    [
+        ({"path": "x"}, "Kustomize", "kustomize"),
+        ({"path": "x"}, "Directory", "directory"),
+        ({"path": "x"}, "Plugin", "unknown"),
+        ({"path": "x"}, None, "unknown"),
+        ({"path": "x", "kustomize": {"images": ["web:v2"]}}, None, "kustomize"),
+        ({"path": "x", "directory": {"recurse": True}}, None, "directory"),
+        ({"path": "x", "helm": {"parameters": []}}, None, "helm"),
+        ({"chart": "web"}, None, "helm"),
+    ],
+)
+def test_what_renders_a_source_is_what_argo_says_else_what_the_specification_shows(
+    source: dict[str, Any], said: str | None, kind: str
+) -> None:
     raw = argo()
-    del raw["spec"]["source"]
-    raw["spec"]["sources"] = [
-        {"repoURL": "https://charts.example.com", "chart": "web", "helm": {"valueFiles": ["$values/prod/web.yaml"]}},
-        {"repoURL": "https://git.example.com/acme/infra", "ref": "values"},
-    ]
-    raw["status"]["sync"] = {"status": "OutOfSync", "revisions": ["1.2.3", SHA]}
+    raw["spec"]["source"] = {"repoURL": INFRA, **source}
+    raw["status"]["sourceType"] = said
     app = application(raw)
     assert app is not None
-    assert app.revisions == ("1.2.3", SHA)
-    assert app.sources[0].value_files == ("prod/web.yaml",)
-    assert app.sources[0].kind == "helm"
+    assert app.sources[0].kind == kind
+    assert app.sources[0].release_name == "shop"
+
+
+def test_a_source_at_the_root_of_the_repository_has_a_path_too() -> None:
+    raw = argo()
+    raw["spec"]["source"] = {"repoURL": INFRA, "path": "./"}
+    app = application(raw)
+    assert app is not None
+    assert (app.sources[0].path, app.sources[0].revision) == (".", "HEAD")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"sync": None, "health": None, "summary": None, "history": None, "conditions": None, "operationState": None},
+        {"sync": {"revisions": "x", "revision": 5}, "summary": {"images": "web"}, "sourceTypes": 7},
+        {"history": [None, 3, {"deployedAt": "yesterday"}], "reconciledAt": "soon", "conditions": [None, {}]},
+        {"operationState": {"phase": "Running", "syncResult": None, "finishedAt": None, "message": None}},
+        {"sync": [], "health": "Healthy", "operationState": "none"},
+    ],
+)
+def test_what_the_controller_has_not_written_or_written_otherwise_is_unknown_and_no_crash(
+    status: dict[str, Any],
+) -> None:
+    app = application(argo(status=status))
+    assert app is not None
+    assert (app.revisions, app.health, app.history, app.images) == ((), "Unknown", (), ())
+
+
+@pytest.mark.parametrize("path", ["spec", "status", "metadata"])
+@given(junk=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5))
+def test_whatever_stands_in_an_application_it_is_read_or_left_out(path: str, junk: object) -> None:
+    known = ["source", "sources", "sync", "operationState", "name", "history", "helm", "valueFiles", "conditions"]
+    for value in (junk, dict.fromkeys(known, junk), {key: dict.fromkeys(known, junk) for key in known}):
+        raw = argo(**{path: value})
+        found = application(raw)
+        assert found is None or found.name
+        workload("Deployment", deployment() | {path: value}, "argocd")
 
 
 @pytest.mark.parametrize(
@@ -201,12 +314,48 @@ def test_workloads_of_all_kinds_are_listed_page_by_page(server: Server, cluster:
     assert asked == {"deployments", "statefulsets", "daemonsets"}
 
 
-def test_ready_pods_of_an_old_template_do_not_count() -> None:
-    rolling = workload("Deployment", deployment(updatedReplicas=1), "argocd")
-    unseen = workload("Deployment", deployment(observedGeneration=2), "argocd")
-    assert rolling is not None
-    assert unseen is not None
-    assert (rolling.ready, unseen.ready) == (1, 0)
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ({}, 2),
+        ({"updatedReplicas": 1}, 1),
+        ({"observedGeneration": 2}, 0),
+        ({"observedGeneration": None}, 2),
+        # One new pod is ready, the other is not, and an old one still answers in its place.
+        ({"replicas": 3, "updatedReplicas": 2, "readyReplicas": 2}, 1),
+        ({"replicas": 3, "updatedReplicas": 1, "readyReplicas": 2}, 0),
+        ({"readyReplicas": None}, 0),
+    ],
+)
+def test_ready_pods_of_an_old_template_do_not_count(status: dict[str, Any], ready: int) -> None:
+    found = workload("Deployment", deployment(**status), "argocd")
+    assert found is not None
+    assert found.ready == ready
+
+
+def test_a_daemon_set_counts_nodes() -> None:
+    status = {"desiredNumberScheduled": 5, "currentNumberScheduled": 5, "updatedNumberScheduled": 3, "numberReady": 5}
+    found = workload("DaemonSet", deployment() | {"status": status}, "argocd")
+    assert found is not None
+    assert (found.replicas, found.ready) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("tracking", "owner"),
+    [
+        ("shop:apps/Deployment:production/web", "argocd/shop"),
+        ("teams_shop:apps/Deployment:production/web", "teams/shop"),
+        ("shop:example.com/Website:production/web", ""),
+        ("shop:apps/Deployment:staging/web", ""),
+        ("shop", ""),
+    ],
+)
+def test_a_tracking_id_counts_for_the_object_that_it_names_alone(tracking: str, owner: str) -> None:
+    raw = deployment(tracking=tracking)
+    raw["metadata"]["labels"]["app.kubernetes.io/instance"] = "release"
+    found = workload("Deployment", raw, "argocd")
+    assert found is not None
+    assert found.application == owner
 
 
 def test_a_workload_may_name_its_application_by_label() -> None:
@@ -226,11 +375,131 @@ def test_a_refusal_is_a_value_with_a_remedy(
     answer = cluster.applications()
     assert isinstance(answer, Unavailable)
     assert remedy in answer.reason
+    assert len(server.requests) == 1  # no storm of retries
 
 
-def test_a_server_that_hangs_is_given_up_in_time(server: Server, cluster: KubernetesCluster) -> None:
-    server.hanging = True
+def test_one_kind_that_may_not_be_listed_makes_the_workloads_unavailable_and_not_fewer(
+    server: Server, cluster: KubernetesCluster
+) -> None:
+    server.answers["/apis/apps/v1/deployments"] = [(200, {"items": [deployment()]})]
+    server.answers["/apis/apps/v1/statefulsets"] = [(403, {"kind": "Status"})]
+    answer = cluster.workloads()
+    assert isinstance(answer, Unavailable)
+    assert "statefulsets" in answer.reason
+
+
+def test_an_expired_token_is_read_again(server: Server, tmp_path: Path) -> None:
+    path = kubeconfig(server, tmp_path)
+    cluster = KubernetesCluster(KubernetesSettings(kubeconfig=path, timeout=1))
+    server.answers[APPLICATIONS] = [(401, {}), (200, {"items": []})]
     assert isinstance(cluster.applications(), Unavailable)
+    path.write_text(path.read_text().replace("reader", "renewed"))
+    assert cluster.applications() == ()
+    assert server.tokens == ["Bearer reader", "Bearer renewed"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"", b"[]", b'{"items": "none"}', b'"text"'])
+def test_an_answer_that_is_no_list_is_not_an_empty_cluster(
+    server: Server, cluster: KubernetesCluster, body: bytes
+) -> None:
+    server.answers[APPLICATIONS] = [(200, body)]
+    answer = cluster.applications()
+    assert isinstance(answer, Unavailable)
+    assert "no list" in answer.reason
+
+
+def test_a_page_for_people_is_not_an_empty_cluster(server: Server, cluster: KubernetesCluster) -> None:
+    server.content_type = "text/html"
+    server.answers[APPLICATIONS] = [(200, b"<html>Please log in</html>")]
+    answer = cluster.applications()
+    assert isinstance(answer, Unavailable)
+    assert "no list" in answer.reason
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_value(server: Server, tmp_path: Path) -> None:
+    path = kubeconfig(server, tmp_path)
+    path.write_text(path.read_text().replace("http://", "https://"))
+    answer = KubernetesCluster(KubernetesSettings(kubeconfig=path, timeout=1)).applications()
+    assert isinstance(answer, Unavailable)
+    assert "SSLError" in answer.reason
+
+
+def test_a_list_that_never_ends_is_given_up(
+    server: Server, cluster: KubernetesCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "PAGES", 3)
+    server.answers[APPLICATIONS] = [(200, {"metadata": {"continue": "more"}, "items": []})]
+    answer = cluster.applications()
+    assert isinstance(answer, Unavailable)
+    assert "does not end" in answer.reason
+    assert len(server.requests) == 3
+
+
+def test_objects_that_are_none_are_left_out_and_named_once(
+    server: Server, cluster: KubernetesCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = {"metadata": {"name": "broken", "namespace": "argocd"}, "spec": {}}
+    server.answers[APPLICATIONS] = [(200, {"items": [broken, None, argo()]})]
+    for _ in range(2):
+        found = cluster.applications()
+        assert not isinstance(found, Unavailable)
+        assert [app.name for app in found] == ["shop"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "Application argocd/broken is left out: it has no name, or no source"
+    ]
+
+
+WINDOWS = [
+    {"kind": "deny", "schedule": "* * * * *", "duration": "24h", "applications": ["sh*"]},
+    {"kind": "allow", "schedule": "0 9 * * *", "duration": "1h", "namespaces": ["prod*"], "clusters": None},
+    {"kind": "deny", "schedule": "0 0 * * *", "duration": "2h", "applications": ["other"]},
+]
+
+
+def test_sync_windows_that_may_hold_a_sync_back_are_named(server: Server, cluster: KubernetesCluster) -> None:
+    raw = argo()
+    raw["status"] |= {"sync": {"status": "OutOfSync", "revision": SHA}, "conditions": []}
+    server.answers[APPLICATIONS] = [(200, {"items": [raw]})]
+    project = {"metadata": {"name": "default"}, "spec": {"syncWindows": WINDOWS}}
+    server.answers[PROJECTS] = [(200, {"items": [project]})]
+    found = cluster.applications()
+    assert not isinstance(found, Unavailable)
+    assert found[0].conditions == (
+        "a sync window of project default may hold it back (deny * * * * * for 24h)",
+        "a sync window of project default may hold it back (allow 0 9 * * * for 1h)",
+    )
+
+
+def test_without_leave_to_read_projects_everything_else_is_still_read(
+    server: Server, cluster: KubernetesCluster
+) -> None:
+    raw = argo()
+    raw["status"]["sync"]["status"] = "OutOfSync"
+    server.answers[APPLICATIONS] = [(200, {"items": [raw]})]
+    server.answers[PROJECTS] = [(403, {})]
+    found = cluster.applications()
+    assert not isinstance(found, Unavailable)
+    assert found[0].conditions == ("blocked by sync window",)
+
+
+def test_projects_are_not_asked_for_where_all_is_synced(server: Server, cluster: KubernetesCluster) -> None:
+    server.answers[APPLICATIONS] = [(200, {"items": [argo()]})]
+    cluster.applications()
+    assert [path.partition("?")[0] for _, path in server.requests] == [APPLICATIONS]
+
+
+def test_a_server_that_hangs_is_given_up_in_time(server: Server, tmp_path: Path) -> None:
+    server.hanging = True
+    impatient = KubernetesCluster(KubernetesSettings(kubeconfig=kubeconfig(server, tmp_path), timeout=0.2))
+    answer = impatient.applications()
+    assert isinstance(answer, Unavailable)
+    assert "no answer" in answer.reason
+
+
+def test_a_server_that_is_gone_is_a_value(server: Server, tmp_path: Path) -> None:
+    path = kubeconfig(server, tmp_path)
+    server.close()
+    assert isinstance(KubernetesCluster(KubernetesSettings(kubeconfig=path)).workloads(), Unavailable)
 
 
 def test_no_cluster_at_all_is_a_value(tmp_path: Path) -> None:
@@ -240,15 +509,41 @@ def test_no_cluster_at_all_is_a_value(tmp_path: Path) -> None:
     assert "kubeconfig" in answer.reason
 
 
-@pytest.mark.parametrize("text", [b"{", b"[1, 2]", b"\xff\xfe", b"", b"clusters: 3"])
-def test_a_file_that_is_no_kubeconfig_is_a_value(tmp_path: Path, text: bytes) -> None:
-    (tmp_path / "config").write_bytes(text)
-    answer = KubernetesCluster(KubernetesSettings(kubeconfig=tmp_path / "config")).workloads()
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "text", "{", "\x00", "clusters: 5", "contexts: [{}]\ncurrent-context: test",
+        "current-context: test\ncontexts: [{name: test, context: {cluster: test}}]",
+        "current-context: test\ncontexts: [{name: test, context: 7}]\nclusters: []\nusers: []",
+        "current-context: a\ncontexts: [{name: a, context: {cluster: a}}]\nclusters: [{name: a, cluster: "
+        "{server: 'http://127.0.0.1:1', certificate-authority-data: '%%%'}}]",
+    ],
+)  # fmt: skip
+def test_a_kubeconfig_that_is_none_is_a_value_with_a_remedy(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    answer = KubernetesCluster(KubernetesSettings(kubeconfig=path, timeout=1)).applications()
     assert isinstance(answer, Unavailable)
-    assert "kubeconfig" in answer.reason
+    assert "\n" not in answer.reason
 
 
 def test_only_get_is_ever_sent(server: Server, cluster: KubernetesCluster) -> None:
+    raw = argo()
+    raw["status"]["sync"]["status"] = "OutOfSync"
+    server.answers[APPLICATIONS] = [(200, {"metadata": {"continue": "more"}, "items": [raw]}), (200, {"items": []})]
     cluster.applications()
     cluster.workloads("production")
+    cluster.workloads()
     assert {method for method, _ in server.requests} == {"GET"}
+    assert len(server.requests) == 9
+
+
+def test_the_adapter_names_no_call_of_the_client_that_writes() -> None:
+    """The server above only sees what these tests lead to; the source shows that there is nothing else."""
+    tree = ast.parse(Path(adapter.__file__).read_text())
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {name for name in called if name.endswith("_object")} == {
+        "list_namespaced_custom_object",
+        "list_cluster_custom_object",
+    }
+    assert not any(name.startswith(("create_", "patch_", "replace_", "delete_", "connect_")) for name in called)
