@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from gitops_sre.model.live import Application, Workload
@@ -50,8 +51,18 @@ def find(
     if not service:
         return NoTarget(f"no label of the alert names a service (looked for {', '.join(names.service)})")
     namespace = _first(labels, names.namespace)
-    inside = [w for w in workloads if w.ref.namespace == namespace] if namespace else list(workloads)
-    return for_service(service, environment, environments, inside or workloads, applications, repository_url)
+    if not namespace:
+        return for_service(service, environment, environments, workloads, applications, repository_url)
+    actual = environment_of(namespace, environments)[0]
+    if actual != environment:
+        why = f"namespace {namespace} is environment {actual}, not {environment} as another label says"
+        return NoTarget(f"the alert's labels contradict each other: {why}", service, environment)
+    # A workload of that name in a sister namespace is another one, also when this one is gone.
+    inside = [workload for workload in workloads if workload.ref.namespace == namespace]
+    found = for_service(service, environment, environments, inside, applications, repository_url)
+    if isinstance(found, NoTarget):
+        return replace(found, reason=f"{found.reason} (looked in namespace {namespace})")
+    return found
 
 
 def for_service(
@@ -71,37 +82,47 @@ def for_service(
         where = f" in {environment}" if environment else ""
         return NoTarget(f"service {service}{where} is {what}", service, environment)
     workload = found[0]
-    how = "name" if named else "label"
     owner = _owner(workload, applications)
     if isinstance(owner, str):
         return NoTarget(owner, service, environment)
-    source = _ours(owner, repository_url)
+    application, why = owner
+    source = _ours(application, repository_url)
     if isinstance(source, str):
         return NoTarget(source, service, environment)
     actual, tier = environment_of(workload.ref.namespace, environments)
     reasons = (
-        f"the alert names service {service}",
-        f"its workload is {workload.ref}, by {how}",
-        f"{owner.key} applies it",
+        f"service {service} is {workload.ref}, by its {'name' if named else 'label'}",
+        f"{application.key} applies it: {why}",
         f"from {source.path} of the infra repository",
         f"namespace {workload.ref.namespace} is environment {actual}, tier {tier}",
     )
-    return Target(service, actual, tier, workload.ref, owner.key, source, reasons)
+    return Target(service, actual, tier, workload.ref, application.key, source, reasons)
 
 
-def _owner(workload: Workload, applications: Sequence[Application]) -> Application | str:
-    """The Application that applies a workload, by what the workload says; else why there is none."""
-    if not workload.application:
-        return f"{workload.ref} carries no Argo CD tracking id: nothing says which Application applies it"
-    found = [app for app in applications if app.key == workload.application]
-    if len(found) == 1:
-        return found[0]
-    return f"{workload.ref} says that {workload.application} applies it, which cannot be read"
+def _owner(workload: Workload, applications: Sequence[Application]) -> tuple[Application, str] | str:
+    """The Application that applies a workload, and how that is known; else why there is none.
+
+    What the workload says counts. Where it says nothing, the only Application that deploys its images into its
+    namespace is taken; that its manifests really hold the workload is for the proof to show.
+    """
+    if workload.application:
+        found = [app for app in applications if app.key == workload.application]
+        if len(found) == 1:
+            return found[0], "the workload says so"
+        return f"{workload.ref} says that {workload.application} applies it, which cannot be read"
+    images, namespace = set(workload.images), workload.ref.namespace
+    alike = [app for app in applications if app.destination_namespace == namespace and images <= set(app.images)]
+    if images and len(alike) == 1:
+        return alike[0], f"no other deploys its images into {namespace}"
+    what = ", ".join(app.key for app in alike) if images and alike else "no Application"
+    return f"{workload.ref} does not say which Application applies it, and its images are deployed by {what}"
 
 
 def _ours(application: Application, repository_url: str) -> Source | str:
     """The one source with a path in our infra repository; else why there is none."""
     ours = [s for s in application.sources if s.path and same_repository(s.repo_url, repository_url)]
+    if len(ours) == 1 and re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", ours[0].revision):
+        return f"{application.key} stays at commit {ours[0].revision[:12]}: no change of the repository reaches it"
     if len(ours) == 1:
         return ours[0]
     have = ", ".join(f"{s.repo_url} {s.path}" for s in application.sources)
