@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -26,6 +27,10 @@ Told = Callable[[Incident, Transition], None]
 
 def nobody(_: Incident, __: Transition) -> None:
     """Nobody listens."""
+
+
+TRIES = 5
+"""How often alerts are taken in again when somebody else changes the same incidents meanwhile."""
 
 
 class BusySet:
@@ -68,7 +73,18 @@ class Bot:
         return self.world.store.unfinished()
 
     def receive(self, alerts: Iterable[Alert], complete: Collection[str] = ()) -> tuple[Incident, ...]:
-        """Take alerts in (see Intake.take); when this returns they are stored. The new and changed incidents."""
+        """Take alerts in (see Intake.take); when this returns they are stored. The new and changed incidents.
+
+        Raises ConflictError when others keep changing the same incidents: nothing that was taken is lost by trying
+        again.
+        """
+        given = tuple(alerts)
+        for _ in range(TRIES - 1):
+            with suppress(ConflictError):
+                return self._receive(given, complete)
+        return self._receive(given, complete)
+
+    def _receive(self, alerts: Sequence[Alert], complete: Collection[str]) -> tuple[Incident, ...]:
         at = self.world.clock.now()
         known = {incident.id: incident for incident in (*self.world.store.recent(), *self.world.store.unfinished())}
         changed = self.intake.take(alerts, tuple(known.values()), at, complete)
@@ -123,7 +139,9 @@ class Bot:
             found = adopt(known, group)
             if found is not None and found != known:
                 source = known.state if known else "unknown"
-                self._save(found, Transition("Found", source, found.state, found.reason, self.world.clock.now()))
+                transition = Transition("Found", source, found.state, found.reason, self.world.clock.now())
+                with suppress(ConflictError):  # somebody else has just brought it up to date
+                    self._save(found, transition)
 
     def _hands(self) -> Hands:
         return Hands(partial(observe, world=self.world), partial(perform, world=self.world), self._save)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_alertmanager_webhook
-from gitops_sre.ports import StoreError
+from gitops_sre.ports import ConflictError, StoreError
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Doors:
     """What the receiver hands on, and the credentials that it asks for. An empty credential shuts the door."""
 
     receive: Callable[[Sequence[Alert]], object]
-    """Store alerts; raises StoreError."""
+    """Store alerts; raises StoreError or ConflictError."""
     nudge: Callable[[], object]
     """Something happened on GitHub: look soon."""
     seen: Callable[[str], bool]
@@ -81,7 +81,9 @@ def create_app(doors: Doors) -> Starlette:
         Route("/webhooks/github", github, methods=["POST"]),
         Route("/healthz", health),
     ]
-    return Starlette(routes=routes, exception_handlers={_Answer: _answered, StoreError: _unavailable})
+    return Starlette(
+        routes=routes, exception_handlers={_Answer: _answered, StoreError: _unavailable, ConflictError: _unavailable}
+    )
 
 
 async def _body(request: Request, limit: int) -> bytes:
