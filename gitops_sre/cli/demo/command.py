@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.syntax import Syntax
 
 from gitops_sre import wiring
 from gitops_sre.cli.common import Failure, load
@@ -49,10 +50,15 @@ def demo(*, as_json: bool, only: int | None, keep: Path | None, serve: bool) -> 
             progress = story.play(chosen, place, store, lambda all_: display.update(screen.live(all_)))
         actions = _actions(wiring.build(settings))
         console.print(screen.summary(progress, actions))
+        written = list(screen.pages(progress, actions, place))
         if as_json:
             sys.stdout.write(screen.machine(progress, actions, place) + "\n")
         elif only is not None:
-            screen.pulls(console, [action for group in actions.values() for action in group], place)
+            for title, page in written:
+                console.rule(title)
+                console.print(Syntax(page, "markdown", word_wrap=True))
+        if keep is not None:
+            (root / "texts.md").write_text("".join(f"# {title}\n\n{page}\n\n" for title, page in written))
         _leave(console, place, root, keep=keep, serve=serve)
     return 0 if all(each.passed for each in progress) else 1
 
@@ -79,7 +85,8 @@ def _actions(world: wiring.World) -> Mapping[str, Sequence[OpenedAction]]:
 
 def _leave(console: Console, place: processes.Place, root: Path, *, keep: Path | None, serve: bool) -> None:
     if keep is not None:
-        console.print(f"Kept in {root}: world/ (repositories, world.json), bot/ (settings, ledger), bot.log")
+        console.print(f"Kept in {root}: texts.md (what was written for people), world/ (repositories), bot/ (settings,")
+        console.print("ledger), bot.log")
     if serve:
         console.print(f"GitHub API {place.api_url}\nGit        {place.git_url}\nPrometheus {place.prometheus_url}")
         console.print(f"Kubernetes kubeconfig {place.kubeconfig}\nSettings   {root / 'bot' / 'settings.yaml'}")

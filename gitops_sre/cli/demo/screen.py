@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from gitops_sre.cli import show
 from gitops_sre.cli.demo.processes import Place
 from gitops_sre.cli.demo.story import Progress
+from gitops_sre.delivery import text
 from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.incident import State
 from gitops_sre.model.verification import Assessment
 from gitops_sre.ports import OpenedAction
 
@@ -64,12 +65,20 @@ def _pull_line(action: OpenedAction) -> str:
     return f"#{action.pull.number} {action.record.kind}, {action.record.verdict.level.name}, {action.pull.state}"
 
 
-def pulls(console: Console, actions: Sequence[OpenedAction], place: Place) -> None:
-    """The texts and diffs of pull requests."""
-    for action in actions:
-        console.rule(f"Pull request #{action.pull.number} ({action.record.kind})")
-        console.print(Syntax(place.body(action.pull.number), "markdown", word_wrap=True))
-        console.print(Syntax(place.diff(action.pull.number), "diff"))
+def pages(
+    progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedAction]], place: Place
+) -> Iterator[tuple[str, str]]:
+    """(title, Markdown) of everything that was written for people: pull requests with their diffs, and the short report
+    of a dismissed alert."""
+    for each in progress:
+        if each.incident is None:
+            continue
+        for action in actions.get(each.incident.id, ()):
+            number = action.pull.number
+            title = f"Pull request #{number} ({action.record.kind})"
+            yield title, f"{place.body(number)}\n\n```diff\n{place.diff(number)}```\n"
+        if each.incident.state is State.DISMISSED:
+            yield f"Report of {each.incident.id} (dismissed)", text.dismissal(each.incident)
 
 
 def machine(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedAction]], place: Place) -> str:
