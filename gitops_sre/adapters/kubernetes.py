@@ -36,6 +36,17 @@ Noun = TypeVar("Noun", Application, Workload)
 
 _KINDS: Mapping[str, SourceKind] = {"Helm": "helm", "Kustomize": "kustomize", "Directory": "directory"}
 
+_OVERRIDES = (
+    ("helm", "parameters"),
+    ("helm", "fileParameters"),
+    ("helm", "values"),
+    ("helm", "valuesObject"),
+    ("kustomize", "images"),
+    ("kustomize", "replicas"),
+    ("kustomize", "patches"),
+)
+"""Fields of an Application's source that beat what the repository's files say."""
+
 _REMEDY = {
     401: "; the token is missing or has expired",
     403: "; grant list on it to the bot's service account (get and list are all it needs)",
@@ -241,6 +252,7 @@ def _source(raw: Raw, name: str, namespace: str, kind: str, references: Mapping[
         value_files=tuple(_value_file(each, raw, references) for each in _texts(helm, "valueFiles")),
         release_name=_text(helm, "releaseName") or name,
         namespace=namespace,
+        overrides=tuple(".".join(keys) for keys in _OVERRIDES if _map(raw, keys[0]).get(keys[1])),
     )
 
 

@@ -134,6 +134,9 @@ def _override_files(source: Source) -> tuple[str, ...]:
 
 
 def _overridden(files: Files, target: Target) -> Refused | None:
+    if target.source.overrides:
+        what = ", ".join(target.source.overrides)
+        return Refused(f"{target.application} itself sets {what}, which beats the files; edit it by hand")
     application = target.application.rpartition("/")[2]
     for name in (".argocd-source.yaml", f".argocd-source-{application}.yaml"):
         path = posixpath.join(target.source.path, name)

@@ -32,6 +32,8 @@ class Source:
     value_files: tuple[str, ...] = ()
     release_name: str = ""
     namespace: str = ""
+    overrides: tuple[str, ...] = ()
+    """What the GitOps object itself sets over the repository's files, e.g. `helm.parameters`."""
 
 
 @dataclass(frozen=True)

@@ -295,6 +295,16 @@ def test_an_application_without_a_status_is_one_that_nothing_is_known_of() -> No
     assert (app.sync_status, app.health, app.revisions, app.operation) == ("Unknown", "Unknown", (), None)
 
 
+def test_what_the_application_sets_over_the_files_is_named() -> None:
+    raw = argo()
+    raw["spec"]["source"]["helm"]["parameters"] = [{"name": "image.tag", "value": "v3"}]
+    raw["spec"]["source"]["helm"]["values"] = ""
+    raw["spec"]["source"]["kustomize"] = {"images": ["web:v3"]}
+    app = application(raw)
+    assert app is not None
+    assert app.sources[0].overrides == ("helm.parameters", "kustomize.images")
+
+
 def test_auto_sync_can_be_there_and_off() -> None:
     raw = argo()
     raw["spec"]["syncPolicy"] = {"automated": {"enabled": False}}

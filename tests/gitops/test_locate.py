@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_sre.model.change import Field
@@ -142,6 +144,13 @@ def test_argo_cds_override_file_is_named(world: Infra) -> None:
         }
     )
     assert "overrides" in refused(world.locator.image_fields(commit, target(OVERLAY), IMAGE))
+
+
+def test_what_the_application_itself_sets_is_not_ours_to_edit(world: Infra) -> None:
+    commit = world.commit({**BASE, f"{OVERLAY}/kustomization.yaml": overlay("production", "")})
+    aim = target(OVERLAY)
+    aim = replace(aim, source=replace(aim.source, overrides=("kustomize.images",)))
+    assert "kustomize.images" in refused(world.locator.image_fields(commit, aim, IMAGE))
 
 
 VALUES = ("values/common.yaml", "values/web.yaml")
