@@ -20,6 +20,7 @@ from gitops_sre.engine import lifecycle
 from gitops_sre.settings import LONGEST, Settings
 
 DOCS = Path(__file__).resolve().parent
+BEGIN, END = "<!-- lifecycle:begin -->", "<!-- lifecycle:end -->"
 
 
 def command_line() -> str:
@@ -131,10 +132,19 @@ def _meaning(field: FieldInfo) -> str:
     return (field.description or "").replace("|", "\\|")
 
 
+def architecture() -> str:
+    """The page as it stands, with the diagram of states between its markers."""
+    text = (DOCS / "architecture.md").read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n```mermaid\n{lifecycle.diagram()}```\n{END}{after}"
+
+
 def main() -> int:
     """Write, or compare."""
     wanted = {
         DOCS / "cli.md": command_line(),
+        DOCS / "architecture.md": architecture(),
         DOCS / "lifecycle.md": states(),
         DOCS / "configuration.md": settings(),
     }

@@ -100,7 +100,7 @@ class LabelSettings(_Section):
         ("environment", "env", "namespace"), description="labels that name an environment (or its namespace)"
     )
     namespace: tuple[str, ...] = Field(
-        ("namespace", "exported_namespace"), description="labels that name a Kubernetes namespace"
+        ("exported_namespace", "namespace"), description="labels that name a Kubernetes namespace"
     )
 
 
@@ -137,7 +137,7 @@ class TimingSettings(_Section):
     approval: Seconds = Field(86400, description="an L3 pull request waits this long, then escalates")
     remind: Seconds = Field(14400, description="after it the reviewers are reminded once")
     live: Seconds = Field(1800, description="a merged change must be live by then")
-    settle: SecondsOrNone = Field(60, description="after live, before the SLO is judged")
+    settle: SecondsOrNone = Field(60, description="after live, before the SLO is judged; one rate_window at least")
     window: Seconds = Field(600, description="the SLO is judged over it")
     deadline: Seconds = Field(1800, description="after live, a verdict must have been reached")
 

@@ -203,6 +203,7 @@ def application(raw: Raw, windows: Mapping[str, Sequence[Raw]] | None = None) ->
         revisions=_revisions(_map(status, "sync")),
         health=_text(status, "health", "status") or "Unknown",
         reconciled_at=_time(_text(status, "reconciledAt")),
+        healthy_since=_time(_text(status, "health", "lastTransitionTime")),
         operation=_operation(_map(status, "operationState")),
         auto_sync=_automated(spec),
         images=_texts(_map(status, "summary"), "images"),

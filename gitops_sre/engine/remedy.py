@@ -61,13 +61,15 @@ def verification_plan(incident: Incident, target: Target, at: datetime, world: W
     """How success will be known, with the SLIs as they were before the incident and as they are now."""
     timing = world.settings.timing
     slis, traffic = golden.slis(target, world.settings)
-    plan = VerificationPlan(slis, timing.settle, timing.window, timing.deadline, traffic=traffic)
+    # Until the range of a rate lies wholly after going live, it still counts what happened before.
+    settle = max(timing.settle, timing.rate_window)
+    plan = VerificationPlan(slis, settle, timing.window, timing.deadline, traffic=traffic)
     scope = investigate.scope_of(incident, target, at, world)
     before = world.metrics.ask(assess.queries(plan, scope.baseline_start, scope.baseline_end, timing.step))
     during = world.metrics.ask(assess.queries(plan, at - timedelta(seconds=timing.window), at, timing.step))
     return VerificationPlan(
         slis,
-        timing.settle,
+        settle,
         timing.window,
         timing.deadline,
         baseline=assess.readings(plan, before),

@@ -35,11 +35,14 @@ class Application:
     revisions: tuple[str, ...]
     health: str
     reconciled_at: datetime | None
+    """When Argo CD last compared and judged the health."""
     operation: SyncOperation | None
     auto_sync: bool
     images: tuple[str, ...] = ()
     history: tuple[tuple[str, datetime], ...] = ()
     conditions: tuple[str, ...] = ()
+    healthy_since: datetime | None = None
+    """When the health last changed; None where Argo CD does not say."""
 
     @property
     def key(self) -> str:

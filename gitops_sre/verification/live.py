@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gitops_sre.model.image import Image
 from gitops_sre.model.live import Application, Live, Liveness, NeverLive, SyncOperation, Waiting, Workload
@@ -131,11 +132,17 @@ def _running(application: Application, workload: Workload | None, wanted: Wanted
         return Waiting(f"somebody to resume what is suspended in {application.name}")
     if application.health != "Healthy":
         return Waiting(f"{application.name} to be healthy (now {application.health}){_conditions(application)}")
-    if application.operation is not None and application.operation.finished_at is not None:
-        return Live(application.operation.finished_at, revision)
-    if application.reconciled_at is not None:
-        return Live(application.reconciled_at, revision)
-    return Waiting(f"{application.name} to be reconciled")
+    if application.reconciled_at is None:
+        return Waiting(f"{application.name} to be reconciled")
+    return Live(_since(application, application.reconciled_at), revision)
+
+
+def _since(application: Application, judged: datetime) -> datetime:
+    """Since when it is live *and* healthy. A sync ends when the objects are applied; the rollout may take minutes more,
+    and what the old pods did until then does not speak against the new ones. Without the time of the last change of
+    health (older Argo CD) it is the moment at which health was last judged: later than the truth, never earlier."""
+    finished = application.operation.finished_at if application.operation is not None else None
+    return max(moment for moment in (finished, application.healthy_since or judged) if moment is not None)
 
 
 def _same(wanted: str, seen: str) -> bool:

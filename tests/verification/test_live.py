@@ -40,6 +40,7 @@ def application(**changes: object) -> Application:
         operation=operation(),
         auto_sync=True,
         images=(IMAGE,),
+        healthy_since=after(-900),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # a test names fields
 
@@ -194,7 +195,7 @@ def test_a_failure_of_another_source_is_not_taken_for_ours() -> None:
 
 
 def test_without_an_operation_what_is_synced_and_visible_is_live_since_it_was_compared() -> None:
-    assert live(application(operation=None), workload(), WANTED, contains) == Live(after(12), OURS)
+    assert live(application(operation=None, healthy_since=None), workload(), WANTED, contains) == Live(after(12), OURS)
 
 
 DIGEST = "sha256:" + "d" * 64
@@ -281,3 +282,10 @@ def test_an_unreachable_cluster_or_repository_is_waited_for() -> None:
 def test_without_the_workload_the_applications_images_are_looked_at() -> None:
     assert isinstance(live(application(), None, WANTED, contains), Live)
     assert isinstance(live(application(images=()), None, WANTED, contains), Waiting)
+
+
+def test_it_is_live_since_the_rollout_ended_and_not_since_the_objects_were_applied() -> None:
+    slow = application(healthy_since=after(300), reconciled_at=after(320))
+    assert live(slow, workload(), WANTED, contains) == Live(after(300), OURS)
+    quick = application(healthy_since=after(-900))
+    assert live(quick, workload(), WANTED, contains) == Live(after(10), OURS)
