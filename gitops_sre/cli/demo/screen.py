@@ -50,15 +50,19 @@ def summary(progress: Sequence[Progress], actions: Mapping[str, Sequence[OpenedA
             f"[{colour}]{each.outcome}[/]" + ("" if each.passed else f" (must be {each.story.expected})"),
             escape(_diagnosis_line(incident.diagnosis if incident else None)),
             "\n".join(_pull_line(action) for action in actions.get(incident.id if incident else "", ())) or "none",
-            escape(incident.reason if incident else ""),
+            escape(_first(incident.reason) if incident else ""),
             f"{each.seconds:.0f}",
         )
     return table
 
 
 def _diagnosis_line(diagnosis: Diagnosis | None) -> str:
+    return _first(diagnosis.summary) if diagnosis else "none needed"
+
+
+def _first(text: str) -> str:
     """The first sentence; the whole of it is what `explain` is for."""
-    return diagnosis.summary.partition(". ")[0] if diagnosis else "none needed"
+    return text.partition(". ")[0]
 
 
 def _pull_line(action: OpenedAction) -> str:
