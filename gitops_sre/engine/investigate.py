@@ -62,12 +62,10 @@ def target_of(service: str, like: Target | NoTarget, world: World) -> Target | N
 def _find(
     world: World, finder: Callable[[tuple[Workload, ...], tuple[Application, ...]], Target | NoTarget]
 ) -> Target | NoTarget | Unavailable:
-    workloads, applications = world.cluster.workloads(), world.cluster.applications()
-    for answer in (workloads, applications):
-        if isinstance(answer, Unavailable):
-            return answer
-    assert not isinstance(workloads, Unavailable)  # noqa: S101 - the loop has returned; for the type checker
-    assert not isinstance(applications, Unavailable)  # noqa: S101 - the same
+    seen = world.seen_cluster()
+    if isinstance(seen, Unavailable):
+        return seen
+    applications, workloads = seen
     return finder(workloads, applications)
 
 
@@ -107,8 +105,7 @@ def investigate(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
     target = incident.target
     if target is None or not target.service:
-        diagnosis = None
-        return m.Diagnosed(at, "the alert names no service: nothing can be asked", diagnosis)
+        return m.Diagnosed(at, "the alert names no service: nothing can be asked")
     scope = scope_of(incident, target, at, world)
     diagnosis = think(incident, scope, world)
     if isinstance(diagnosis, Unavailable):
@@ -175,11 +172,10 @@ def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavai
     head = world.repository.head()
     if isinstance(head, Unavailable):
         return head
-    applications, workloads = world.cluster.applications(), world.cluster.workloads()
-    if isinstance(applications, Unavailable):
-        return applications
-    if isinstance(workloads, Unavailable):
-        return workloads
+    seen = world.seen_cluster()
+    if isinstance(seen, Unavailable):
+        return seen
+    applications, workloads = seen
     timing = world.settings.timing
     services = {workload.application: workload.ref.name for workload in workloads if workload.application}
     return changes.feed(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gitops_sre.delivery import text
 from gitops_sre.engine import messages as m
-from gitops_sre.engine import remedy
+from gitops_sre.engine import remedy, watch
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
@@ -40,13 +40,10 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
 
 
 def _seen(incident: Incident, pull: PullRequest, at: datetime) -> m.Event:
+    over = watch.ended(pull, at)
+    if over is not None:
+        return over
     what = f"pull request #{pull.number}"
-    if pull.state == "merged":
-        return m.Merged(at, f"{what} landed as {pull.merge_sha[:12]}", pull)
-    if pull.state == "closed":
-        return m.Closed(at, f"{what} was closed by {pull.closed_by or 'a person'}", pull)
-    if not pull.ours:
-        return m.HandsOff(at, f"somebody else pushed to {pull.branch}: it is theirs now", pull)
     if incident.verdict is not None and incident.verdict.level is Level.L4:
         return m.MayMerge(at, f"{what} may merge by itself", pull)
     return m.Opened(at, f"{what} waits for a person", pull)

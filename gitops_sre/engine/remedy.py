@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gitops_sre.action import ACTIONS
@@ -67,15 +67,7 @@ def verification_plan(incident: Incident, target: Target, at: datetime, world: W
     scope = investigate.scope_of(incident, target, at, world)
     before = world.metrics.ask(assess.queries(plan, scope.baseline_start, scope.baseline_end, timing.step))
     during = world.metrics.ask(assess.queries(plan, at - timedelta(seconds=timing.window), at, timing.step))
-    return VerificationPlan(
-        slis,
-        settle,
-        timing.window,
-        timing.deadline,
-        baseline=assess.readings(plan, before),
-        incident=assess.worst(plan, during),
-        traffic=traffic,
-    )
+    return replace(plan, baseline=assess.readings(plan, before), incident=assess.worst(plan, during))
 
 
 def judge(incident: Incident, world: World) -> m.Event:
@@ -127,11 +119,10 @@ def common_labels(incident: Incident) -> dict[str, str]:
 
 def show(change: Change, plan: Plan, world: World) -> Proof | Unavailable:
     """Render before and after: what the change does, exactly."""
-    applications, workloads = world.cluster.applications(), world.cluster.workloads()
-    if isinstance(applications, Unavailable):
-        return applications
-    if isinstance(workloads, Unavailable):
-        return workloads
+    seen = world.seen_cluster()
+    if isinstance(seen, Unavailable):
+        return seen
+    applications, workloads = seen
     return proof.prove(
         repository=world.repository,
         renderer=world.renderer,

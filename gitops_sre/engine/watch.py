@@ -11,6 +11,7 @@ from gitops_sre.model.image import Image
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.plan import VerificationPlan
 from gitops_sre.model.pull import PullRequest
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
@@ -47,15 +48,15 @@ def fix(incident: Incident, world: World) -> m.Event:
     pull = world.forge.look(incident.fix.number)
     if isinstance(pull, Unavailable):
         return m.Nothing(at, f"GitHub: {pull.reason}")
-    ended = _ended(pull, at)
-    if ended is not None:
-        return ended
+    over = ended(pull, at)
+    if over is not None:
+        return over
     if incident.state is State.AWAITING_APPROVAL:
         return _approval(incident, pull, at, world)
     return m.Nothing(at, f"pull request #{pull.number} is being merged")
 
 
-def _ended(pull: PullRequest, at: datetime) -> m.Event | None:
+def ended(pull: PullRequest, at: datetime) -> m.Event | None:
     """The events that end the wait for a pull request, whatever it waits for."""
     if pull.state == "merged":
         return m.Merged(at, f"pull request #{pull.number} landed as {pull.merge_sha[:12]}", pull)
@@ -93,7 +94,7 @@ def slo_now(incident: Incident, world: World, at: datetime) -> Assessment:
     if plan is None:
         return Assessment("inconclusive", "there is no plan to verify")
     began = at - timedelta(seconds=plan.verification.window + plan.verification.settle)
-    return _assess(incident, began, at, world)
+    return _assess(plan.verification, began, at, world)
 
 
 def revert(incident: Incident, world: World) -> m.Event:
@@ -118,7 +119,7 @@ def sync(incident: Incident, world: World) -> m.Event:
     pull = incident.revert if undoing else incident.fix
     if pull is None or incident.record is None:
         return m.NeverLive(at, "there is no merged pull request to wait for")
-    seen = _liveness(incident, pull, undoing=undoing, world=world)
+    seen = _liveness(incident.record, pull, undoing=undoing, world=world)
     if isinstance(seen, Live):
         # Argo CD's last sync may be older than the merge when nothing was left to apply.
         return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", max(seen.at, pull.merged_at or seen.at))
@@ -127,16 +128,12 @@ def sync(incident: Incident, world: World) -> m.Event:
     return m.Nothing(at, f"waiting for {seen.on}")
 
 
-def _liveness(incident: Incident, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
-    record = incident.record
-    assert record is not None  # noqa: S101 - both callers have checked; for the type checker
+def _liveness(record: ActionRecord, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
     target = record.plan.target
-    applications = world.cluster.applications()
-    if isinstance(applications, Unavailable):
-        return Waiting(f"the cluster: {applications.reason}")
-    workloads = world.cluster.workloads(target.workload.namespace)
-    if isinstance(workloads, Unavailable):
-        return Waiting(f"the cluster: {workloads.reason}")
+    seen = world.seen_cluster(target.workload.namespace)
+    if isinstance(seen, Unavailable):
+        return Waiting(f"the cluster: {seen.reason}")
+    applications, workloads = seen
     head = world.repository.head()
     if isinstance(head, Unavailable):
         return Waiting(f"Git: {head.reason}")
@@ -171,7 +168,7 @@ def slo(incident: Incident, world: World) -> m.Event:
     still = sync(incident, world)
     if isinstance(still, m.NeverLive):
         return m.NeverLive(at, f"the fix's effect can no longer be told: {still.why}")
-    result = _assess(incident, live_at + timedelta(seconds=plan.verification.settle), at, world)
+    result = _assess(plan.verification, live_at + timedelta(seconds=plan.verification.settle), at, world)
     if result.state == "recovered":
         return m.Recovered(at, result.reason, result)
     if result.state == "not_recovered":
@@ -181,10 +178,8 @@ def slo(incident: Incident, world: World) -> m.Event:
     return m.Nothing(at, result.reason)
 
 
-def _assess(incident: Incident, began: datetime, at: datetime, world: World) -> Assessment:
-    plan = incident.plan
-    assert plan is not None  # noqa: S101 - both callers have checked; for the type checker
+def _assess(plan: VerificationPlan, began: datetime, at: datetime, world: World) -> Assessment:
     if at <= began:
         return Assessment("inconclusive", f"settling until {began:%H:%M:%S}")
-    answers = world.metrics.ask(assess.queries(plan.verification, began, at, world.settings.timing.step))
-    return assess.assess(plan.verification, answers, began, at)
+    answers = world.metrics.ask(assess.queries(plan, began, at, world.settings.timing.step))
+    return assess.assess(plan, answers, began, at)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.outcome import Unavailable
 from gitops_sre.ports import Alerts, Clock, Cluster, Forge, Locator, Metrics, Renderer, Repository, Store
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.settings import Settings
@@ -26,3 +28,10 @@ class World:
     renderer: Renderer
     forge: Forge
     store: Store
+
+    def seen_cluster(self, namespace: str = "") -> tuple[tuple[Application, ...], tuple[Workload, ...]] | Unavailable:
+        """All Applications, and the workloads of a namespace (empty: all); Unavailable when either cannot be had."""
+        applications, workloads = self.cluster.applications(), self.cluster.workloads(namespace)
+        if isinstance(applications, Unavailable):
+            return applications
+        return workloads if isinstance(workloads, Unavailable) else (applications, workloads)
