@@ -32,6 +32,6 @@ class World:
     def seen_cluster(self, namespace: str = "") -> tuple[tuple[Application, ...], tuple[Workload, ...]] | Unavailable:
         """All Applications, and the workloads of a namespace (empty: all); Unavailable when either cannot be had."""
         applications, workloads = self.cluster.applications(), self.cluster.workloads(namespace)
-        if isinstance(applications, Unavailable):
-            return applications
-        return workloads if isinstance(workloads, Unavailable) else (applications, workloads)
+        if isinstance(workloads, Unavailable):
+            return workloads
+        return applications if isinstance(applications, Unavailable) else (applications, workloads)
