@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from gitops_sre.model.change import Field, FileEdit, Proof
-from gitops_sre.model.change_feed import Commit
+from gitops_sre.model.change import Draft, Field, FileEdit, Proof
+from gitops_sre.model.change_feed import Commit, FileChange, Revision
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
@@ -21,7 +21,7 @@ from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
-from gitops_sre.model.target import Source, Target
+from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.model.verdict import Verdict
 
 
@@ -90,6 +90,26 @@ class Repository(Protocol):
         """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
         ...
 
+    def changed(self, commit: str) -> tuple[FileChange, ...]:
+        """What a commit did against its first parent (the empty tree for a root), renames found."""
+        ...
+
+    def revisions(self, commit: str, paths: Sequence[str], *, limit: int = 200) -> tuple[Revision, ...]:
+        """Commits reachable from a commit, newest first, that touch any of `paths`, each with the changes to them.
+
+        A merge counts only where it differs from every parent. A file that was renamed is followed under its older
+        name.
+        """
+        ...
+
+    def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """File contents by blob id, read (and where they are missing, fetched) in one batch."""
+        ...
+
+    def mentioning(self, commit: str, text: str, under: Sequence[str] = ()) -> tuple[str, ...]:
+        """Paths of the regular files at a commit, sorted, whose bytes hold a text; only below `under` where given."""
+        ...
+
     def contains(self, descendant: str, ancestor: str) -> bool | Unavailable:
         """Whether `ancestor` is `descendant` or one of its ancestors."""
         ...
@@ -111,6 +131,27 @@ class Locator(Protocol):
 
         `image` is an image name without tag. Refused when none or more than one place could own it.
         """
+        ...
+
+    def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a chart's version (HelmRelease, OCIRepository, Application, Chart.yaml, helmfile)."""
+        ...
+
+    def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
+        """The owning fields of one field of a rendered object; not present ones say where it would be inserted."""
+        ...
+
+    def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a setting: a ConfigMap or generator key, an environment variable, a Helm value, a
+        feature flag. `key` is its name, or a dotted path where the name alone is not unique."""
+        ...
+
+    def undo(self, commit: str, target: Target, culprit: str) -> Draft | Refused:
+        """What restores, at `commit`, the values of a target from before a culprit commit."""
+        ...
+
+    def last_good(self, commit: str, target: Target, fields: Sequence[Field]) -> Draft | Refused:
+        """What restores the last different values of these fields, with everything that moved together with them."""
         ...
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:

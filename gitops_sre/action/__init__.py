@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gitops_sre.action import rollback_image
-from gitops_sre.model.change import FieldEdit
+from gitops_sre.model.change import Draft
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Plan
 from gitops_sre.ports import Locator
@@ -14,12 +14,12 @@ from gitops_sre.ports import Locator
 
 @dataclass(frozen=True)
 class Action:
-    """A remediation: what it is, and how a plan becomes field edits at a commit."""
+    """A remediation: what it is, and what a plan would edit at a commit; nothing is written."""
 
     spec: ActionSpec
-    edits: Callable[[Plan, Locator, str], tuple[FieldEdit, ...] | Refused]
+    draft: Callable[[Plan, Locator, str], Draft | Refused]
 
 
 ACTIONS: dict[str, Action] = {
-    rollback_image.SPEC.name: Action(rollback_image.SPEC, rollback_image.edits),
+    rollback_image.SPEC.name: Action(rollback_image.SPEC, rollback_image.draft),
 }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from gitops_sre import yamltext
-from gitops_sre.model.change import Field, FieldEdit
+from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.image import VERSION, Image
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Parameter, Plan
@@ -27,16 +26,13 @@ SPEC = ActionSpec(
 )  # fmt: skip
 
 
-def edits(plan: Plan, locator: Locator, commit: str) -> tuple[FieldEdit, ...] | Refused:
+def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     """The edits that make the image what the plan says; nothing is written. The tag and a digest move as a pair.
 
     Refused when `to` is no version, when the place cannot hold it exactly, and when nothing would change.
     """
-    for parameter in SPEC.parameters:
-        if not re.fullmatch(parameter.pattern, plan.parameters.get(parameter.name, "")):
-            return Refused(
-                f"{SPEC.name}: {parameter.name}={plan.parameters.get(parameter.name)!r} is not a {parameter.meaning}"
-            )
+    if problem := SPEC.problem(plan.parameters):
+        return Refused(problem)
     to = Image.read_version(plan.parameters["to"])
     fields = locator.image_fields(commit, plan.target, plan.parameters["image"])
     if isinstance(fields, Refused):
@@ -47,7 +43,7 @@ def edits(plan: Plan, locator: Locator, commit: str) -> tuple[FieldEdit, ...] | 
         found = tuple(edit for field in fields if (edit := _edit(field, to)).before != edit.after)
     except YamlTextError as error:
         return Refused(f"{fields[0].file}: {error}")
-    return found or Refused(f"{fields[0].file} already says {to.version}: nothing to roll back")
+    return Draft(found) if found else Refused(f"{fields[0].file} already says {to.version}: nothing to roll back")
 
 
 def _now(field: Field) -> Image:
@@ -73,4 +69,6 @@ def _edit(field: Field, to: Image) -> FieldEdit:
     after = {"digest": to.digest, "tag": to.version if now.digest else to.tag}.get(field.role)
     after = after or str(replace(to, name=now.name))
     raw = yamltext.quoted_like(field.raw, after)
-    return FieldEdit(field.file, field.document, field.path, field.value, after, field.raw, raw)
+    return FieldEdit(
+        field.file, field.document, field.path, field.value, after, field.raw, raw, reason=field.reason
+    )

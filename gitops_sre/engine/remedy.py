@@ -93,10 +93,10 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     if isinstance(base, Unavailable):
         return base
     action = ACTIONS[plan.action]
-    edits = action.edits(plan, world.locator, base)
-    if isinstance(edits, Refused):
-        return edits
-    change = edit.apply(world.repository, base, edits, world.settings.policy.path)
+    draft = action.draft(plan, world.locator, base)
+    if isinstance(draft, Refused):
+        return draft
+    change = edit.apply(world.repository, base, draft.edits, world.settings.policy.path)
     if isinstance(change, Refused):
         return change
     shown = show(change, plan, world)

@@ -154,6 +154,8 @@ def expected_images(record: ActionRecord, *, undoing: bool) -> tuple[str, ...]:
     seen = Image(name)
     for edit in record.edits:
         text = edit.before if undoing else edit.after
+        if edit.part != "target" or text is None:
+            continue
         part = Image.read(text) if text.startswith(name) else Image.read_version(text)
         seen = Image(name, part.tag or seen.tag, part.digest or seen.digest)
     return (str(seen),) if name and seen.version else ()

@@ -21,9 +21,9 @@ from gitops_sre.gitops.files import (
     value,
 )
 from gitops_sre.gitops.files import as_field as field_of
-from gitops_sre.model.change import Field
+from gitops_sre.model.change import Draft, Field
 from gitops_sre.model.outcome import Refused
-from gitops_sre.model.target import Source, Target
+from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.ports import Repository
 from gitops_sre.yamltext import YamlTextError, show
 
@@ -53,6 +53,26 @@ class GitOpsLocator:
             return Refused(f"no place in {_where(target.source)} sets {image} for {target.workload}; edit it by hand")
         places = "; ".join(_place(fields) for fields in owners[:5])
         return Refused(f"{len(owners)} places set {image} for {target.workload}: {places}; edit it by hand")
+
+    def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a chart's version."""
+        return Refused(f"chart versions are not located yet ({chart})")
+
+    def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
+        """The owning fields of one field of a rendered object."""
+        return Refused(f"object fields are not located yet ({at})")
+
+    def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a setting."""
+        return Refused(f"settings are not located yet ({key})")
+
+    def undo(self, commit: str, target: Target, culprit: str) -> Draft | Refused:
+        """What restores the values of a target from before a culprit commit."""
+        return Refused(f"commits are not undone yet ({culprit})")
+
+    def last_good(self, commit: str, target: Target, fields: Sequence[Field]) -> Draft | Refused:
+        """What restores the last different values of these fields."""
+        return Refused("the last good values are not looked up yet")
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:
         """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""

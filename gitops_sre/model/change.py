@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gitops_sre.model.outcome import Outcome
 
 
+Role = Literal["tag", "digest", "image", "name", "chart", "ref", "value"]
+"""What a field holds: an image's tag, its digest, a whole reference or its name alone; a chart's version; a Git or OCI
+revision (`?ref=`, `targetRevision`); or any other value."""
+
+Part = Literal["target", "coupled", "pin"]
+"""Why an edit is made: it is what was asked for; it moves together with that; it keeps an automation from undoing it."""
+
+
 @dataclass(frozen=True)
 class Field:
-    """A scalar that decides a value. `role` says which part of an image it holds; `value` is the scalar as text, `raw`
-    its source text with quoting; `reason` says why this place owns the value."""
+    """A scalar that decides a value. `value` is the scalar as text, `raw` its source text with quoting; `reason` says
+    why this place owns the value. With `present` False the value is not set (both are empty) and this is the place
+    where it would be inserted."""
 
     file: str
     document: int
     path: tuple[str | int, ...]
-    role: Literal["tag", "digest", "image"]
+    role: Role
     value: str
     raw: str
     reason: str
+    present: bool = True
 
 
 @dataclass(frozen=True)
 class FieldEdit:
-    """One scalar to change. `path` is the key path in document number `document` of `file`; `before`/`after` are
-    the scalar's values as text, `before_raw`/`after_raw` their source text with quoting. Restoring `before_raw`
-    undoes it byte for byte."""
+    """One place to change. `path` is the key path in document number `document` of `file`; `before`/`after` are the
+    values as text, None where the key is not there: a None before inserts it, a None after removes it.
+
+    `before_raw`/`after_raw` are source text: of the scalar with its quoting, or, of an entry that comes or goes, of
+    the whole entry (`key: value`, comments and nested lines included, dedented; empty on the other side).
+    `position` is the entry's place among its siblings (None: last). Restoring `before_raw` undoes it byte for byte.
+    """
 
     file: str
     document: int
     path: tuple[str | int, ...]
-    before: str
-    after: str
+    before: str | None
+    after: str | None
     before_raw: str
     after_raw: str
+    position: int | None = None
+    part: Part = "target"
+    reason: str = ""
 
     def inverted(self) -> FieldEdit:
         """The edit that takes this one back."""
-        return FieldEdit(self.file, self.document, self.path, self.after, self.before, self.after_raw, self.before_raw)
+        return replace(
+            self, before=self.after, after=self.before, before_raw=self.after_raw, after_raw=self.before_raw
+        )
+
+
+@dataclass(frozen=True)
+class Left:
+    """A place that an action knows of and does not edit, with the reason."""
+
+    file: str
+    document: int
+    path: tuple[str | int, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What an action would edit, each edit with its reason, and what it leaves alone. Nothing is applied yet.
+
+    `notes` say how it was found: which revision was the last good one, what changes together and how often.
+    `follow_ups` are edits for a later pull request, e.g. taking a pin off again.
+    """
+
+    edits: tuple[FieldEdit, ...]
+    left: tuple[Left, ...] = ()
+    notes: tuple[str, ...] = ()
+    follow_ups: tuple[FieldEdit, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,28 @@ class Commit:
 
 
 @dataclass(frozen=True)
+class FileChange:
+    """A file in a commit against its first parent: path and blob id before and after (empty: not there).
+
+    `plain` is False when it is or was anything but a regular file (symlink, submodule) or its mode changed.
+    """
+
+    before_path: str
+    after_path: str
+    before_blob: str
+    after_blob: str
+    plain: bool = True
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit with what it did to some files."""
+
+    commit: Commit
+    changes: tuple[FileChange, ...]
+
+
+@dataclass(frozen=True)
 class ChangeRecord:
     """A commit's effect on one workload (`service` in `environment`).
 

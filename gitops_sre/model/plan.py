@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +14,28 @@ Power = Literal["contents:write", "pull_requests:write"]
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that an action takes. `pattern` is a regular expression that the whole value must match."""
+    """A parameter that an action takes. `pattern` is a regular expression that the whole value must match; a number
+    (with `unit`) lies within `least` and `most`, both included."""
 
     name: str
     meaning: str
     unit: str = ""
     pattern: str = r"[^\x00-\x20\x7f]{1,255}"
+    optional: bool = False
+    least: float | None = None
+    most: float | None = None
+
+    def problem(self, text: str) -> str:
+        """Why a value does not fit, or the empty string."""
+        if not text and self.optional:
+            return ""
+        if not re.fullmatch(self.pattern, text):
+            return f"{self.name}={text!r} is not {self.meaning}"
+        if self.least is not None and float(text) < self.least:
+            return f"{self.name}={text} is less than {self.least:g} {self.unit}".rstrip()
+        if self.most is not None and float(text) > self.most:
+            return f"{self.name}={text} is more than {self.most:g} {self.unit}".rstrip()
+        return ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +51,16 @@ class ActionSpec:
     """How the inverse is made, in words."""
     not_for: tuple[str, ...] = ()
     """What it must not be used on."""
+    whole_workload: bool = False
+    """Whether every pod of the workload is replaced, whatever the edit looks like: its blast radius is 100% of it."""
+
+    def problem(self, parameters: Mapping[str, str]) -> str:
+        """The first thing that is wrong with a plan's parameters, or the empty string."""
+        names = {parameter.name for parameter in self.parameters}
+        if strange := sorted(set(parameters) - names):
+            return f"{self.name}: takes no {', '.join(strange)} (it takes {', '.join(sorted(names))})"
+        found = (parameter.problem(parameters.get(parameter.name, "")) for parameter in self.parameters)
+        return next((f"{self.name}: {problem}" for problem in found if problem), "")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,20 @@ class WorkloadRef:
 
 
 @dataclass(frozen=True)
+class ObjectField:
+    """One field of a rendered object, e.g. `spec.replicas` of a Deployment. `path` are its keys; an item of a list is
+    named by what identifies it, `[name=app]`. An empty namespace matches any."""
+
+    kind: str
+    namespace: str
+    name: str
+    path: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name} {'.'.join(self.path)}"
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a GitOps object takes its manifests from. `path` is relative to the repository's root, without a
     leading slash; `value_files` are repository paths too (already resolved), in order of increasing precedence."""

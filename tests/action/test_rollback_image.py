@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from gitops_sre.action import ACTIONS
-from gitops_sre.model.change import Field, FieldEdit
+from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import Plan, VerificationPlan
 from gitops_sre.model.target import Source, Target, WorkloadRef
@@ -41,7 +41,8 @@ def field(role: Literal["tag", "digest", "image"], value: str, raw: str = "") ->
 
 def roll(to: str, *fields: Field, image: str = IMAGE) -> tuple[FieldEdit, ...] | Refused:
     plan = Plan("rollback_image", TARGET, {"image": image, "to": to}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    return ACTIONS["rollback_image"].edits(plan, Located(fields), "c" * 40)
+    answer = ACTIONS["rollback_image"].draft(plan, Located(fields), "c" * 40)
+    return answer.edits if isinstance(answer, Draft) else answer
 
 
 def values(answer: tuple[FieldEdit, ...] | Refused) -> list[str]:
@@ -104,12 +105,12 @@ def test_an_image_that_is_no_name_is_refused(image: str) -> None:
 
 def test_a_missing_parameter_is_refused() -> None:
     plan = Plan("rollback_image", TARGET, {"image": IMAGE}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    assert isinstance(ACTIONS["rollback_image"].edits(plan, Located(()), "c" * 40), Refused)
+    assert isinstance(ACTIONS["rollback_image"].draft(plan, Located(()), "c" * 40), Refused)
 
 
 def test_the_locators_refusal_is_passed_on() -> None:
     plan = Plan("rollback_image", TARGET, {"image": IMAGE, "to": "v1"}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    assert ACTIONS["rollback_image"].edits(plan, Located(Refused("two places")), "c" * 40) == Refused("two places")
+    assert ACTIONS["rollback_image"].draft(plan, Located(Refused("two places")), "c" * 40) == Refused("two places")
 
 
 def test_quoting_follows_the_place_and_the_inverse_restores_it() -> None:
