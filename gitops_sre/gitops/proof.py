@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 
 from gitops_sre.gitops import edit, schema
-from gitops_sre.gitops.rendered import Difference, FieldDiff, Rendering, render, sources_of
+from gitops_sre.gitops.explain import Explanation, explanation
+from gitops_sre.gitops.rendered import Difference, Rendering, render, sources_of
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
-from gitops_sre.model.image import Image
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
 from gitops_sre.model.target import Target
@@ -39,11 +39,12 @@ def prove(  # noqa: PLR0913 - the outside world comes in by name, a port each
     """
     sources = sources_of(applications, target.application, target.source)
     rendering = render(repository, renderer, locator, change, sources)
+    explained = explanation(change)
     checks = (
         Check("intended-bytes-only", _bytes_only(repository, change)),
         Check("renders", _renders(rendering)),
-        Check("reaches-target", _reaches(rendering, change, target)),
-        Check("only-expected-fields", _only_expected(rendering, change)),
+        Check("reaches-target", _reaches(rendering, explained, target)),
+        Check("only-expected-fields", _only_expected(rendering, explained)),
         Check("schema-valid", _schema(rendering)),
         Check("not-written-by-automation", _unautomated(change)),
     )
@@ -72,7 +73,7 @@ def _renders(rendering: Rendering) -> Outcome:
     )
 
 
-def _reaches(rendering: Rendering, change: Change, target: Target) -> Outcome:
+def _reaches(rendering: Rendering, explained: Explanation, target: Target) -> Outcome:
     """The target's own workload must come to hold the intended values."""
     if failed := next((why for key, why in rendering.failures if key == target.application), None):
         return failed
@@ -80,46 +81,24 @@ def _reaches(rendering: Rendering, change: Change, target: Target) -> Outcome:
     if not mine:
         return Refused(f"the edit does not reach {target.workload}: something else decides the value")
     for field in (field for difference in mine for field in difference.fields):
-        if _explained(field, change):
+        if explained.follows(field):
             return Done(f"{target.workload} {field.path}: {field.before} -> {field.after}")
     return Refused(f"{target.workload} changes, but its new values are not the intended ones")
 
 
-def _only_expected(rendering: Rendering, change: Change) -> Outcome:
+def _only_expected(rendering: Rendering, explained: Explanation) -> Outcome:
     """Every changed field must follow from the edited values."""
     strange = [
         f"{each.kind} {each.namespace}/{each.name} {field.path}"
         for each in rendering.differences
         for field in each.fields
-        if each.before is None or each.after is None or not _explained(field, change)
+        if each.before is None or each.after is None or not explained.follows(field)
     ]
     if strange:
         return Inconclusive(f"{len(strange)} fields do not follow from the edit: {'; '.join(strange[:3])}")
     if not rendering.differences:
         return Inconclusive("no rendered object changes")
     return Done()
-
-
-def _explained(field: FieldDiff, change: Change) -> bool:
-    """The new value is the old one with edited values put in place of what they replace."""
-    if field.before is None or field.after is None:
-        return False
-    # A tag and its digest move together, so all edits are applied; longest first, or `v1` would alter `v10`.
-    pairs = sorted({(each.before, each.after) for each in change.edits}, key=lambda pair: len(pair[0]), reverse=True)
-    expected = field.before
-    for before, after in pairs:
-        expected = _swapped(expected, before, after)
-    return expected == field.after
-
-
-def _swapped(text: str, before: str, after: str) -> str:
-    if text == before:
-        return after
-    if not before:  # an empty tag: the chart filled in another
-        return f"{Image.read(text).name}:{after}"
-    for joint in (":", "@", "/", "-", "_", " ", "="):
-        text = text.replace(f"{joint}{before}", f"{joint}{after}")
-    return text
 
 
 def _schema(rendering: Rendering) -> Outcome:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from gitops_sre.gitops.explain import FieldDiff
 from gitops_sre.model.change import Change, ObjectDiff
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
@@ -28,15 +29,6 @@ _PARALLEL = 4
 
 Leaf = tuple[str, str]
 """A field path and its value as text."""
-
-
-@dataclass(frozen=True)
-class FieldDiff:
-    """One field of an object; None: it is not there."""
-
-    path: str
-    before: str | None
-    after: str | None
 
 
 @dataclass(frozen=True)

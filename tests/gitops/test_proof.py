@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from gitops_sre.action import ACTIONS
+from gitops_sre import yamltext
 from gitops_sre.gitops import edit
 from gitops_sre.gitops.proof import prove
-from gitops_sre.model.change import Change, Proof
+from gitops_sre.model.change import Change, Field, FieldEdit, Proof
+from gitops_sre.model.image import Image
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
-from gitops_sre.model.plan import Plan, VerificationPlan
 from gitops_sre.model.target import Target
 from tests.gitops.infra import (
     CHART,
@@ -47,22 +47,35 @@ def images(tag: str, end: str = "\n") -> dict[str, str]:
 
 
 def change(world: Infra, base: str, of: Target, to: str) -> Change:
-    plan = Plan("rollback_image", of, {"image": IMAGE, "to": to}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    edits = ACTIONS["rollback_image"].edits(plan, world.locator, base)
-    assert not isinstance(edits, Refused), edits.reason
-    made = edit.apply(world.repository, base, edits, ".gitops-sre/policies")
-    assert isinstance(made, Change), made
-    return made
+    """Put a version where the repository decides the image, as an action would."""
+    fields = world.locator.image_fields(base, of, IMAGE)
+    assert not isinstance(fields, Refused), fields.reason
+    return made(world, base, *(written(field, to) for field in fields))
+
+
+def written(field: Field, to: str) -> FieldEdit:
+    """An edit that puts a version into a tag, a digest or a whole reference."""
+    version = Image.read_version(to)
+    after = {"tag": version.tag, "digest": version.digest}.get(field.role) or f"{Image.read(field.value).name}:{to}"
+    raw = yamltext.quoted_like(field.raw, after)
+    return FieldEdit(field.file, field.document, field.path, field.value, after, field.raw, raw)
+
+
+def made(world: Infra, base: str, *edits: FieldEdit) -> Change:
+    """The edits, applied."""
+    found = edit.apply(world.repository, base, edits, ".gitops-sre/policies")
+    assert isinstance(found, Change), found.reason
+    return found
 
 
 def proven(
-    world: Infra, made: Change, of: Target, applications: Sequence[Application] = (), workloads: Sequence[Workload] = ()
+    world: Infra, it: Change, of: Target, applications: Sequence[Application] = (), workloads: Sequence[Workload] = ()
 ) -> Proof:
     return prove(
         repository=world.repository,
         renderer=world.renderer,
         locator=world.locator,
-        change=made,
+        change=it,
         target=of,
         applications=applications,
         workloads=workloads,
@@ -83,8 +96,8 @@ def test_an_overlay_rollback_reaches_one_environment_and_restores_byte_for_byte(
     of = OVERLAYS["production"]
     running = [workload(each, 3) for each in OVERLAYS.values()]
     other = workload(target("x", name="other"), 9)
-    made = change(world, base, of, "v1")
-    proof = proven(world, made, of, [application(each) for each in OVERLAYS.values()], [*running, other])
+    it = change(world, base, of, "v1")
+    proof = proven(world, it, of, [application(each) for each in OVERLAYS.values()], [*running, other])
     all_done(proof)
     assert [(each.name, each.namespace, each.application, each.fields, each.replicas) for each in proof.objects] == [
         ("web", "production", "argocd/production-web",
@@ -99,8 +112,8 @@ def test_an_overlay_rollback_reaches_one_environment_and_restores_byte_for_byte(
         f"--- a/{path}\n+++ b/{path}\n@@ -4,4 +4,4 @@\n - ../../base\r\n images:\r\n - name: {IMAGE}\r\n"
         "-  newTag: v2 # keep\n\\ No newline at end of file\n+  newTag: v1 # keep\n\\ No newline at end of file\n"
     )
-    after = world.commit({file.path: file.after for file in made.files})
-    back = edit.apply(world.repository, after, made.inverse, ".gitops-sre/policies")
+    after = world.commit({file.path: file.after for file in it.files})
+    back = edit.apply(world.repository, after, it.inverse, ".gitops-sre/policies")
     assert isinstance(back, Change)
     assert back.files[0].after.encode() == world.repository.read(base, path)
     all_done(proven(world, back, of))
@@ -135,9 +148,9 @@ def test_helm_values_reach_only_the_release_that_reads_them(world: Infra) -> Non
     files = dict.fromkeys(values.values(), f"image:\n    repository: {IMAGE}\n    tag: 'v2'")
     base = world.commit({**CHART, **files})
     targets = {env: target("charts/app", environment=env, kind="helm", values=(path,)) for env, path in values.items()}
-    made = change(world, base, targets["dev"], "1.10")
-    assert made.files[0].after.endswith("tag: '1.10'")
-    proof = proven(world, made, targets["dev"], [application(each) for each in targets.values()])
+    it = change(world, base, targets["dev"], "1.10")
+    assert it.files[0].after.endswith("tag: '1.10'")
+    proof = proven(world, it, targets["dev"], [application(each) for each in targets.values()])
     all_done(proof)
     assert [each.application for each in proof.objects] == ["argocd/dev-web"]
 
@@ -157,9 +170,9 @@ def test_of_16_manifests_with_one_image_only_the_targets_changes(world: Infra) -
     files = {f"m/{n}/web.yaml": deployment("web", f"{IMAGE}:v2", namespace=f"team-{n}") for n in range(16)}
     base = world.commit(files)
     targets = [target(f"m/{n}", environment=f"team-{n}") for n in range(16)]
-    made = change(world, base, targets[5], "v1")
-    assert [file.path for file in made.files] == ["m/5/web.yaml"]
-    proof = proven(world, made, targets[5], [application(each) for each in targets])
+    it = change(world, base, targets[5], "v1")
+    assert [file.path for file in it.files] == ["m/5/web.yaml"]
+    proof = proven(world, it, targets[5], [application(each) for each in targets])
     all_done(proof)
     assert [each.namespace for each in proof.objects] == ["team-5"]
 
@@ -171,9 +184,9 @@ def test_an_edit_that_something_overrides_is_refused(world: Infra) -> None:
     at = ("spec", "template", "spec", "containers", 1, "image")
     field = dataclasses.replace(change(world, base, of, "v1").edits[0], file=path, path=at,
                                 before=f"{IMAGE}:v2", after=f"{IMAGE}:v1", after_raw=f"{IMAGE}:v1")  # fmt: skip
-    made = edit.apply(world.repository, base, [field], "")
-    assert isinstance(made, Change), made
-    reached = outcome(proven(world, made, of), "reaches-target")
+    it = edit.apply(world.repository, base, [field], "")
+    assert isinstance(it, Change), it
+    reached = outcome(proven(world, it, of), "reaches-target")
     assert isinstance(reached, Refused)
     assert "does not reach Deployment production/web" in reached.reason
 
@@ -222,9 +235,9 @@ def test_an_unknown_kind_is_inconclusive_and_an_object_made_invalid_is_refused(w
     assert isinstance(outcome(proof, "reaches-target"), Done)
     good = change(world, base, target("n"), "v1")
     number = dataclasses.replace(good.edits[0], path=("spec", "replicas"), before="2", after="two", after_raw="two")
-    made = edit.apply(world.repository, base, [number], "")
-    assert isinstance(made, Change)
-    invalid = outcome(proven(world, made, target("n")), "schema-valid")
+    it = edit.apply(world.repository, base, [number], "")
+    assert isinstance(it, Change)
+    invalid = outcome(proven(world, it, target("n")), "schema-valid")
     assert isinstance(invalid, Refused)
     assert "spec.replicas: 'two' is not of type" in invalid.reason
 
@@ -232,14 +245,14 @@ def test_an_unknown_kind_is_inconclusive_and_an_object_made_invalid_is_refused(w
 def test_a_change_that_is_not_its_edits_is_refused(world: Infra) -> None:
     base = world.commit({**BASE, **images("v2")})
     of = OVERLAYS["dev"]
-    made = change(world, base, of, "v1")
-    stray = dataclasses.replace(made.files[0], after=made.files[0].after + "# more\n")
+    it = change(world, base, of, "v1")
+    stray = dataclasses.replace(it.files[0], after=it.files[0].after + "# more\n")
     assert isinstance(
-        outcome(proven(world, dataclasses.replace(made, files=(stray,)), of), "intended-bytes-only"), Refused
+        outcome(proven(world, dataclasses.replace(it, files=(stray,)), of), "intended-bytes-only"), Refused
     )
-    moved = dataclasses.replace(made.files[0], before="x")
+    moved = dataclasses.replace(it.files[0], before="x")
     assert isinstance(
-        outcome(proven(world, dataclasses.replace(made, files=(moved,)), of), "intended-bytes-only"), Refused
+        outcome(proven(world, dataclasses.replace(it, files=(moved,)), of), "intended-bytes-only"), Refused
     )
 
 
