@@ -1,0 +1,158 @@
+"""What Flux's objects come to: kustomizations with their patches, components and generators, and what a Flux
+Kustomization adds on top. Order: bases, resources, components, generators, the kustomization's own patches, then those
+of the Flux Kustomization (kustomize's order; kustomize-controller appends its own to the folder's kustomization)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gitops_sre.gitops import kustomize
+from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents, join, kustomization_in, manifests
+from gitops_sre.gitops.flux import patches
+from gitops_sre.gitops.flux.objects import GROUP, Held, Object, Tree, held_in, read, under
+from gitops_sre.gitops.kustomize import Layer
+from gitops_sre.yamltext import Path, YamlTextError
+
+CONTENT = "|file"
+"""Path element below a generated ConfigMap's key whose content is a file; the number of its document follows."""
+ENTRY = "|entry"
+"""Path element below a generated ConfigMap's key that is one entry `KEY=value` among others."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """The objects of a folder that matter to Flux, the manifests that go into it, and what could not be read."""
+
+    objects: tuple[Object, ...]
+    manifests: tuple[str, ...]
+    unread: tuple[YamlTextError, ...] = ()
+
+    def with_patches(self, found: Sequence[patches.Patch]) -> Build:
+        """The build after patches."""
+        return replace(self, objects=tuple(patches.applied(item, found) for item in self.objects)) if found else self
+
+    def in_namespace(self, namespace: str) -> Build:
+        """The build after kustomize's namespace transformer (empty: none)."""
+        if not namespace:
+            return self
+        return replace(self, objects=tuple(replace(item, namespace=namespace) for item in self.objects))
+
+
+def joined(builds: Iterable[Build]) -> Build:
+    """Several builds as one."""
+    parts = tuple(builds)
+    return Build(
+        tuple({(item.file, item.document, item.key): item for part in parts for item in part.objects}.values()),
+        tuple(dict.fromkeys(path for part in parts for path in part.manifests)),
+        tuple(error for part in parts for error in part.unread),
+    )
+
+
+def of_folder(files: Files, folder: str) -> Build:
+    """A folder as kustomize-controller builds it: without a kustomization, it generates one of all manifests below
+    and of the folders that have one. Raises YamlTextError when a kustomization or patch cannot be read."""
+    if kustomization_in(files, folder):
+        return _layer(files, kustomize.read(files, folder))
+    below = [path for path in manifests(files, folder) if posixpath.basename(path) not in KUSTOMIZATIONS]
+    tops = _topmost(
+        posixpath.dirname(path) for path in files.under(folder) if posixpath.basename(path) in KUSTOMIZATIONS
+    )
+    loose = [path for path in below if not any(inside(path, top) for top in tops)]
+    return joined([_resources(files, loose), *(_layer(files, kustomize.read(files, top)) for top in tops)])
+
+
+def with_components(files: Files, build: Build, folder: str, names: Iterable[str]) -> Build:
+    """A build after the components that a Flux Kustomization names."""
+    for name in names:
+        path = join(folder, name)
+        if path is not None and kustomization_in(files, path):
+            build = _over(files, build, kustomize.read(files, path))
+    return build
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
+def _topmost(folders: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for folder in sorted(set(folders)):
+        if not any(inside(folder, known) for known in found):
+            found.append(folder)
+    return found
+
+
+def _layer(files: Files, layer: Layer) -> Build:
+    return _over(files, Build((), ()), layer)
+
+
+def _over(files: Files, build: Build, layer: Layer) -> Build:
+    """A build with a layer on top: for a component that is what was there, for any other nothing."""
+    tree = held_in(layer.file, layer.document)
+    folder = posixpath.dirname(layer.file)
+    build = joined([build, *(_layer(files, base) for base in layer.bases), _resources(files, layer.resources)])
+    for component in layer.components:
+        build = _over(files, build, component)
+    build = joined([build, Build(tuple(_generated(files, tree, folder)), ())])
+    namespace = tree.get(("namespace",))
+    build = build.with_patches(patches.of(files, tree, folder))
+    return build.in_namespace(namespace.value if namespace else "")
+
+
+def _resources(files: Files, paths: Iterable[str]) -> Build:
+    """The objects of manifests whose bytes say that they matter. What cannot be read is kept for whoever misses it."""
+    found: list[Object] = []
+    unread: list[YamlTextError] = []
+    paths = tuple(paths)
+    for path in paths:
+        text = files.text(path) or ""
+        if GROUP in text or "ConfigMap" in text:
+            try:
+                found += (item for item in read(files, path) if GROUP[:-1] in item.group or item.kind == "ConfigMap")
+            except YamlTextError as error:
+                unread.append(error)
+    return Build(tuple(found), paths, tuple(unread))
+
+
+def _generated(files: Files, tree: Tree, folder: str) -> Iterator[Object]:
+    """ConfigMaps that a kustomization generates, by the name that other objects use (its hash left out)."""
+    file = next((held.file for held in tree.values()), "")
+    for at in dict.fromkeys(path[1] for path in tree if path[:1] == ("configMapGenerator",) and len(path) > 1):
+        one = under(tree, ("configMapGenerator", at))
+        name, namespace = one.get(("name",)), one.get(("namespace",))
+        data: dict[Path, Held] = {}
+        for path, held in one.items():
+            match path:
+                case ("files", int()):
+                    data |= _content(files, held, folder)
+                case ("literals", int()):
+                    data["data", held.value.partition("=")[0], ENTRY] = held
+                case ("envs", int()) | ("env",):
+                    text = files.text(join(folder, held.value) or "") or ""
+                    keys = (line.partition("=")[0].strip() for line in text.splitlines() if "=" in line)
+                    data |= {("data", key, ENTRY): held for key in keys}
+        if name is not None:
+            where = namespace.value if namespace else ""
+            yield Object(file, name.scalar.document, "ConfigMap", where, name.value, data)
+
+
+def _content(files: Files, held: Held, folder: str) -> dict[Path, Held]:
+    """The values in a file that becomes a ConfigMap's key, when it can be read as YAML."""
+    key, named, name = held.value.rpartition("=")
+    path = join(folder, name)
+    if path is None or files.text(path) is None:
+        return {}
+    at = ("data", key if named else posixpath.basename(name), CONTENT)
+    try:
+        parts = documents(files, path)
+    except YamlTextError:
+        return {at: held}
+    by = f"{held.file} makes {at[1]} of a ConfigMap from it"
+    return {
+        (*at, number, *place): replace(held, by=by)
+        for number, document in enumerate(parts)
+        for place, held in held_in(path, document).items()
+    }

@@ -1,0 +1,158 @@
+"""Flux's objects as nouns."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+from gitops_sre.gitops.flux.objects import Object
+from gitops_sre.model.live import Application
+from gitops_sre.model.target import Source
+
+KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
+SOURCES = frozenset({"GitRepository", "OCIRepository", "HelmRepository", "HelmChart", "Bucket", "ExternalArtifact"})
+_UNNAMED = "default"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference to another object; an empty namespace is that of the object which refers."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Kustomization:
+    """A Flux Kustomization: a folder that it applies. `path` is `spec.path` as a path of the repository (the folder
+    in an artifact, where the source is one that was put together)."""
+
+    object: Object
+    path: str
+    source: Reference
+    target_namespace: str
+    suspended: bool
+    depends_on: tuple[str, ...]
+    components: tuple[str, ...]
+    substitute_from: tuple[Reference, ...]
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.object.namespace or _UNNAMED}/{self.object.name}"
+
+    def as_application(self, repo_url: str = "") -> Application:
+        """The Kustomization in the form in which live ones are known; its status is unknown."""
+        source = Source(repo_url, self.path, kind="unknown", namespace=self.target_namespace)
+        return _application(self.object, (source,), self.target_namespace, suspended=self.suspended)
+
+
+@dataclass(frozen=True)
+class ValuesFrom:
+    """One entry of `spec.valuesFrom`. With `target_path` the value is put there; else it is a file of values."""
+
+    kind: str
+    name: str
+    values_key: str
+    target_path: str
+
+
+@dataclass(frozen=True)
+class HelmRelease:
+    """A HelmRelease. `chart` is the name in `spec.chart`, or empty with `chart_ref`; `source` is what it comes from."""
+
+    object: Object
+    chart: str
+    source: Reference
+    from_reference: bool
+    release_name: str
+    target_namespace: str
+    suspended: bool
+    detects_drift: bool
+    values_from: tuple[ValuesFrom, ...]
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.object.namespace or _UNNAMED}/{self.object.name}"
+
+    def as_application(self, repo_url: str = "") -> Application:
+        """The release in the form in which live ones are known; its status is unknown. Its chart is no path of the
+        repository unless it comes from a GitRepository, so that nothing renders it from the files alone."""
+        path = _folder(self.chart) if self.source.kind == "GitRepository" else ""
+        source = Source(repo_url, path, kind="helm", release_name=self.release_name, namespace=self.target_namespace)
+        return _application(self.object, (source,), self.target_namespace, suspended=self.suspended)
+
+
+def kustomization(item: Object) -> Kustomization:
+    """A Flux Kustomization from its object."""
+    spec = "spec"
+    return Kustomization(
+        item,
+        _folder(item.value(spec, "path")),
+        _reference(item, spec, "sourceRef"),
+        item.value(spec, "targetNamespace"),
+        item.value(spec, "suspend") == "true",
+        tuple(item.value(spec, "dependsOn", at, "name") for at in item.children(spec, "dependsOn")),
+        tuple(item.value(spec, "components", at) for at in item.children(spec, "components")),
+        tuple(
+            _reference(item, spec, "postBuild", "substituteFrom", at)
+            for at in item.children(spec, "postBuild", "substituteFrom")
+        ),
+    )
+
+
+def is_kustomization(item: Object) -> bool:
+    """Whether it is Flux's Kustomization, not kustomize's."""
+    return item.kind == "Kustomization" and item.group == KUSTOMIZATION
+
+
+def helm_release(item: Object) -> HelmRelease:
+    """A HelmRelease from its object."""
+    by_reference = bool(item.value("spec", "chartRef", "name"))
+    where = ("spec", "chartRef") if by_reference else ("spec", "chart", "spec", "sourceRef")
+    target = item.value("spec", "targetNamespace")
+    name = item.value("spec", "releaseName") or (f"{target}-{item.name}" if target else item.name)
+    return HelmRelease(
+        item,
+        "" if by_reference else item.value("spec", "chart", "spec", "chart"),
+        _reference(item, *where),
+        by_reference,
+        name,
+        target or item.namespace,
+        item.value("spec", "suspend") == "true",
+        item.value("spec", "driftDetection", "mode") == "enabled",
+        tuple(
+            ValuesFrom(
+                item.value("spec", "valuesFrom", at, "kind"),
+                item.value("spec", "valuesFrom", at, "name"),
+                item.value("spec", "valuesFrom", at, "valuesKey") or "values.yaml",
+                item.value("spec", "valuesFrom", at, "targetPath"),
+            )
+            for at in item.children("spec", "valuesFrom")
+        ),
+    )
+
+
+def refers(reference: Reference, referrer: Object, item: Object) -> bool:
+    """Whether a reference means an object; a namespace that no file says may be any."""
+    namespace = reference.namespace or referrer.namespace
+    same = not namespace or not item.namespace or namespace == item.namespace
+    return same and (reference.kind, reference.name) == (item.kind, item.name)
+
+
+def _reference(item: Object, *path: str | int) -> Reference:
+    return Reference(item.value(*path, "kind"), item.value(*path, "namespace"), item.value(*path, "name"))
+
+
+def _folder(path: str) -> str:
+    """A folder as git spells it; paths of Flux begin at the root, with or without a slash."""
+    plain = posixpath.normpath(path.strip().lstrip("/") or ".")
+    return "" if plain == "." else plain
+
+
+def _application(item: Object, sources: tuple[Source, ...], namespace: str, *, suspended: bool) -> Application:
+    return Application(
+        item.namespace or _UNNAMED, item.name, sources, namespace, "Unknown", (), "Unknown", None, None, not suspended
+    )
