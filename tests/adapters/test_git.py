@@ -402,9 +402,10 @@ def test_reading_goes_on_when_its_process_is_killed(remote: Remote, repository: 
     head = remote.commit({f"f{n}": f"{n}" * 9 for n in range(4)})
     assert repository.head() == head
     assert repository.read(head, "f1") == b"1" * 9
-    assert repository._reader is not None
-    assert repository._reader.proc is not None
-    repository._reader.proc.kill()
+    reader = repository._objects._batch._process
+    assert reader is not None
+    assert reader.proc is not None
+    reader.proc.kill()
     assert repository.read(head, "f2") == b"2" * 9
     assert repository.read(head, "f3") == b"3" * 9
 

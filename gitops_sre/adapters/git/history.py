@@ -1,0 +1,80 @@
+"""What commits did: git's raw log as nouns, and files followed under the names that they had before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gitops_sre.model.change_feed import Commit, FileChange
+
+FORMAT = "%x00%x00%H%x00%P%x00%ct%x00%an%x00%s%x00"
+OPTIONS = (
+    "-z", f"--format={FORMAT}", "--raw", "--no-abbrev", "--no-renames", "--full-diff", "--diff-merges=first-parent",
+    "--no-ext-diff", "--no-textconv", "--no-mailmap", "--no-decorate", "--no-show-signature", "--encoding=UTF-8",
+)  # fmt: skip
+"""Of `git log`: every commit with everything that it changed, whatever a configuration says."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A commit with all that it changed against its first parent, renames not yet found."""
+
+    commit: Commit
+    changes: tuple[FileChange, ...]
+
+
+def logged(output: bytes) -> Iterator[Logged]:
+    """Parse what `git log` says with OPTIONS."""
+    fields = output.decode("utf-8", "surrogateescape").split("\0")
+    at = 0
+    while at + 7 < len(fields):
+        sha, parents, time, author, subject = fields[at + 2 : at + 7]
+        at += 8
+        end = at
+        while end < len(fields) and fields[end].lstrip("\n").startswith(":"):
+            end += 2
+        changes = tuple(raw_changes(fields[at:end]))
+        files = tuple(sorted({change.after_path or change.before_path for change in changes}))
+        moment = datetime.fromtimestamp(int(time), UTC)
+        yield Logged(Commit(sha, moment, author, subject, files, tuple(parents.split())), changes)
+        at = end
+
+
+def raw_changes(fields: Sequence[str]) -> Iterator[FileChange]:
+    """Parse raw diff lines: `:mode mode id id status`, then one path, or two for a rename."""
+    rest = iter(fields)
+    for line in rest:
+        if not line:
+            continue
+        modes = line.lstrip("\n:").split(" ")
+        before_mode, after_mode, before, after, status = modes
+        path = next(rest)
+        other = next(rest) if status[0] in "RC" else path
+        yield change(path, other, (before_mode, before), (after_mode, after))
+
+
+def change(before_path: str, after_path: str, before: tuple[str, str], after: tuple[str, str]) -> FileChange:
+    """One change from modes and ids; an id of zeros, or an empty one, means that nothing is there."""
+    was, is_ = (bool(oid.strip("0")) for _, oid in (before, after))
+    regular = [mode.startswith("100") for (mode, _), there in ((before, was), (after, is_)) if there]
+    plain = all(regular) and (not (was and is_) or before[0] == after[0])
+    return FileChange(
+        before_path if was else "",
+        after_path if is_ else "",
+        before[1] if was else "",
+        after[1] if is_ else "",
+        plain,
+    )
+
+
+def touching(changes: Iterable[FileChange], paths: Sequence[str]) -> tuple[FileChange, ...]:
+    """The changes to any of some paths (files, or folders with what is below; none: all)."""
+    if not paths:
+        return tuple(changes)
+    return tuple(each for each in changes if below(each.before_path, paths) or below(each.after_path, paths))
+
+
+def below(path: str, paths: Sequence[str]) -> bool:
+    """Whether a path is one of some paths or below one of them."""
+    return bool(path) and any(not part or path == part or path.startswith(f"{part}/") for part in paths)

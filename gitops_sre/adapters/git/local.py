@@ -1,0 +1,68 @@
+"""A repository that is on disk already, a work tree or a bare one: read, and left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gitops_sre.adapters.git.plumbing import RepositoryError, Runner, View
+from gitops_sre.adapters.git.reader import CommitReader
+from gitops_sre.model.outcome import Refused, Unavailable
+
+
+class LocalRepository(CommitReader):
+    """ports.Repository over the root of a work tree (a linked one too) or over a bare repository.
+
+    It never writes there, never fetches, and runs nothing that the repository names. `timeout` is in seconds and
+    bounds each git process. Raises RepositoryError when there is no repository at `path`.
+    """
+
+    def __init__(self, path: Path, timeout: float = 60.0) -> None:
+        folder = _git_folder(path)
+        self._path, self._own = path, Runner(folder, timeout)
+        question = ["rev-parse", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"]
+        try:
+            said = self._own.output(question).decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+        except RepositoryError as error:
+            raise RepositoryError(f"{path}: not a git repository ({error}); name the root of one") from error
+        if len(said) != 3:
+            raise RepositoryError(f"{path}: its name holds a line break; move it")
+        objects, shallow = (folder / part for part in said[1:])
+        super().__init__(str(path), View(objects, shallow, said[0]), timeout)
+
+    def head(self) -> str | Unavailable:
+        """The commit that is checked out, or the default branch of a bare repository."""
+        found = self.resolve("HEAD")
+        if isinstance(found, Refused):
+            return Unavailable(f"git {self._path}: there is no commit yet; commit or fetch first")
+        return found
+
+    def resolve(self, revision: str) -> str | Refused | Unavailable:
+        """The commit that a branch, tag, short id or expression like `HEAD~3` names."""
+        if not revision or revision.startswith("-") or not revision.isprintable():
+            return Refused(f"{revision!r} is not a revision; name a branch, a tag or a commit")
+        question = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"]
+        try:
+            status, output, error = self._own.run(question)
+        except RepositoryError as failure:
+            return Unavailable(f"git {self._path}: {failure}")
+        if status != 0:
+            said = f" ({error})" if error != "no message" else ""
+            return Refused(f"{self._path}: no commit is named {revision!r}{said}; fetch it, or name another")
+        return output.decode("ascii").strip()
+
+    def _obtain(self, oids: Sequence[str]) -> None:
+        raise RepositoryError(
+            f"{self._path}: object {oids[0]} is missing: the clone is shallow or partial; complete it with "
+            "`git fetch --unshallow`, `git fetch --refetch --no-filter`, or clone it without --depth and --filter"
+        )
+
+
+def _git_folder(path: Path) -> Path:
+    """Where git keeps a repository: `.git` (a folder, or a file that names one), or the folder itself."""
+    inner = path / ".git"
+    if inner.exists():
+        return inner.absolute()
+    if (path / "HEAD").is_file() and (path / "objects").is_dir():
+        return path.absolute()
+    raise RepositoryError(f"{path}: no git repository; name the root of a work tree or a bare repository")

@@ -1,0 +1,210 @@
+"""ports.Repository's questions about commits, answered from the objects of a repository on disk."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from gitops_sre.adapters.git import history
+from gitops_sre.adapters.git.mentions import Mentions
+from gitops_sre.adapters.git.objects import Difference, Objects
+from gitops_sre.adapters.git.plumbing import RepositoryError, Runner, View, sha
+from gitops_sre.model.change_feed import Commit, FileChange, Revision
+from gitops_sre.model.outcome import Unavailable
+
+_NAMES = 8
+"""Rounds of older names after which files are not followed further."""
+_SIMILAR = "-M50%"
+"""A file that went and one that came are a rename when half of it is the same: git's own default."""
+
+_log = logging.getLogger(__name__)
+
+
+class CommitReader(ABC):
+    """Reads one repository at exact commits. Raises RepositoryError when it lacks what is asked for."""
+
+    def __init__(self, name: str, view: View, timeout: float) -> None:
+        self._name, self._view = name, view
+        self._reading = Runner(view.folder, timeout)
+        self._objects = Objects(self._reading, self._obtain)
+        self._mentions = Mentions(self._reading, self._objects)
+
+    @abstractmethod
+    def _obtain(self, oids: Sequence[str]) -> None:
+        """Get missing objects in one batch, where there is a place to get them from. Raises RepositoryError."""
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit; None when it is not there, is a symlink or a submodule."""
+        entry = self._objects.entry(commit, path)
+        return self._objects.blob(entry.oid) if entry is not None and entry.regular else None
+
+    def files(self, commit: str, under: str = "") -> tuple[str, ...]:
+        """Paths of the regular files below a folder at a commit, sorted."""
+        return self._mentions.files(self._objects.root(commit), under.strip("/"))
+
+    def log(
+        self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
+    ) -> tuple[Commit, ...]:
+        """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
+        options = ["--first-parent", *([f"--since=@{int(since.timestamp())}"] if since is not None else [])]
+        return tuple(each.commit for each in self._logged(commit, options, paths, limit))
+
+    def changed(self, commit: str) -> tuple[FileChange, ...]:
+        """What a commit did against its first parent (the empty tree for a root), renames found."""
+        parents = self._objects.parents(commit)
+        before = self._objects.root(parents[0]) if parents else ""
+        after = self._objects.root(commit)
+        changes = tuple(_as_change(each) for each in self._objects.differences(before, after))
+        return self._renamed(before, after, changes) if before else _sorted(changes)
+
+    def revisions(self, commit: str, paths: Sequence[str], *, limit: int = 200) -> tuple[Revision, ...]:
+        """Commits reachable from a commit, newest first, that touch any of `paths`, each with the changes to them.
+
+        A merge counts only where it differs from every parent (git's default history simplification). A file that was
+        renamed is followed under its older name. No `paths`: everything.
+        """
+        names = [path.strip("/") for path in paths]
+        older: dict[str, str] = {}  # an older name -> the commit that renamed it
+        for _ in range(_NAMES):
+            wanted = [*names, *older]
+            found = self._logged(commit, [], wanted, limit)
+            renames = self._renames(found, wanted)
+            fresh = {
+                name: each
+                for each, changes in renames.items()
+                for name in _older(history.touching(changes, wanted))
+                if not history.below(name, wanted)
+            }
+            if not fresh:
+                break
+            older |= fresh
+        return tuple(_revisions(found, names, older, renames))
+
+    def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes]:
+        """File contents by blob id, read (and where they are missing, fetched) in one batch."""
+        return self._objects.blobs(oids)
+
+    def mentioning(self, commit: str, text: str, under: Sequence[str] = ()) -> tuple[str, ...]:
+        """Paths of the regular files at a commit, sorted, whose bytes hold a text; only below `under` where given."""
+        return self._mentions.find(self._objects.root(commit), text, tuple(part.strip("/") for part in under))
+
+    def contains(self, descendant: str, ancestor: str) -> bool | Unavailable:
+        """Whether `ancestor` is `descendant` or one of its ancestors."""
+        try:
+            command = ["merge-base", "--is-ancestor", "--end-of-options", sha(ancestor), sha(descendant)]
+            status, _, error = self._reading.run(command)
+        except OSError as failure:
+            return Unavailable(f"git {self._name}: {failure}")
+        if status == 1 and self._shallow():
+            error = "the clone is shallow; run `git fetch --unshallow`"
+        elif status in (0, 1):
+            return status == 0
+        return Unavailable(f"git {self._name}: {ancestor[:12]} and {descendant[:12]} cannot be compared ({error})")
+
+    def export(self, commit: str, into: Path, under: Sequence[str] = ()) -> None:
+        """Write the tree of a commit into an empty folder: regular files only.
+
+        `under` names folders or files to restrict it to. Raises FileExistsError when the folder is not empty.
+        """
+        into.mkdir(parents=True, exist_ok=True)
+        if any(into.iterdir()):
+            raise FileExistsError(f"{into}: not empty; export into a new folder")
+        parts = [part.rstrip("/") for part in under]
+        leaves = self._objects.leaves(self._objects.root(commit))
+        wanted = [(_parts(path), entry.oid) for path, entry in leaves
+                  if entry.regular and (not parts or history.below(path, parts))]  # fmt: skip
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            contents = self._objects.blobs(oid for _, oid in some)
+            for names, oid in some:
+                place = into.joinpath(*names)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(contents[oid])
+
+    def close(self) -> None:
+        """End the reading process; it starts again when needed."""
+        self._objects.close()
+
+    def _logged(
+        self, commit: str, options: Sequence[str], paths: Sequence[str], limit: int
+    ) -> tuple[history.Logged, ...]:
+        """The log, without the commits at which a shallow clone ends: what those did is not known."""
+        paths = [] if "" in paths else paths
+        command = ["log", *history.OPTIONS, *options, f"--max-count={max(limit, 0)}", "--end-of-options", sha(commit)]
+        found = tuple(history.logged(self._reading.output([*command, "--", *paths])))
+        ends = self._shallow()
+        known = tuple(each for each in found if each.commit.sha not in ends)
+        if found and not known:
+            raise RepositoryError(f"{self._name}: the clone is shallow, so its history ends at "
+                                  f"{found[0].commit.sha[:12]}; run `git fetch --unshallow`")  # fmt: skip
+        return known
+
+    def _shallow(self) -> frozenset[str]:
+        """The commits whose parents the clone was told to leave out."""
+        try:
+            return frozenset((self._view.folder / "shallow").read_text(encoding="ascii").split())
+        except FileNotFoundError:
+            return frozenset()
+
+    def _renames(self, found: Iterable[history.Logged], paths: Sequence[str]) -> Mapping[str, tuple[FileChange, ...]]:
+        """Commits in which one of the paths came while another file went, with their changes, renames found."""
+        renames = {}
+        for each in found:
+            came = any(change.after_path and not change.before_path for change in history.touching(each.changes, paths))
+            if came and any(not change.after_path for change in each.changes):
+                renames[each.commit.sha] = self.changed(each.commit.sha)
+        return renames
+
+    def _renamed(self, before: str, after: str, changes: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
+        """The same changes with what went and came as renames where git finds the contents alike."""
+        came = [change.after_blob for change in changes if not change.before_path]
+        went = [change.before_blob for change in changes if not change.after_path]
+        if not came or not went:
+            return _sorted(changes)
+        files = {change.before_blob or change.after_blob for change in changes if change.plain}
+        self._objects.blobs(oid for oid in (*came, *went) if oid in files)  # git itself would not fetch them
+        options = ["-r", "-z", "--raw", "--no-abbrev", _SIMILAR, "--no-ext-diff", "--no-textconv"]
+        output = self._reading.output(["diff-tree", *options, "--end-of-options", before, after])
+        return _sorted(history.raw_changes(output.decode("utf-8", "surrogateescape").split("\0")))
+
+
+_AT_ONCE = 200
+"""Files that are held in memory together while a tree is written out."""
+
+
+def _as_change(difference: Difference) -> FileChange:
+    path, before, after = difference
+    return history.change(path, path, before or ("", ""), after or ("", ""))
+
+
+def _sorted(changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
+    return tuple(sorted(changes, key=lambda change: (change.after_path or change.before_path, change.before_path)))
+
+
+def _older(changes: Iterable[FileChange]) -> list[str]:
+    return [change.before_path for change in changes if change.after_path and change.before_path != change.after_path]
+
+
+def _revisions(
+    found: Sequence[history.Logged],
+    names: Sequence[str],
+    older: Mapping[str, str],
+    renames: Mapping[str, tuple[FileChange, ...]],
+) -> Iterable[Revision]:
+    """The log with each commit's changes to the files: an older name counts from the commit on that renamed it."""
+    wanted = list(names)
+    for each in found:
+        wanted += [old for old, renamed_in in older.items() if renamed_in == each.commit.sha]
+        changes = history.touching(renames.get(each.commit.sha, each.changes), wanted)
+        if changes:
+            yield Revision(each.commit, changes)
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or any(part in ("..", ".", "") or part.lower() == ".git" for part in parts):
+        raise RepositoryError(f"{path!r}: the tree holds a path that leads outside; refused")
+    return parts
