@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow test-crash check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -21,6 +21,13 @@ test-slow: $(STAMP) ## the tests that wait for real processes and real time
 
 test-crash: $(STAMP) ## kill -9 at random moments, with and without the database
 	$(BIN)/pytest -m crash
+
+bench: $(STAMP) ## score the hands on recorded rollbacks: make bench REPLAY=DIR
+	@test -n "$(REPLAY)" || { echo "give REPLAY=DIR, a folder with dev.jsonl, corpora/ and check.py"; exit 2; }
+	$(BIN)/python -m tests.bench.replay $(REPLAY)
+
+bench-speed: $(STAMP) ## locate and edit in repositories of 1,000 to 20,000 files, beside git itself
+	$(BIN)/python -m tests.bench.speed
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

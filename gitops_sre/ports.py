@@ -150,8 +150,11 @@ class Locator(Protocol):
         """What restores, at `commit`, the values of a target from before a culprit commit."""
         ...
 
-    def last_good(self, commit: str, target: Target, fields: Sequence[Field]) -> Draft | Refused:
-        """What restores the last different values of these fields, with everything that moved together with them."""
+    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
+        """What restores the last different values of these fields, with everything that moved together with them.
+
+        With `to`, the last values that say this version.
+        """
         ...
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:

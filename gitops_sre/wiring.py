@@ -6,9 +6,10 @@ import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from gitops_sre.adapters.alertmanager import AlertmanagerAlerts
-from gitops_sre.adapters.git import GitRepository
+from gitops_sre.adapters.git import GitRepository, LocalRepository
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.adapters.kubernetes import KubernetesCluster
 from gitops_sre.adapters.prometheus import Prometheus
@@ -23,7 +24,7 @@ from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.settings import ConfigError, Settings
 
-__all__ = ["World", "bot", "build", "open_store"]
+__all__ = ["World", "bot", "build", "local", "open_store"]
 
 
 class SystemClock:
@@ -65,6 +66,11 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         forge=forge,
         store=open_store(settings),
     )
+
+
+def local(path: Path) -> LocalRepository:
+    """A repository on disk, for commands that need nothing else."""
+    return LocalRepository(path)
 
 
 def bot(settings: Settings, told: Told = nobody) -> Bot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gitops_sre.action import rollback_image
+from gitops_sre.action import revert_change, rollback_image
 from gitops_sre.model.change import Draft
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Plan
@@ -21,5 +21,6 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
+    revert_change.SPEC.name: Action(revert_change.SPEC, revert_change.draft),
     rollback_image.SPEC.name: Action(rollback_image.SPEC, rollback_image.draft),
 }

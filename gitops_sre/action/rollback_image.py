@@ -1,4 +1,4 @@
-"""Put an earlier image back: the tag, the digest or both, wherever the repository decides them."""
+"""Put an earlier version back: tag, digest, chart version or revision, wherever the repository decides them."""
 
 from __future__ import annotations
 
@@ -12,31 +12,54 @@ from gitops_sre.model.plan import ActionSpec, Parameter, Plan
 from gitops_sre.ports import Locator
 from gitops_sre.yamltext import YamlTextError
 
+NAME = r"[a-z0-9](?:[a-z0-9._/:-]{0,253}[a-z0-9])?"
+CHART_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}"
+
 SPEC = ActionSpec(
     name="rollback_image",
-    summary="Put an earlier image tag or digest of one workload back",
+    summary="Put an earlier version of one image or chart back, with everything that moved together with it",
     parameters=(
-        Parameter("image", "image name without tag", pattern=r"[a-z0-9](?:[a-z0-9._/:-]{0,253}[a-z0-9])?"),
-        Parameter("to", "`tag`, `sha256:...` or `tag@sha256:...` to go back to", pattern=VERSION),
+        Parameter("image", "an image name without tag", pattern=NAME, optional=True),
+        Parameter("chart", "a chart name", pattern=r"[A-Za-z0-9](?:[A-Za-z0-9._/:-]{0,253}[A-Za-z0-9])?", optional=True),
+        Parameter("to", "a version to go back to: `tag`, `sha256:...`, `tag@sha256:...` or a chart's version",
+                  pattern=rf"{VERSION}|{CHART_VERSION}", optional=True),
+        Parameter("culprit", "the SHA of the commit to undo", pattern=r"[0-9a-f]{40}(?:[0-9a-f]{24})?", optional=True),
     ),
     powers=("contents:write", "pull_requests:write"),
     reversible=True,
-    inverse="restores the tag and digest that stood before, byte for byte",
+    inverse="restores the values that stood before, byte for byte",
     not_for=("releases that migrated a schema", "images that an update automation writes again", "mutable tags"),
 )  # fmt: skip
 
 
 def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
-    """The edits that make the image what the plan says; nothing is written. The tag and a digest move as a pair.
+    """What puts the version back; nothing is written.
 
-    Refused when `to` is no version, when the place cannot hold it exactly, and when nothing would change.
+    With a culprit, that commit's value changes are undone for the target; else the last good values are looked up
+    in the history, those of version `to` where it is given. A `to` that the history does not know is written where
+    the place can hold it exactly. Refused when the parameters, the place or the history do not allow it.
     """
-    if problem := SPEC.problem(plan.parameters):
+    given = plan.parameters
+    if problem := SPEC.problem(given):
         return Refused(problem)
-    to = Image.read_version(plan.parameters["to"])
-    fields = locator.image_fields(commit, plan.target, plan.parameters["image"])
+    if bool(given.get("image")) == bool(given.get("chart")):
+        return Refused(f"{SPEC.name}: give either an image or a chart")
+    if culprit := given.get("culprit", ""):
+        return locator.undo(commit, plan.target, culprit)
+    if image := given.get("image", ""):
+        fields = locator.image_fields(commit, plan.target, image)
+    else:
+        fields = locator.chart_fields(commit, plan.target, given["chart"])
     if isinstance(fields, Refused):
         return fields
+    to = given.get("to", "")
+    found = locator.last_good(commit, plan.target, fields, to)
+    return found if isinstance(found, Draft) or not to else _written(fields, to)
+
+
+def _written(fields: tuple[Field, ...], version: str) -> Draft | Refused:
+    """Edits that write a version which the history does not know. The tag and a digest move as a pair."""
+    to = Image.read_version(version)
     if problem := _unfit(fields, to):
         return Refused(f"{fields[0].file}: {problem}")
     try:
@@ -57,6 +80,8 @@ def _unfit(fields: tuple[Field, ...], to: Image) -> str:
     if any(version.digest for version in now) and not to.digest:
         return f"the image is pinned by digest, and {to.version} names none; give tag@sha256:..."
     roles = {field.role for field in fields}
+    if roles <= {"chart", "ref"}:
+        return ""
     if "tag" in roles and not to.tag:
         return f"a tag stands beside the digest, and {to.version} names none; give tag@sha256:..."
     if to.digest and roles == {"tag"} and not any(version.digest for version in now):
@@ -66,7 +91,9 @@ def _unfit(fields: tuple[Field, ...], to: Image) -> str:
 
 def _edit(field: Field, to: Image) -> FieldEdit:
     now = _now(field)
-    after = {"digest": to.digest, "tag": to.version if now.digest else to.tag}.get(field.role)
+    after = {"digest": to.digest, "tag": to.version if now.digest else to.tag, "chart": to.tag, "ref": to.tag}.get(
+        field.role
+    )
     after = after or str(replace(to, name=now.name))
     raw = yamltext.quoted_like(field.raw, after)
     return FieldEdit(

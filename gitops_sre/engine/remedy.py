@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gitops_sre.action import ACTIONS
-from gitops_sre.engine import investigate
+from gitops_sre.engine import hands, investigate
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
@@ -92,14 +92,10 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     base = world.repository.head()
     if isinstance(base, Unavailable):
         return base
-    action = ACTIONS[plan.action]
-    draft = action.draft(plan, world.locator, base)
-    if isinstance(draft, Refused):
-        return draft
-    change = edit.apply(world.repository, base, draft.edits, world.settings.policy.path)
-    if isinstance(change, Refused):
-        return change
-    shown = show(change, plan, world)
+    made = hands.make(plan, world.repository, world.locator, base, world.settings.policy.path)
+    if isinstance(made, Refused):
+        return made
+    shown = show(made.change, plan, world)
     if isinstance(shown, Unavailable):
         return shown
     try:
@@ -107,8 +103,8 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     except PolicyError as error:
         return Refused(str(error))
     gaps = incident.diagnosis.gaps if incident.diagnosis else ()
-    verdict = gate.judge(plan, shown, gaps, action.spec, policies, at, common_labels(incident))
-    return Remedy(shown, verdict, record(incident, plan, change.edits, base, verdict, "fix"))
+    verdict = gate.judge(plan, shown, gaps, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
+    return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
 
 
 def common_labels(incident: Incident) -> dict[str, str]:

@@ -109,6 +109,17 @@ def owners(files: Files, layer: Layer, image: str, workload: WorkloadRef) -> lis
     return below
 
 
+def overrides(files: Files, layer: Layer, image: str) -> list[tuple[Field, ...]]:
+    """Entries of `images:` in this layer or beneath that set an image, whatever the workload; strongest first found."""
+    found, names = _transformers(layer, image)
+    if found:
+        return found
+    for component in reversed(layer.components):
+        if found := [owner for name in names for owner in overrides(files, component, name)]:
+            return found
+    return [owner for name in names for base in layer.bases for owner in overrides(files, base, name)]
+
+
 def _below(files: Files, layer: Layer, image: str, workload: WorkloadRef) -> list[tuple[Field, ...]]:
     """Owners beneath the `images:` of a layer, in order of authority."""
     if patches := _patch_owners(files, layer, image, workload):

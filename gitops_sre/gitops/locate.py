@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitops_sre.gitops import helm, kustomize
+from gitops_sre.gitops import environments, helm, history, kustomize, versions
 from gitops_sre.gitops.files import (
     KUSTOMIZATIONS,
     AtCommit,
@@ -15,6 +15,7 @@ from gitops_sre.gitops.files import (
     container_images,
     detect,
     documents,
+    kustomization_in,
     manifests,
     mentions,
     plain_source,
@@ -44,15 +45,16 @@ class GitOpsLocator:
         try:
             if overridden := _overridden(files, target):
                 return overridden
-            owners = self._owners(files, target, image)
+            known = target.workload.name
+            owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
         except YamlTextError as error:
             return Refused(str(error))
         if len(owners) == 1:
             return self._shared(commit, target, owners[0])
+        whose = f"sets {image}" + (f" for {target.workload}" if known else "")
         if not owners:
-            return Refused(f"no place in {_where(target.source)} sets {image} for {target.workload}; edit it by hand")
-        places = "; ".join(_place(fields) for fields in owners[:5])
-        return Refused(f"{len(owners)} places set {image} for {target.workload}: {places}; edit it by hand")
+            return Refused(f"no place in {_where(target.source)} {whose}; edit it by hand")
+        return Refused(_ambiguous(owners, whose.replace("sets", "set", 1)))
 
     def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
         """The owning fields of a chart's version."""
@@ -67,12 +69,12 @@ class GitOpsLocator:
         return Refused(f"settings are not located yet ({key})")
 
     def undo(self, commit: str, target: Target, culprit: str) -> Draft | Refused:
-        """What restores the values of a target from before a culprit commit."""
-        return Refused(f"commits are not undone yet ({culprit})")
+        """What restores, at `commit`, the values of a target from before a culprit commit."""
+        return history.undo(self._repository, commit, culprit, history.Scope.of(target))
 
-    def last_good(self, commit: str, target: Target, fields: Sequence[Field]) -> Draft | Refused:
-        """What restores the last different values of these fields."""
-        return Refused("the last good values are not looked up yet")
+    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
+        """What restores the last different values of these fields (those of version `to`), with what moved along."""
+        return history.last_good(self._repository, commit, target, fields, to)
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:
         """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""
@@ -112,6 +114,24 @@ class GitOpsLocator:
 
     def _reads(self, commit: str, folder: str, file: str) -> bool:
         return file in self.inputs(commit, Source("", folder, kind="kustomize"))
+
+
+def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple[Field, ...]]:
+    """Owners when only a folder is known: what overrides the files, then every place that gives a version."""
+    folder, found = target.source.path, []
+    if kustomization_in(files, folder):
+        found = kustomize.overrides(files, kustomize.read(files, folder), image)
+    elif _kind(files, target.source) == "helm":
+        found = helm.owners(files, target, image)
+    return found or versions.owners(files, folder, image, target.environment)
+
+
+def _ambiguous(owners: Sequence[tuple[Field, ...]], what: str) -> str:
+    """Which places there are, and what tells them apart."""
+    places = "; ".join(f"{_place(fields)} = {fields[0].value}" for fields in owners[:5])
+    there = dict.fromkeys(environments.of(fields[0].file) for fields in owners)
+    remedy = f"say which environment: {', '.join(filter(None, there))}" if len(there) > 1 else "name a narrower folder"
+    return f"{len(owners)} places {what}: {places}; {remedy}, or edit it by hand"
 
 
 def _kind(files: Files, source: Source) -> str:

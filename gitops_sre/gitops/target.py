@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from gitops_sre.model.live import Application, Workload
-from gitops_sre.model.target import NoTarget, Source, Target
+from gitops_sre.model.target import NoTarget, Source, Target, WorkloadRef
 from gitops_sre.settings import EnvironmentSettings, LabelSettings
 
 Environments = Mapping[str, EnvironmentSettings]
@@ -127,6 +127,14 @@ def _ours(application: Application, repository_url: str) -> Source | str:
         return ours[0]
     have = ", ".join(f"{s.repo_url} {s.path}" for s in application.sources)
     return f"{application.key} has {len(ours)} sources in {repository_url} (it has {have})"
+
+
+def at_path(path: str, environment: str = "", workload: WorkloadRef | None = None) -> Target:
+    """A target when there is no cluster to ask: a folder of the repository, and what else is known of it."""
+    ref = workload or WorkloadRef("", "", "")
+    plain = "/".join(part for part in path.split("/") if part not in ("", "."))
+    reasons = (f"the folder {plain or '.'} was named",)
+    return Target(ref.name, environment, "unknown", ref, "", Source("", plain), reasons)
 
 
 def reads(application: Application, repository_url: str) -> bool:

@@ -1,0 +1,259 @@
+"""`locate` and `propose`: the hands alone, on a repository on disk; no cluster, no GitHub, no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gitops_sre import wiring
+from gitops_sre.action import ACTIONS
+from gitops_sre.adapters.git import LocalRepository
+from gitops_sre.cli.common import Failure
+from gitops_sre.engine import hands
+from gitops_sre.gitops import diff
+from gitops_sre.gitops import target as targets
+from gitops_sre.gitops.locate import GitOpsLocator
+from gitops_sre.model.change import Field, FieldEdit, Left
+from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.plan import Plan, VerificationPlan
+from gitops_sre.model.target import Target, WorkloadRef
+from gitops_sre.settings import PolicySettings
+from gitops_sre.yamltext import show
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look: a repository at a commit, and what is known of the target."""
+
+    repository: LocalRepository
+    locator: GitOpsLocator
+    commit: str
+    target: Target
+
+
+def _options(command: Any) -> Any:
+    """The options that say where and what."""
+    for option in reversed((
+        click.option("--repo", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+                     help="A work tree or a bare repository; it stays untouched."),
+        click.option("--at", "revision", default="HEAD", show_default=True, help="The commit to look at."),
+        click.option("--path", default="", help="The app's folder in the repository."),
+        click.option("--env", "environment", default="", help="The environment, as the repository's paths name it."),
+        click.option("--workload", default="", metavar="NS/KIND/NAME", help="The workload."),
+        click.option("--image", default="", help="An image name without tag."),
+        click.option("--chart", default="", help="A chart name."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options as they were given."""
+
+    repo: Path
+    revision: str
+    path: str
+    environment: str
+    workload: str
+    image: str
+    chart: str
+    as_json: bool
+    culprit: str = ""
+    to: str = ""
+    settings: tuple[str, ...] = ()
+    as_diff: bool = False
+
+    def place(self) -> Place:
+        """Where to look. Raises Failure when the commit does not exist."""
+        repository = wiring.local(self.repo)
+        target = targets.at_path(self.path, self.environment, _workload(self.workload))
+        return Place(repository, GitOpsLocator(repository), _commit(repository, self.revision), target)
+
+    def parameters(self, repository: LocalRepository) -> dict[str, str]:
+        """The action's parameters; the culprit as a full SHA."""
+        given = {"image": self.image, "chart": self.chart, "to": self.to, **_pairs(self.settings)}
+        given["culprit"] = _commit(repository, self.culprit) if self.culprit else ""
+        return {name: text for name, text in given.items() if text}
+
+
+@click.command()
+@_options
+def locate(**options: Any) -> int:
+    """Print the file and field that decide an image's or a chart's version, and why they do.
+
+    Exit code 1, with the reason on stderr, when there is no such place or more than one could be it.
+    """
+    asked = _Asked(**options)
+    if bool(asked.image) == bool(asked.chart):
+        raise click.UsageError("give either --image or --chart")
+    place = asked.place()
+    try:
+        if asked.image:
+            found = place.locator.image_fields(place.commit, place.target, asked.image)
+        else:
+            found = place.locator.chart_fields(place.commit, place.target, asked.chart)
+    except OSError as error:
+        raise Failure(f"{asked.repo}: {error}") from error
+    finally:
+        place.repository.close()
+    refused = found.reason if isinstance(found, Refused) else None
+    fields = () if isinstance(found, Refused) else found
+    if asked.as_json:
+        shown = [_field(each) for each in fields]
+        click.echo(json.dumps({"at": place.commit, "refused": refused, "fields": shown}, indent=2))
+    else:
+        for each in fields:
+            click.echo(f"{each.file}: {show(each.document, each.path)}: {each.value}\n    {each.reason}")
+    if refused:
+        click.echo(f"gitops-sre: {refused}", err=True)
+    return 1 if refused else 0
+
+
+@click.command()
+@click.argument("action", type=click.Choice(sorted(ACTIONS)))
+@_options
+@click.option("--culprit", default="", help="The commit to undo.")
+@click.option("--to", default="", help="The value to set or to go back to.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other parameter of the action.")
+@click.option("--diff", "as_diff", is_flag=True, help="Print a unified diff, which `git apply` takes (the default).")
+def propose(action: str, **options: Any) -> int:
+    """Print the change that an action would make: as a unified diff, or as JSON with reasons and proof.
+
+    Exit code 1, with the reason on stderr and in the JSON, when the action is refused.
+    """
+    asked = _Asked(**options)
+    if asked.as_json and asked.as_diff:
+        raise click.UsageError("give either --json or --diff")
+    place = asked.place()
+    answer = _Answer(action, place, asked.parameters(place.repository))
+    try:
+        answer.make()
+    except OSError as error:
+        raise Failure(f"{asked.repo}: {error}") from error
+    finally:
+        place.repository.close()
+    if asked.as_json:
+        click.echo(json.dumps(answer.shown(), indent=2))
+    elif answer.made is not None:
+        click.echo(answer.diff, nl=False)
+    for line in answer.remarks():
+        click.echo(f"gitops-sre: {line}", err=True)
+    return 1 if answer.refused else 0
+
+
+@dataclass
+class _Answer:
+    """What came of a proposal."""
+
+    action: str
+    place: Place
+    parameters: Mapping[str, str]
+    refused: str = ""
+    made: hands.Made | None = field(default=None)
+
+    def make(self) -> None:
+        """Draft and apply. Raises OSError when the repository cannot be read."""
+        where = self.place
+        plan = Plan(
+            action=self.action,
+            target=where.target,
+            parameters=self.parameters,
+            reason="asked for on the command line",
+            hypothesis="",
+            confidence=1.0,
+            culprit=self.parameters.get("culprit", ""),
+            verification=VerificationPlan((), 0, 0, 0),
+        )
+        made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path)
+        if isinstance(made, Refused):
+            self.refused = made.reason
+        else:
+            self.made = made
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff."""
+        return diff.unified(self.made.change.files) if self.made else ""
+
+    def remarks(self) -> list[str]:
+        """What a person should know beside the diff."""
+        if self.made is None:
+            return [self.refused]
+        draft = self.made.draft
+        return [*draft.notes, *(f"left alone: {_where(left)}: {left.reason}" for left in draft.left)]
+
+    def shown(self) -> dict[str, object]:
+        """The JSON."""
+        edits = self.made.change.edits if self.made else ()
+        draft = self.made.draft if self.made else None
+        return {
+            "action": self.action,
+            "at": self.place.commit,
+            "parameters": dict(self.parameters),
+            "refused": self.refused or None,
+            "fields": [_edit(each) for each in edits],
+            "coupled": [_edit(each) for each in edits if each.part == "coupled"],
+            "left": [{"where": _where(each), "file": each.file, "reason": each.reason} for each in draft.left]
+            if draft
+            else [],
+            "notes": list(draft.notes) if draft else [],
+            "follow_ups": [_edit(each) for each in draft.follow_ups] if draft else [],
+            "diff": self.diff,
+        }
+
+
+def _commit(repository: LocalRepository, revision: str) -> str:
+    sha = repository.resolve(revision)
+    if isinstance(sha, (Refused, Unavailable)):
+        raise Failure(sha.reason)
+    return sha
+
+
+def _workload(text: str) -> WorkloadRef:
+    parts = text.split("/") if text else ["", "", ""]
+    if len(parts) != 3:
+        raise click.UsageError(f"--workload {text}: give NS/KIND/NAME, e.g. shop/Deployment/web")
+    return WorkloadRef(parts[1], parts[0], parts[2])
+
+
+def _pairs(settings: Sequence[str]) -> dict[str, str]:
+    for each in settings:
+        if "=" not in each:
+            raise click.UsageError(f"--set {each}: give NAME=VALUE")
+    return {name: value for name, _, value in (each.partition("=") for each in settings)}
+
+
+def _field(each: Field) -> dict[str, object]:
+    return {
+        "file": each.file,
+        "document": each.document,
+        "path": list(each.path),
+        "where": show(each.document, each.path),
+        "role": each.role,
+        "value": each.value,
+        "reason": each.reason,
+    }
+
+
+def _edit(each: FieldEdit) -> dict[str, object]:
+    return {
+        "file": each.file,
+        "document": each.document,
+        "path": list(each.path),
+        "where": show(each.document, each.path),
+        "before": each.before,
+        "after": each.after,
+        "part": each.part,
+        "reason": each.reason,
+    }
+
+
+def _where(left: Left) -> str:
+    return f"{left.file} ({show(left.document, left.path)})" if left.path else left.file

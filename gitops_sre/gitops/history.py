@@ -1,0 +1,312 @@
+"""What a commit changed, value by value, and what puts it back on a later commit; the last good values of a field.
+
+A field-level undo does not conflict where a line-level one does: each value is looked up where it stands today, and
+is put back only while it still holds what the commit gave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from gitops_sre import yamltext
+from gitops_sre.gitops import environments
+from gitops_sre.gitops.alignment import Follower, Pair, pairs
+from gitops_sre.gitops.files import decoded
+from gitops_sre.model.change import Draft, Field, FieldEdit, Left
+from gitops_sre.model.change_feed import FileChange, Revision
+from gitops_sre.model.image import Image
+from gitops_sre.model.outcome import Refused
+from gitops_sre.model.target import Target
+from gitops_sre.ports import Repository
+from gitops_sre.yamltext import Place, YamlTextError
+
+LOOK_BACK = 400
+"""Revisions of a field's files that are searched for its last different value."""
+_BATCH = 20
+"""Revisions whose file contents are read at once."""
+_BUMPS = 60
+"""Earlier changes of a field that are counted to say what moves together with it."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an undo may touch: files below `paths` (none: all), of one environment (empty: any)."""
+
+    paths: tuple[str, ...] = ()
+    environment: str = ""
+
+    @classmethod
+    def of(cls, target: Target, fields: Sequence[Field] = ()) -> Scope:
+        """A target's own folder and environment, and the files of fields that decide for it from elsewhere.
+
+        Where the target names no environment, that of the fields counts.
+        """
+        path = target.source.path.strip("/").removeprefix("./").strip(".")
+        files = dict.fromkeys(field.file for field in fields)
+        known = target.environment or next((name for file in files if (name := environments.of(file))), "")
+        return cls((path, *files) if path else (), known)
+
+    def excludes(self, file: str) -> str:
+        """Why a file is not the target's, or the empty string."""
+        if self.paths and not any(file == path or file.startswith(f"{path}/") for path in self.paths):
+            return f"outside {self.paths[0]}"
+        theirs = environments.of(file, self.environment)
+        if self.environment and theirs and theirs != environments.named(self.environment):
+            return f"environment {theirs}, not {self.environment}"
+        return ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A commit to take back: how it is called in reasons, and what it did."""
+
+    name: str
+    changes: tuple[FileChange, ...]
+
+
+def undo(repository: Repository, commit: str, culprit: str, scope: Scope) -> Draft | Refused:
+    """What restores, at `commit`, the values from before `culprit`.
+
+    Refused when nothing can be put back. Raises OSError when the repository cannot be read.
+    """
+    return restore(repository, commit, [Step(culprit[:12], repository.changed(culprit))], scope)
+
+
+def restore(repository: Repository, commit: str, steps: Sequence[Step], scope: Scope) -> Draft | Refused:
+    """What takes some commits (newest first) back at `commit`, each value to where it stood before the oldest."""
+    found: list[FieldEdit | Left] = []
+    by_file: dict[str, list[_Texts]] = {}
+    for step in steps:
+        moved = _moved(repository, commit, step.changes)
+        blobs = repository.blobs({b for c in step.changes for b in (c.before_blob, c.after_blob) if b and c.plain})
+        for change in step.changes:
+            path = moved.get(change.after_path, change.after_path) or change.before_path
+            if problem := scope.excludes(path) or _whole_file(change, step.name):
+                found.append(Left(path, 0, (), problem))
+            else:
+                texts = _Texts(step.name, blobs[change.before_blob], blobs[change.after_blob])
+                by_file.setdefault(path, []).append(texts)
+    for path, texts in by_file.items():
+        found += _file(path, texts, repository.read(commit, path))
+    edits = tuple(each for each in found if isinstance(each, FieldEdit))
+    left = tuple(each for each in found if isinstance(each, Left))
+    if not edits:
+        return Refused(f"nothing of {steps[0].name} can be put back: {_why(left)}")
+    return Draft(edits, left)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """A file before and after a commit."""
+
+    name: str
+    before: bytes
+    after: bytes
+
+
+def _file(path: str, steps: Sequence[_Texts], now: bytes | None) -> tuple[FieldEdit | Left, ...]:
+    if now is None:
+        return (Left(path, 0, (), f"the file is gone since {steps[0].name}"),)
+    try:
+        return tuple(_undone(path, steps, decoded(path, now)))
+    except YamlTextError as error:
+        return (Left(path, 0, (), str(error)),)
+
+
+def _why(left: Sequence[Left]) -> str:
+    if not left:
+        return "it changed no value"
+    more = f" (and {len(left) - 3} more)" if len(left) > 3 else ""
+    return "; ".join(f"{each.file}: {each.reason}" for each in left[:3]) + more
+
+
+def _whole_file(change: FileChange, name: str) -> str:
+    if not change.plain:
+        return f"{name} changed its type or mode; use git revert"
+    if not change.before_blob:
+        return f"{name} added the file; remove it by hand"
+    if not change.after_blob:
+        return f"{name} removed the file; restore it with git revert"
+    return ""
+
+
+def _moved(repository: Repository, commit: str, changes: Sequence[FileChange]) -> Mapping[str, str]:
+    """Files that carry another name today."""
+    gone = [c.after_path for c in changes if c.after_path and repository.read(commit, c.after_path) is None]
+    return {path: new for path in gone if (new := _new_name(repository, commit, path))}
+
+
+def _new_name(repository: Repository, commit: str, path: str) -> str:
+    """The name that a file was given by a rename that git can see, or the empty string."""
+    for revision in repository.revisions(commit, [path], limit=1):
+        change = next((c for c in repository.changed(revision.commit.sha) if c.before_path == path), None)
+        if change is not None and change.after_path not in ("", path):
+            return change.after_path
+    return ""
+
+
+def _undone(path: str, steps: Sequence[_Texts], now: str) -> Iterator[FieldEdit | Left]:
+    """Edits of `now` that put back what the steps (newest first) changed."""
+    values: dict[Place, FieldEdit | Left] = {}
+    for step in steps:
+        before, after = decoded(path, step.before), decoded(path, step.after)
+        old, new = leaves(before), leaves(after)
+        follow = _follower(after, now)
+        for pair in pairs(old, new):
+            if pair.one is None or pair.two is None:
+                yield _entry(path, step.name, pair)
+            elif old[pair.one] != new[pair.two]:
+                there = follow.leaf(pair.two)
+                if there is None:
+                    yield Left(path, *pair.two, f"it is gone since {step.name}")
+                    continue
+                raw, was = yamltext.locate(before, *pair.one).raw, old[pair.one]
+                known = values.get(there)
+                if isinstance(known, FieldEdit):  # changed more than once: back to the oldest
+                    values[there] = replace(
+                        known, after=was, after_raw=raw, reason=f"{step.name} changed it from {was}"
+                    )
+                elif known is None:
+                    values[there] = _value_back(path, there, was, raw, new[pair.two], leaves(now)[there], step.name)
+    yield from (each for each in values.values() if isinstance(each, Left) or each.before != each.after)
+
+
+def _entry(path: str, name: str, pair: Pair) -> Left:
+    place = pair.one or pair.two or (0, ())
+    return Left(path, *place, f"{name} {'removed' if pair.two is None else 'added'} it; entries are not undone yet")
+
+
+def _value_back(path: str, there: Place, was: str, raw: str, given: str, today: str, name: str) -> FieldEdit | Left:
+    if today != given:
+        return Left(path, *there, f"changed again since {name}: {given} -> {today}")
+    return FieldEdit(path, *there, given, was, "", raw, reason=f"{name} changed it from {was}")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A commit that changed fields, and what they held before it, in the order of the fields (None: not there)."""
+
+    revision: Revision
+    before: tuple[str | None, ...]
+
+
+class Looker:
+    """Follows fields back in time, one change of any of them after the other."""
+
+    def __init__(self, repository: Repository, commit: str, fields: Sequence[Field]) -> None:
+        self._repository = repository
+        self._fields = fields
+        self._where: list[Place | None] = [(field.document, field.path) for field in fields]
+        self._files = [field.file for field in fields]
+        self._values: list[str | None] = [field.value for field in fields]
+        self._revisions = repository.revisions(commit, sorted(set(self._files)), limit=LOOK_BACK)
+        self._blobs: dict[str, bytes] = {}
+
+    def changes(self) -> Iterator[Change]:
+        """Newest first. Raises YamlTextError when a file could not be read at some time."""
+        for at, revision in enumerate(self._revisions):
+            if at % _BATCH == 0:
+                self._fetch(self._revisions[at : at + _BATCH])
+            if self._step(revision):
+                yield Change(revision, tuple(self._values))
+
+    def _fetch(self, revisions: Sequence[Revision]) -> None:
+        wanted = {b for r in revisions for c in r.changes for b in (c.before_blob, c.after_blob) if b and c.plain}
+        self._blobs = dict(self._repository.blobs(wanted))
+
+    def _step(self, revision: Revision) -> bool:
+        """Go back over one revision; whether a field had another value before it."""
+        changed = False
+        for change in revision.changes:
+            mine = [at for at, file in enumerate(self._files) if file == change.after_path and self._where[at]]
+            before = self._text(change.before_path, change.before_blob)
+            after = self._text(change.after_path, change.after_blob)
+            for at in mine:
+                self._files[at] = change.before_path or change.after_path
+                was = self._values[at]
+                self._where[at], self._values[at] = self._back(before, after, at)
+                changed |= was != self._values[at]
+        return changed
+
+    def _text(self, path: str, blob: str) -> str:
+        return decoded(path, self._blobs[blob]) if blob else ""
+
+    def _back(self, before: str, after: str, at: int) -> tuple[Place | None, str | None]:
+        place = self._where[at]
+        old = leaves(before)
+        if place is None or old.get(place) == self._values[at]:
+            return place, self._values[at]
+        there = _follower(after, before).leaf(place)
+        return there, old[there] if there is not None else None
+
+
+def last_good(
+    repository: Repository, commit: str, target: Target, fields: Sequence[Field], to: str = ""
+) -> Draft | Refused:
+    """What restores the last different values of the fields, with everything that their last change changed too.
+
+    With `to`, the last values that say this version. Refused when the history knows none. Raises OSError when the
+    repository cannot be read.
+    """
+    scope = Scope.of(target, fields)
+    changes: list[Change] = []
+    try:
+        for change in Looker(repository, commit, fields).changes():
+            changes.append(change)
+            if None in change.before and not any(change.before):
+                return Refused(f"{_named(change)} set it first: there is no earlier value")
+            if not to or to in version_of(fields, change.before):
+                break
+        else:
+            wanted = f"{to} does not appear" if to else "there is no earlier value"
+            return Refused(f"{fields[0].file}: {wanted} in the last {LOOK_BACK} commits that touched it")
+    except YamlTextError as error:
+        return Refused(f"{fields[0].file}: its history cannot be read further back ({error})")
+    return _restored(repository, commit, scope, fields, changes)
+
+
+def version_of(fields: Sequence[Field], values: Sequence[str | None]) -> tuple[str, ...]:
+    """What fields with these values say of a version: as one text, and its tag and digest by themselves."""
+    images = [
+        Image.read(text) if field.role == "image" else Image.read_version(text)
+        for field, text in zip(fields, values, strict=True)
+        if text
+    ]
+    tag = next((image.tag for image in images if image.tag), "")
+    digest = next((image.digest for image in images if image.digest), "")
+    return tuple(filter(None, (Image("", tag, digest).version, tag, digest)))
+
+
+def _restored(
+    repository: Repository, commit: str, scope: Scope, fields: Sequence[Field], changes: Sequence[Change]
+) -> Draft | Refused:
+    """Undo the changes, newest first, all in one draft."""
+    oldest = changes[-1]
+    shas = [change.revision.commit.sha for change in changes]
+    steps = [Step(sha[:12], repository.changed(sha)) for sha in shas]
+    draft = restore(repository, commit, steps, scope)
+    if isinstance(draft, Refused):
+        return draft
+    own = {(field.file, field.document, field.path) for field in fields}
+    edits = tuple(
+        each if (each.file, each.document, each.path) in own else replace(each, part="coupled") for each in draft.edits
+    )
+    return replace(draft, edits=edits, notes=(f"the last good values are from before {_named(oldest)}", *draft.notes))
+
+
+def _named(change: Change) -> str:
+    commit = change.revision.commit
+    return f"{commit.sha[:12]} ({commit.at:%Y-%m-%d}, {commit.subject[:60]!r})"
+
+
+@lru_cache(maxsize=256)
+def _follower(one: str, two: str) -> Follower:
+    return Follower(leaves(one), leaves(two))
+
+
+@lru_cache(maxsize=512)
+def leaves(text: str) -> Mapping[Place, str]:
+    """Value by place."""
+    return {scalar.place: scalar.value for scalar in yamltext.scalars(text)}
