@@ -1,0 +1,137 @@
+"""Flux image automation: it writes the value of an ImagePolicy onto every line that carries its marker.
+
+Source: Flux, "Image Update Automations" (marker, `spec.update.path`, `spec.suspend`) and "Image Policies"
+(`spec.policy.semver.range`, read by Masterminds/semver, where a comma means "and").
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gitops_sre.gitops.fights.scan import Fight, Object, Scan, tag_in
+from gitops_sre.model.change import FieldEdit
+from gitops_sre.yamltext import Path
+
+_MARKER = re.compile(r'#\s*\{\s*"\$imagepolicy"\s*:\s*"(?P<namespace>[^":]*):(?P<name>[^":]+)(?::(?P<part>[a-z]+))?"')
+_SEMVER = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_GROUP = re.compile(r"\(\?P?<")
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """The edits that one policy would write over."""
+
+    namespace: str
+    name: str
+    edits: tuple[FieldEdit, ...]
+
+    @property
+    def tag(self) -> str:
+        """The tag that the edits bring, when they agree on one."""
+        tags = {tag for edit in self.edits if (tag := tag_in(edit))}
+        return tags.pop() if len(tags) == 1 else ""
+
+
+def detect(scan: Scan) -> Iterator[Fight]:
+    """A fight for each policy that writes an edited line."""
+    for marked in _marked(scan):
+        automations = [each for each in _automations(scan) if any(_covers(each, e.file) for e in marked.edits)]
+        if automations and all(each.value("spec", "suspend") == "true" for each in automations):
+            continue
+        yield _fight(scan, marked, automations)
+
+
+def _marked(scan: Scan) -> list[_Marked]:
+    found: dict[tuple[str, str], list[FieldEdit]] = {}
+    for edit in scan.edits:
+        marker = _MARKER.search(scan.line(edit)[1])
+        if marker and marker["part"] != "name":
+            found.setdefault((marker["namespace"], marker["name"]), []).append(edit)
+    return [_Marked(namespace, name, tuple(edits)) for (namespace, name), edits in found.items()]
+
+
+def _fight(scan: Scan, marked: _Marked, automations: list[Object]) -> Fight:
+    first = marked.edits[0]
+    policies = [
+        each for each in scan.objects("ImagePolicy", "ImagePolicy") if each.may_be(marked.namespace, marked.name)
+    ]
+    pins, price = _cap(scan, marked, policies)
+    if not pins:
+        pins, price = _suspend(scan, automations)
+    places = ", ".join(f"{each} in {each.file}" for each in (*policies, *automations))
+    by_hand = "suspend the automation or narrow the policy by hand"
+    remedy = f"{by_hand} ({price}; look at {places})" if places else f"{by_hand}: neither is in this repository for this file"
+    reason = f"Flux image automation writes this line (policy {marked.namespace}:{marked.name})"
+    return Fight("flux-image-automation", first.file, first.document, first.path, scan.line(first)[0], reason,
+                 remedy, pins=pins)  # fmt: skip
+
+
+def _automations(scan: Scan) -> list[Object]:
+    return list(scan.objects("ImageUpdateAutomation", "ImageUpdateAutomation"))
+
+
+def _covers(automation: Object, file: str) -> bool:
+    path = posixpath.normpath(automation.value("spec", "update", "path") or ".").lstrip("/")
+    return path in ("", ".") or file == path or file.startswith(f"{path}/")
+
+
+def _cap(scan: Scan, marked: _Marked, policies: list[Object]) -> tuple[tuple[FieldEdit, ...], str]:
+    """The policy takes nothing above the restored version. Unlike leaving out the bad version alone, this also keeps
+    versions between the two away."""
+    if len(policies) != 1:
+        return (), f"{len(policies)} policies have this name" if policies else "the policy is not here"
+    policy = policies[0]
+    scalar = policy.document.get(_RANGE)
+    version = _extracted(policy, marked.tag)
+    if scalar is None or not _SEMVER.fullmatch(version):
+        return (), f"{policy} has no semantic version range that could be narrowed to {marked.tag or 'a digest'}"
+    if others := _others(scan, marked):
+        return (), f"{policy} also writes {', '.join(others[:3])}, which narrowing it would move too"
+    narrowed = " || ".join(f"{part.strip()}, <={version}" for part in scalar.value.split("||"))
+    reason = f"{policy} takes nothing above {version}; newer versions wait until the pin is taken off"
+    return scan.pin(policy, _RANGE, narrowed, reason), f"{policy} cannot be narrowed by an edit"
+
+
+_RANGE: Path = ("spec", "policy", "semver", "range")
+
+
+def _extracted(policy: Object, tag: str) -> str:
+    """The part of a tag that a policy sorts by."""
+    pattern, extract = policy.value("spec", "filterTags", "pattern"), policy.value("spec", "filterTags", "extract")
+    if not pattern or not extract or not tag:
+        return tag
+    try:
+        match = re.search(_GROUP.sub("(?P<", pattern), tag)
+        return match.expand(re.sub(r"\$\{?(\w+)\}?", r"\\g<\1>", extract)) if match else ""
+    except (re.error, IndexError):
+        return ""
+
+
+def _others(scan: Scan, marked: _Marked) -> list[str]:
+    """Other lines that the policy writes and that do not hold the restored version already."""
+    mine = {(edit.file, scan.line(edit)[0]) for edit in marked.edits}
+    found = []
+    for file in scan.files.repository.mentioning(scan.files.commit, f'"{marked.namespace}:{marked.name}'):
+        for number, line in enumerate(scan.text(file).split("\n"), 1):
+            marker = _MARKER.search(line)
+            same = marker and (marker["namespace"], marker["name"]) == (marked.namespace, marked.name)
+            if same and (file, number) not in mine and marked.tag not in line.partition("#")[0]:
+                found.append(f"{file}:{number}")
+    return found
+
+
+def _suspend(scan: Scan, automations: list[Object]) -> tuple[tuple[FieldEdit, ...], str]:
+    """The automation rests: a wide pin, since everything below its path waits with it."""
+    active = [each for each in automations if each.value("spec", "suspend") != "true"]
+    if len(active) != 1:
+        return (), f"{len(active)} automations of this repository write here; suspend the right one by hand"
+    automation = active[0]
+    path = posixpath.normpath(automation.value("spec", "update", "path") or ".").lstrip("/")
+    under = () if path in ("", ".") else (path,)
+    count = len(scan.files.repository.mentioning(scan.files.commit, "$imagepolicy", under))
+    where = f"below {path}" if under else "in the whole repository"
+    reason = f"{automation} is suspended, so no image {where} is updated ({count} files) until it is taken off"
+    return scan.pin(automation, ("spec", "suspend"), "true", reason, flag=True), "it cannot be suspended by an edit"

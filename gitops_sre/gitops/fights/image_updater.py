@@ -1,0 +1,95 @@
+"""Argo CD Image Updater: it sets the newest tag that it may take, in Git or over it, up or down.
+
+Source: Argo CD Image Updater, "Configuring images for update" (`image-list`, `allow-tags`), "Update methods", and the
+ImageUpdater resource (`applicationRefs[].images[].commonUpdateSettings.allowTags`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gitops_sre.gitops.fights.applications import covers, of_template
+from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image, tag_in
+from gitops_sre.model.change import FieldEdit
+from gitops_sre.model.image import Image
+from gitops_sre.yamltext import Path
+
+PREFIX = "argocd-image-updater.argoproj.io/"
+
+
+def detect(scan: Scan) -> Iterator[Fight]:
+    """A fight for each edited image that an updater keeps."""
+    edits = [edit for edit in scan.edits if is_version(edit)]
+    if not edits:
+        return
+    for each in scan.objects(PREFIX.rstrip("/"), "Application", "ApplicationSet", "ImageUpdater"):
+        if each.kind == "ImageUpdater":
+            yield from _by_resource(scan, each, edits)
+        elif covers(scan, each):
+            yield from _by_annotations(scan, each, edits)
+
+
+def _by_annotations(scan: Scan, application: Object, edits: list[FieldEdit]) -> Iterator[Fight]:
+    at = (*of_template(application), "metadata", "annotations")
+    listed = application.document.get((*at, f"{PREFIX}image-list"))
+    for entry in listed.value.split(",") if listed else ():
+        alias, _, reference = entry.strip().rpartition("=")
+        edit = _matching(scan, reference, edits)
+        if edit is None or listed is None:
+            continue
+        method = application.value(*at, f"{PREFIX}write-back-method") or "argocd"
+        key = f"{PREFIX}{alias}.allow-tags" if alias else ""
+        pins = _allow_only(scan, application, (*at, key), tag_in(edit)) if key else ()
+        remedy = (
+            f"give {reference} an alias in image-list" if not alias else f"allow only the restored tag by {key}"
+        ) + f" of {application} in {application.file}, by hand"
+        reason = f"Argo CD Image Updater keeps {reference} of {application} at the newest tag ({method} write-back)"
+        yield Fight("argocd-image-updater", application.file, application.number, listed.path, listed.line, reason,
+                    remedy, pins=pins)  # fmt: skip
+
+
+def _by_resource(scan: Scan, updater: Object, edits: list[FieldEdit]) -> Iterator[Fight]:
+    application = scan.target.application.rpartition("/")[2]
+    for ref in updater.items("spec", "applicationRefs"):
+        pattern = updater.value("spec", "applicationRefs", ref, "namePattern")
+        if application and not _glob(pattern, application):
+            continue
+        for at in updater.items("spec", "applicationRefs", ref, "images"):
+            path: Path = ("spec", "applicationRefs", ref, "images", at)
+            reference = updater.value(*path, "imageName")
+            edit = _matching(scan, reference, edits)
+            if edit is None:
+                continue
+            only = "*" not in pattern and "?" not in pattern and "[" not in pattern
+            key: Path = (*path, "commonUpdateSettings", "allowTags")
+            pins = _allow_only(scan, updater, key, tag_in(edit)) if only else ()
+            wide = "" if only else f" (it covers all applications like {pattern}: a pin here would hold others too)"
+            scalar = updater.document.get((*path, "imageName"))
+            yield Fight("argocd-image-updater", updater.file, updater.number, (*path, "imageName"),
+                        scalar.line if scalar else updater.line,
+                        f"{updater} keeps {reference} of applications like {pattern} at the newest tag",
+                        f"allow only the restored tag by hand, in commonUpdateSettings.allowTags{wide}",
+                        pins=pins)  # fmt: skip
+
+
+def _matching(scan: Scan, reference: str, edits: list[FieldEdit]) -> FieldEdit | None:
+    """The edit of the image that a reference (`name[:constraint]`) names; the one with its tag first."""
+    name = Image.read(reference).name
+    found = [edit for edit in edits if same_image(image_of(scan, edit), name)]
+    return next((edit for edit in found if tag_in(edit)), found[0] if found else None)
+
+
+def _allow_only(scan: Scan, owner: Object, path: Path, tag: str) -> tuple[FieldEdit, ...]:
+    """Nothing but the restored tag may be taken. Ignoring the bad one would not do: the updater would go to any tag
+    between the two, since it compares for difference, not for being newer."""
+    if not tag:
+        return ()
+    reason = f"{owner} may take {tag} alone; newer tags wait until the pin is taken off"
+    return scan.pin(owner, path, f"regexp:^{re.escape(tag)}$", reason)
+
+
+def _glob(pattern: str, name: str) -> bool:
+    """Shell patterns as Go's filepath.Match reads them."""
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
+    return re.fullmatch("".join(parts), name) is not None
