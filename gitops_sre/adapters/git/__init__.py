@@ -3,5 +3,6 @@
 from gitops_sre.adapters.git.clone import GitRepository
 from gitops_sre.adapters.git.local import LocalRepository
 from gitops_sre.adapters.git.plumbing import RepositoryError
+from gitops_sre.adapters.git.write import CommitWriter
 
-__all__ = ["GitRepository", "LocalRepository", "RepositoryError"]
+__all__ = ["CommitWriter", "GitRepository", "LocalRepository", "RepositoryError"]

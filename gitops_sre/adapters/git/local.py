@@ -18,17 +18,8 @@ class LocalRepository(CommitReader):
     """
 
     def __init__(self, path: Path, timeout: float = 60.0) -> None:
-        folder = _git_folder(path)
-        self._path, self._own = path, Runner(folder, timeout)
-        question = ["rev-parse", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"]
-        try:
-            said = self._own.output(question).decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
-        except RepositoryError as error:
-            raise RepositoryError(f"{path}: not a git repository ({error}); name the root of one") from error
-        if len(said) != 3:
-            raise RepositoryError(f"{path}: its name holds a line break; move it")
-        objects, shallow = (folder / part for part in said[1:])
-        super().__init__(str(path), View(objects, shallow, said[0]), timeout)
+        self._path, self._own = path, Runner(git_folder(path), timeout)
+        super().__init__(str(path), view_of(path, self._own), timeout)
 
     def head(self) -> str | Unavailable:
         """The commit that is checked out, or the default branch of a bare repository."""
@@ -58,7 +49,7 @@ class LocalRepository(CommitReader):
         )
 
 
-def _git_folder(path: Path) -> Path:
+def git_folder(path: Path) -> Path:
     """Where git keeps a repository: `.git` (a folder, or a file that names one), or the folder itself."""
     inner = path / ".git"
     if inner.exists():
@@ -66,3 +57,15 @@ def _git_folder(path: Path) -> Path:
     if (path / "HEAD").is_file() and (path / "objects").is_dir():
         return path.absolute()
     raise RepositoryError(f"{path}: no git repository; name the root of a work tree or a bare repository")
+
+
+def view_of(path: Path, runner: Runner) -> View:
+    """A view of the repository that `runner` runs on. Raises RepositoryError when git takes it for none."""
+    question = ["rev-parse", "--show-object-format", "--git-path", "objects", "--git-path", "shallow"]
+    try:
+        said = runner.output(question).decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+    except RepositoryError as error:
+        raise RepositoryError(f"{path}: not a git repository ({error}); name the root of one") from error
+    if len(said) != 3:
+        raise RepositoryError(f"{path}: its name holds a line break; move it")
+    return View(runner.folder / said[1], runner.folder / said[2], said[0])

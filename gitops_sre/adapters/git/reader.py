@@ -114,7 +114,7 @@ class CommitReader(ABC):
             raise FileExistsError(f"{into}: not empty; export into a new folder")
         parts = [part.rstrip("/") for part in under]
         leaves = self._objects.leaves(self._objects.root(commit))
-        wanted = [(_parts(path), entry.oid) for path, entry in leaves
+        wanted = [(parts_of(path), entry.oid) for path, entry in leaves
                   if entry.regular and (not parts or history.below(path, parts))]  # fmt: skip
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
@@ -203,7 +203,8 @@ def _revisions(
             yield Revision(each.commit, changes)
 
 
-def _parts(path: str) -> tuple[str, ...]:
+def parts_of(path: str) -> tuple[str, ...]:
+    """The names that a path is made of. Raises RepositoryError when it leads outside or into `.git`."""
     parts = PurePosixPath(path).parts
     if path.startswith("/") or any(part in ("..", ".", "") or part.lower() == ".git" for part in parts):
         raise RepositoryError(f"{path!r}: the tree holds a path that leads outside; refused")
