@@ -19,7 +19,9 @@ from typing import Any
 import yaml
 
 from gitops_sre.gitops import kustomize
-from gitops_sre.gitops.files import decoded, detect, manifests, plain_source
+from gitops_sre.gitops.files import detect, manifests, plain_source
+from gitops_sre.gitops.substitution import KubernetesLoader
+from gitops_sre.gitops.workspace import Folder
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
 from gitops_sre.ports import Manifest
@@ -34,16 +36,6 @@ _VERSION = {
     "kubectl": ("version", "--client"),
     "helm": ("version", "--short"),
     "kustomize": ("version",),
-}
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as the API server reads it: a date is text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag != "tag:yaml.org,2002:timestamp"]
-    for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -81,23 +73,6 @@ class _CannotRenderError(Exception):
     """Why a source cannot be rendered; becomes Unavailable at the door."""
 
 
-@dataclass(frozen=True)
-class _Folder:
-    """The files of an exported tree."""
-
-    root: Path
-
-    def text(self, path: str) -> str | None:
-        place = self.root / path
-        if not place.is_file() or not place.resolve().is_relative_to(self.root.resolve()):
-            return None
-        return decoded(path, place.read_bytes())
-
-    def under(self, folder: str) -> tuple[str, ...]:
-        found = (path for path in (self.root / folder).rglob("*") if path.is_file())
-        return tuple(sorted(path.relative_to(self.root).as_posix() for path in found))
-
-
 class ToolRenderer:
     """ports.Renderer over the tools of this machine. `timeout` is in seconds a tool run."""
 
@@ -106,7 +81,7 @@ class ToolRenderer:
 
     def render(self, tree: Path, source: Source) -> tuple[Manifest, ...] | Unavailable:
         """Render one source of an exported tree, without network and within the time limit."""
-        files, source = _Folder(tree), plain_source(source)
+        files, source = Folder(tree), plain_source(source)
         try:
             folder = _inside(tree, source.path)
             kind = detect(files, source.path) if source.kind == "unknown" else source.kind
@@ -117,9 +92,10 @@ class ToolRenderer:
             texts = (files.text(path) or "" for path in manifests(files, source.path))
             return tuple(each for text in texts for each in _objects(text))
         except (_CannotRenderError, YamlTextError, OSError) as error:
-            return Unavailable(f"{source.path or '.'} cannot be rendered: {error}")
+            why = str(error).replace(f"{tree.resolve()}/", "").replace(f"{tree}/", "")
+            return Unavailable(f"{source.path or '.'} cannot be rendered: {why}")
 
-    def _kustomize(self, files: _Folder, folder: Path, source: Source) -> str:
+    def _kustomize(self, files: Folder, folder: Path, source: Source) -> str:
         layer = kustomize.read(files, source.path)
         if layer.all_missing:
             names = ", ".join(layer.all_missing[:3])
@@ -188,7 +164,7 @@ def _objects(text: str) -> tuple[Manifest, ...]:
     """The Kubernetes objects of a YAML or JSON stream; lists are taken apart. Raises _CannotRenderError."""
     try:
         # JSON may be indented with tabs, which this parser refuses before a key; blanks mean the same there.
-        loaded = list(yaml.load_all(_untabbed(text), Loader=_Loader))
+        loaded = list(yaml.load_all(_untabbed(text), Loader=KubernetesLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _CannotRenderError(f"not valid YAML: {' '.join(str(error).split())[:200]}") from error
     budget = iter(range(_MAX_VALUES))

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from gitops_sre.gitops import edit, schema
+from gitops_sre.gitops import checks, edit, environments
 from gitops_sre.gitops.explain import Explanation, explanation
-from gitops_sre.gitops.rendered import Difference, Rendering, render, sources_of
+from gitops_sre.gitops.files import AtCommit, Files
+from gitops_sre.gitops.objects import Difference
+from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, render
+from gitops_sre.gitops.roots import roots
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
 from gitops_sre.model.live import Application, Workload
-from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
-from gitops_sre.model.target import Target
+from gitops_sre.model.outcome import Done, Outcome, Refused
+from gitops_sre.model.target import Source, Target
 from gitops_sre.ports import Locator, Renderer, Repository
 
 EnvironmentOf = Callable[[str], tuple[str, str]]
 """Namespace -> (environment, tier)."""
 
-_MARKERS = ("$imagepolicy", "x-release-please", "renovate:")
-"""Comments by which an automation finds the line that it writes: Flux, release-please, Renovate."""
+Discover = Callable[[Files], Sequence[Application]]
+"""The applications that the files of a repository declare."""
+
+_CLUSTER = re.compile(r"(?:^|/)clusters?/([^/]+)")
 
 
 def prove(  # noqa: PLR0913 - the outside world comes in by name, a port each
@@ -28,29 +37,138 @@ def prove(  # noqa: PLR0913 - the outside world comes in by name, a port each
     locator: Locator,
     change: Change,
     target: Target,
-    applications: Sequence[Application],
-    workloads: Sequence[Workload],
+    applications: Sequence[Application] = (),
+    workloads: Sequence[Workload] = (),
     environment_of: EnvironmentOf,
 ) -> Proof:
-    """Show what a change does to every application that reads a changed file.
+    """Show what a change does to every application of the cluster that reads a changed file.
 
     What cannot be shown is a check that says so; only Refused checks forbid. Raises OSError when the repository
     cannot be read.
     """
-    sources = sources_of(applications, target.application, target.source)
+    sources = [
+        Sides(app, source, source)
+        for app, each in sources_of(applications, target.application, target.source).items()
+        for source in each
+    ]
     rendering = render(repository, renderer, locator, change, sources)
-    explained = explanation(change)
-    checks = (
-        Check("intended-bytes-only", _bytes_only(repository, change)),
-        Check("renders", _renders(rendering)),
-        Check("reaches-target", _reaches(rendering, explained, target)),
-        Check("only-expected-fields", _only_expected(rendering, explained)),
-        Check("schema-valid", _schema(rendering)),
-        Check("not-written-by-automation", _unautomated(change)),
+    seen = checks.Seen(
+        change, target, rendering, _explanation(change, rendering), lambda each: _known(each, environment_of)[0]
     )
-    objects = tuple(difference.shown(workloads) for difference in rendering.differences)
-    radius = _radius(rendering.differences, change, workloads, environment_of)
-    return Proof(change, objects, radius, checks, "".join(_diff(file) for file in change.files))
+    return _proof(repository, seen, workloads, environment_of)
+
+
+def prove_offline(
+    *,
+    repository: Repository,
+    renderer: Renderer,
+    locator: Locator,
+    change: Change,
+    target: Target,
+    discover: Discover = lambda _: (),
+) -> Proof:
+    """Show what a change does by the repository alone: to every application that it declares, before and after, and,
+    where none of them reads a changed file, to whatever kustomization, chart or folder holds it.
+
+    Environments are told by namespaces and paths, replicas are those that the manifests ask for. Raises OSError when
+    the repository cannot be read.
+    """
+    sources = _declared(repository, change, target, discover)
+    read = frozenset[str]().union(
+        *(locator.inputs(change.base, source) for each in sources for source in (each.before, each.after))
+    )
+    if left := sorted({file.path for file in change.files} - read):
+        found = roots(AtCommit(repository, change.base), repository.files(change.base), left)
+        sources += [Sides(source.path or ".", source, source) for source in found]
+    rendering = render(repository, renderer, locator, change, sources)
+    home = replace(target, environment=target.environment or environments.of(target.source.path))
+    seen = checks.Seen(change, home, rendering, _explanation(change, rendering), _told, offline=True)
+    return _proof(repository, seen, (), None)
+
+
+def sources_of(applications: Sequence[Application], target_key: str, target: Source) -> dict[str, list[Source]]:
+    """Sources of every application in the target's repository; a commit that is pinned by SHA or tag stays put."""
+    found = {
+        app.key: [
+            _named(app, source)
+            for source in app.sources
+            if _same_repository(source.repo_url, target.repo_url) and source.path and not _pinned(source.revision)
+        ]
+        for app in applications
+    }
+    if not found.get(target_key):
+        found[target_key] = [target]
+    return found
+
+
+def _declared(repository: Repository, change: Change, target: Target, discover: Discover) -> list[Sides]:
+    """Sources of the applications that the repository declares, as they are and as the change leaves them."""
+    before = discover(AtCommit(repository, change.base))
+    after = {app.key: app for app in discover(changed_files(repository, change))}
+    many = Counter(app.key for app in before)
+    found = []
+    for app in before:
+        later = app if many[app.key] > 1 else after.get(app.key, app)
+        if len(later.sources) != len(app.sources):
+            later = app
+        for old, new in zip(app.sources, later.sources, strict=True):
+            if old.path and not _pinned(old.revision) and _local(repository, change.base, old, target.source):
+                label = f"{app.key} ({old.path})" if many[app.key] > 1 else app.key
+                found.append(Sides(label, _named(app, old), _named(app, new)))
+    return found
+
+
+def _local(repository: Repository, commit: str, source: Source, target: Source) -> bool:
+    """Whether a source is of this very repository: by its URL, or by its path where the URL is not known."""
+    if source.repo_url and target.repo_url:
+        return _same_repository(source.repo_url, target.repo_url)
+    return bool(repository.files(commit, posixpath.normpath(source.path)) or posixpath.normpath(source.path) == ".")
+
+
+def _named(app: Application, source: Source) -> Source:
+    return replace(
+        source,
+        release_name=source.release_name or app.name,
+        namespace=source.namespace or app.destination_namespace,
+    )
+
+
+def _same_repository(one: str, other: str) -> bool:
+    return _plain_url(one) == _plain_url(other)
+
+
+def _plain_url(url: str) -> str:
+    """Host and path: the same repository is written with several schemes and endings."""
+    rest = url.partition("://")[2] or url.replace(":", "/", 1)
+    return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
+
+
+def _pinned(revision: str) -> bool:
+    return revision.startswith("refs/tags/") or (len(revision) == 40 and all(c in "0123456789abcdef" for c in revision))
+
+
+def _explanation(change: Change, rendering: Rendering) -> Explanation:
+    return explanation(change, [pair for each in rendering.differences for pair in each.renamed])
+
+
+def _proof(
+    repository: Repository, seen: checks.Seen, workloads: Sequence[Workload], environment_of: EnvironmentOf | None
+) -> Proof:
+    outcomes = (
+        Check("intended-bytes-only", _bytes_only(repository, seen.change)),
+        Check("renders", checks.renders(seen)),
+        Check("reaches-target", checks.reaches(seen)),
+        Check("only-expected-fields", checks.only_expected(seen)),
+        Check("no-object-twice", checks.nothing_twice(seen)),
+        Check("nothing-pruned", checks.nothing_pruned(seen)),
+        Check("applies", checks.applies(seen)),
+        Check("schema-valid", checks.satisfies_schema(seen)),
+        Check("stays-in-environment", checks.stays_in_environment(seen)),
+        Check("not-written-by-automation", checks.unautomated(seen)),
+    )
+    objects = tuple(difference.shown(workloads) for difference in seen.rendering.differences)
+    diff = "".join(_diff(file) for file in seen.change.files)
+    return Proof(seen.change, objects, _radius(seen, workloads, environment_of), outcomes, diff)
 
 
 def _bytes_only(repository: Repository, change: Change) -> Outcome:
@@ -63,85 +181,47 @@ def _bytes_only(repository: Repository, change: Change) -> Outcome:
     return Done(f"{len(change.edits)} values in {len(change.files)} files; the inverse restores every byte")
 
 
-def _renders(rendering: Rendering) -> Outcome:
-    if rendering.failures:
-        application, why = rendering.failures[0]
-        more = f" (and {len(rendering.failures) - 1} more)" if len(rendering.failures) > 1 else ""
-        return Unavailable(f"{application}: {why.reason}{more}")
-    return Done(
-        f"{len(rendering.applications)} applications read the changed files: {', '.join(rendering.applications)}"
-    )
-
-
-def _reaches(rendering: Rendering, explained: Explanation, target: Target) -> Outcome:
-    """The target's own workload must come to hold the intended values."""
-    if failed := next((why for key, why in rendering.failures if key == target.application), None):
-        return failed
-    mine = [each for each in rendering.differences if each.is_workload(target.workload)]
-    if not mine:
-        return Refused(f"the edit does not reach {target.workload}: something else decides the value")
-    for field in (field for difference in mine for field in difference.fields):
-        if explained.follows(field):
-            return Done(f"{target.workload} {field.path}: {field.before} -> {field.after}")
-    return Refused(f"{target.workload} changes, but its new values are not the intended ones")
-
-
-def _only_expected(rendering: Rendering, explained: Explanation) -> Outcome:
-    """Every changed field must follow from the edited values."""
-    strange = [
-        f"{each.kind} {each.namespace}/{each.name} {field.path}"
-        for each in rendering.differences
-        for field in each.fields
-        if each.before is None or each.after is None or not explained.follows(field)
-    ]
-    if strange:
-        return Inconclusive(f"{len(strange)} fields do not follow from the edit: {'; '.join(strange[:3])}")
-    if not rendering.differences:
-        return Inconclusive("no rendered object changes")
-    return Done()
-
-
-def _schema(rendering: Rendering) -> Outcome:
-    """The worst word on the changed objects."""
-    outcomes = [schema.valid(each.before, each.after) for each in rendering.differences if each.after is not None]
-    for kind in (Refused, Inconclusive):
-        if worst := next((outcome for outcome in outcomes if isinstance(outcome, kind)), None):
-            return worst
-    return Done(f"{len(outcomes)} objects") if outcomes else Inconclusive("no rendered object to look at")
-
-
-def _unautomated(change: Change) -> Outcome:
-    """Somebody who writes the line by machine would undo the edit."""
-    for file in change.files:
-        lines = zip(file.before.split("\n"), file.after.split("\n"), strict=False)
-        for number, (before, after) in enumerate(lines, 1):
-            marker = next((each for each in _MARKERS if each in before), None)
-            if before != after and marker:
-                return Inconclusive(
-                    f"{file.path}:{number} is kept by an automation ({marker}), which may write it again"
-                )
-    return Done()
-
-
-def _radius(
-    differences: Sequence[Difference], change: Change, workloads: Sequence[Workload], environment_of: EnvironmentOf
-) -> BlastRadius:
+def _radius(seen: checks.Seen, workloads: Sequence[Workload], environment_of: EnvironmentOf | None) -> BlastRadius:
+    differences = seen.rendering.differences
     namespaces = tuple(sorted({each.namespace for each in differences if each.namespace}))
-    places = {namespace: environment_of(namespace) for namespace in namespaces}
-    environments = {environment for environment, _ in places.values()}
+    places = {environment_of(namespace) for namespace in namespaces} if environment_of is not None else set()
+    told = {seen.place(each) for each in differences} - {""} if environment_of is None else set()
+    environments = {environment for environment, _ in places} | told
     replicas = sum(each.replicas(workloads) for each in differences)
-    fleet = sum(each.replicas for each in workloads if environment_of(each.ref.namespace)[0] in environments)
-    share = min(1.0, replicas / fleet) if fleet else float(replicas > 0)
+    fleet = sum(
+        each.replicas
+        for each in workloads
+        if environment_of is not None and environment_of(each.ref.namespace)[0] in environments
+    )
     return BlastRadius(
         objects=len(differences),
         replicas=replicas,
         namespaces=namespaces,
         environments=tuple(sorted(environments)),
-        tiers=tuple(sorted({tier for _, tier in places.values()})),
-        fleet_share=share,
-        files=len(change.files),
-        lines=sum(1 for file in change.files for line in _diff(file).split("\n")[2:] if line.startswith("+")),
+        tiers=tuple(sorted({tier for _, tier in places})),
+        fleet_share=min(1.0, replicas / fleet) if fleet else float(replicas > 0),
+        files=len(seen.change.files),
+        lines=sum(_lines_touched(file) for file in seen.change.files),
     )
+
+
+def _known(difference: Difference, environment_of: EnvironmentOf) -> tuple[str, str]:
+    return environment_of(difference.namespace) if difference.namespace else ("", "")
+
+
+def _told(difference: Difference) -> str:
+    """The environment of an object by its namespace, else by where its source or its own file lies."""
+    for text in (difference.namespace, difference.path, difference.origin):
+        if found := environments.of(text):
+            return found
+    cluster = _CLUSTER.search(difference.path)
+    return cluster[1] if cluster else ""
+
+
+def _lines_touched(file: FileEdit) -> int:
+    """Lines that the file gains or, where it gains none, loses."""
+    marks = [line[:1] for line in _diff(file).split("\n")[2:]]
+    return max(marks.count("+"), marks.count("-"))
 
 
 def _diff(file: FileEdit) -> str:

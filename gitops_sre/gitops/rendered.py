@@ -1,201 +1,211 @@
-"""Rendered objects before and after a change, and what differs between them, field by field."""
+"""Sources rendered before and after a change, each in a throw-away folder, and the objects that differ."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from gitops_sre.gitops.explain import FieldDiff
-from gitops_sre.model.change import Change, ObjectDiff
-from gitops_sre.model.live import Application, Workload
+from gitops_sre.gitops import kustomize, substitution
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, detect, kustomization_in, plain_source
+from gitops_sre.gitops.objects import Difference, Identity, by_identity, differences, fields
+from gitops_sre.gitops.workspace import Folder, Prepared, Recipe, prepare
+from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.target import Source, WorkloadRef
+from gitops_sre.model.target import Source
 from gitops_sre.ports import Locator, Manifest, Renderer, Repository
+from gitops_sre.yamltext import YamlTextError
 
-SCALED_KINDS = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Rollout", "DaemonSet"})
-_CLUSTER_WIDE = frozenset({
-    "Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
-    "StorageClass", "PriorityClass", "IngressClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
-    "APIService", "RuntimeClass", "CSIDriver", "ClusterIssuer",
-})  # fmt: skip
-_SHOWN = 200
-"""Characters of a value in a diff line."""
 _PARALLEL = 4
-
-Leaf = tuple[str, str]
-"""A field path and its value as text."""
+_UNSTABLE = re.compile(
+    r"\b(?:rand(?:Alpha|Numeric|AlphaNum|Ascii|Bytes|Int)|gen(?:CA|SelfSignedCert|SignedCert|PrivateKey)|now|uuidv4|"
+    r"lookup|htpasswd|bcrypt|derivePassword|shuffle)"
+)
+"""Template functions whose result is another one each time, or that ask the cluster."""
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One object that a change alters, adds (`before` is None) or removes (`after` is None)."""
+class Sides:
+    """One source of an application as it stands, and as it will be: an edit may change what the source itself says."""
 
-    kind: str
-    namespace: str
-    name: str
     application: str
-    before: Manifest | None
-    after: Manifest | None
-    fields: tuple[FieldDiff, ...]
-
-    def is_workload(self, ref: WorkloadRef) -> bool:
-        """Whether this object is that workload."""
-        return (self.kind, self.namespace, self.name) == (ref.kind, ref.namespace, ref.name)
-
-    def replicas(self, workloads: Sequence[Workload]) -> int:
-        """Replicas that run it, or that its manifest asks for when it is not running; 0 for what has no pods."""
-        running = next((each.replicas for each in workloads if self.is_workload(each.ref)), None)
-        if running is not None or self.kind not in SCALED_KINDS:
-            return running or 0
-        declared = ((self.after or self.before or {}).get("spec") or {}).get("replicas")
-        return declared if isinstance(declared, int) else 1
-
-    def shown(self, workloads: Sequence[Workload]) -> ObjectDiff:
-        """The noun of the proof; values of Secrets are not in it."""
-        lines = tuple(_line(self.kind, field) for field in self.fields)
-        if self.before is None or self.after is None:
-            lines = ("(added)" if self.before is None else "(removed)",)
-        return ObjectDiff(
-            self.kind, self.namespace, self.name, self.application, lines, replicas=self.replicas(workloads)
-        )
+    before: Source
+    after: Source
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What rendering every affected application came to."""
+    """What rendering every affected application came to.
+
+    `failures` are applications with why they could not be rendered, `notes` what was left out of those that could;
+    `twice` are objects that the changed build holds more than once and whether they do so already; `objects` are all
+    objects of the changed build by application.
+    """
 
     differences: tuple[Difference, ...]
     failures: tuple[tuple[str, Unavailable], ...]
-    """Application and why it could not be rendered."""
+    notes: tuple[tuple[str, str], ...]
     applications: tuple[str, ...]
+    twice: tuple[tuple[Identity, bool], ...]
+    objects: Mapping[str, Mapping[Identity, Manifest]]
 
 
 @dataclass(frozen=True)
-class _Job:
-    application: str
-    source: Source
+class _Built:
+    """One side of a source; `again` is a second build of the same files where it may come out differently."""
+
+    objects: tuple[Manifest, ...]
+    notes: tuple[str, ...]
+    again: tuple[Manifest, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """The files of a repository with a change in them."""
+
+    files: Files
+    texts: Mapping[str, str]
+
+    def text(self, path: str) -> str | None:
+        """A file's text as it will be."""
+        return self.texts[path] if path in self.texts else self.files.text(path)
+
+    def under(self, folder: str) -> tuple[str, ...]:
+        """Paths of the files below a folder; a change makes no new ones."""
+        return self.files.under(folder)
+
+
+def changed_files(repository: Repository, change: Change) -> Files:
+    """The repository as the change will leave it."""
+    return _Changed(AtCommit(repository, change.base), {file.path: file.after for file in change.files})
 
 
 def render(
-    repository: Repository,
-    renderer: Renderer,
-    locator: Locator,
-    change: Change,
-    sources: Mapping[str, Sequence[Source]],
+    repository: Repository, renderer: Renderer, locator: Locator, change: Change, sources: Sequence[Sides]
 ) -> Rendering:
-    """Render each affected source at the base and with the change, in throw-away folders.
+    """Render each source that reads a changed file, at the base and with the change, in throw-away folders.
 
-    `sources` maps an application's key to its sources in this repository. Raises OSError when the repository cannot
-    be read.
+    Raises OSError when the repository cannot be read.
     """
-    changed = {file.path for file in change.files}
-    inputs = {source: locator.inputs(change.base, source) for each in sources.values() for source in each}
-    jobs = [_Job(key, source) for key, each in sources.items() for source in each if inputs[source] & changed]
-    needed = sorted(changed.union(*(inputs[job.source] for job in jobs)))
+    texts = {file.path: file.after for file in change.files}
+    old, new = AtCommit(repository, change.base), changed_files(repository, change)
+    inputs = {each: _inputs(locator, change.base, old, new, each, frozenset(texts)) for each in sources}
+    jobs = [each for each in sources if inputs[each] & set(texts) or each.before != each.after]
     with TemporaryDirectory(prefix="proof-") as folder:
-        tree = Path(folder, "tree")
-        repository.export(change.base, tree, needed)
-        before = _all(renderer, tree, jobs)
-        for file in change.files:
-            tree.joinpath(file.path).write_bytes(file.after.encode())
-        after = _all(renderer, tree, jobs)
+        base = Path(folder, "base")
+        repository.export(change.base, base, sorted(set(texts).union(*(inputs[each] for each in jobs))))
+
+        def built(task: tuple[int, Sides, bool]) -> _Built | Unavailable:
+            at, job, forth = task
+            source, changed = (job.after, texts) if forth else (job.before, {})
+            place = Path(folder, f"{at}-{'after' if forth else 'before'}")
+            return _build(renderer, place, base, inputs[job], changed, source, twice=not forth)
+
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            done = list(pool.map(built, [(at, job, forth) for at, job in enumerate(jobs) for forth in (False, True)]))
+    return _compared(jobs, list(zip(done[::2], done[1::2], strict=True)))
+
+
+def _inputs(
+    locator: Locator, commit: str, old: Files, new: Files, sides: Sides, changed: Iterable[str]
+) -> frozenset[str]:
+    """Every file that either side reads."""
+    source = plain_source(sides.before)
+    found = _reads(locator, commit, old, sides.before) | _reads(locator, commit, old, sides.after)
+    kind = detect(old, source.path) if source.kind == "unknown" else source.kind
+    moved = [path for path in changed if path in found and path.rpartition("/")[2] in KUSTOMIZATIONS]
+    if kind == "kustomize" and moved:  # it may include something else now
+        try:
+            found |= kustomize.read(new, source.path).inputs
+        except YamlTextError:
+            return found
+    return found
+
+
+def _reads(locator: Locator, commit: str, files: Files, source: Source) -> frozenset[str]:
+    found = locator.inputs(commit, source)
+    if source.kind != "kustomize" or kustomization_in(files, plain_source(source).path) is not None:
+        return found
+    # Flux builds every kustomization below the folder, and these include others from elsewhere.
+    below = {path.rpartition("/")[0] for path in found if path.rpartition("/")[2] in KUSTOMIZATIONS}
+    return found.union(*(locator.inputs(commit, Source("", folder, kind="kustomize")) for folder in below))
+
+
+def _build(
+    renderer: Renderer, place: Path, base: Path, inputs: Iterable[str], changed: Mapping[str, str], source: Source,
+    *, twice: bool,
+) -> _Built | Unavailable:  # fmt: skip
+    try:
+        ready = prepare(place, base, inputs, changed, source)
+        first = _finished(renderer, ready)
+        again = _finished(renderer, ready) if twice and _unstable(ready) else None
+    except (YamlTextError, OSError) as error:
+        return Unavailable(f"{source.path or '.'} cannot be rendered: {error}")
+    if isinstance(first, _Built) and isinstance(again, _Built):
+        return replace(first, again=again.objects)
+    return first
+
+
+def _finished(renderer: Renderer, ready: Prepared) -> _Built | Unavailable:
+    """The objects of a prepared source, with its variables in them."""
+    objects = renderer.render(ready.tree, ready.source)
+    if isinstance(objects, Unavailable):
+        return Unavailable(ready.plain(objects.reason))
+    notes = ready.notes
+    if isinstance(ready.source, Recipe) and ready.source.substitutions is not None:
+        objects, missing = substitution.substituted(objects, dict(ready.source.substitutions))
+        if missing:
+            notes += (f"the variables {', '.join(missing[:5])} have no value in the repository and stay as they are",)
+    return _Built(objects, notes)
+
+
+def _unstable(ready: Prepared) -> bool:
+    """Whether two builds of a chart may differ by themselves; a packed chart cannot be looked into."""
+    if ready.source.kind != "helm":
+        return False
+    files = Folder(ready.tree).under(ready.source.path)
+    if any(path.endswith(".tgz") for path in files):
+        return True
+    templates = (path for path in files if "/templates/" in f"/{path}")
+    return any(_UNSTABLE.search((ready.tree / path).read_text("utf-8", "replace")) for path in templates)
+
+
+def _compared(jobs: Sequence[Sides], built: Sequence[tuple[_Built | Unavailable, _Built | Unavailable]]) -> Rendering:
     failures: list[tuple[str, Unavailable]] = []
+    notes: dict[tuple[str, str], None] = {}
     found: list[Difference] = []
-    for job, one, two in zip(jobs, before, after, strict=True):
+    twice: dict[Identity, bool] = {}
+    objects: dict[str, dict[Identity, Manifest]] = {}
+    for job, (one, two) in zip(jobs, built, strict=True):
         if isinstance(one, Unavailable) or isinstance(two, Unavailable):
             failures += [(job.application, result) for result in (one, two) if isinstance(result, Unavailable)][:1]
-        else:
-            found += _differences(job, one, two)
-    return Rendering(tuple(found), tuple(failures), tuple(dict.fromkeys(job.application for job in jobs)))
+            continue
+        notes |= dict.fromkeys((job.application, note) for note in (*one.notes, *two.notes))
+        before, already = by_identity(one.objects, job.before.namespace)
+        after, now = by_identity(two.objects, job.after.namespace)
+        twice |= {each: each in already for each in now}
+        objects.setdefault(job.application, {}).update(after)
+        again, _ = by_identity(one.again, job.before.namespace)
+        for each in differences(job.application, before, after):
+            kept, shaky = _settled(each, before, again)
+            found += [replace(kept, path=job.before.path)] if kept is not None else []
+            if shaky:
+                notes[job.application, f"{each.identity} {shaky[0]} is another at each rendering; left out"] = None
+    apps = tuple(dict.fromkeys(job.application for job in jobs))
+    return Rendering(tuple(found), tuple(failures), tuple(notes), apps, tuple(twice.items()), objects)
 
 
-def sources_of(applications: Sequence[Application], target_key: str, target: Source) -> dict[str, list[Source]]:
-    """Sources of every application in the target's repository; a commit that is pinned by SHA or tag stays put."""
-    found = {
-        app.key: [
-            replace(
-                source,
-                release_name=source.release_name or app.name,
-                namespace=source.namespace or app.destination_namespace,
-            )
-            for source in app.sources
-            if _same_repository(source.repo_url, target.repo_url) and source.path and not _pinned(source.revision)
-        ]
-        for app in applications
-    }
-    if not found.get(target_key):
-        found[target_key] = [target]
-    return found
-
-
-def _same_repository(one: str, other: str) -> bool:
-    return _plain_url(one) == _plain_url(other)
-
-
-def _plain_url(url: str) -> str:
-    """Host and path: the same repository is written with several schemes and endings."""
-    rest = url.partition("://")[2] or url.replace(":", "/", 1)
-    return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
-
-
-def _pinned(revision: str) -> bool:
-    return revision.startswith("refs/tags/") or (len(revision) == 40 and all(c in "0123456789abcdef" for c in revision))
-
-
-def _all(renderer: Renderer, tree: Path, jobs: Sequence[_Job]) -> list[tuple[Manifest, ...] | Unavailable]:
-    with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-        return list(pool.map(lambda job: renderer.render(tree, job.source), jobs))
-
-
-def _differences(job: _Job, before: Sequence[Manifest], after: Sequence[Manifest]) -> Iterator[Difference]:
-    one, two = _by_identity(job, before), _by_identity(job, after)
-    for identity in {**one, **two}:
-        old, new = one.get(identity), two.get(identity)
-        fields = tuple(_fields(old or {}, new or {}))
-        if fields:
-            _, kind, namespace, name = identity
-            yield Difference(kind, namespace, name, job.application, old, new, fields)
-
-
-def _by_identity(job: _Job, objects: Sequence[Manifest]) -> dict[tuple[str, str, str, str], Manifest]:
-    """Objects by group, kind, namespace and name; where none is given, the application's namespace holds."""
-    found = {}
-    for each in objects:
-        metadata = each.get("metadata") or {}
-        kind, group = str(each.get("kind", "")), str(each.get("apiVersion", "")).rpartition("/")[0]
-        namespace = "" if kind in _CLUSTER_WIDE else str(metadata.get("namespace") or job.source.namespace)
-        found[group, kind, namespace, str(metadata.get("name") or metadata.get("generateName", ""))] = each
-    return found
-
-
-def _fields(before: Manifest, after: Manifest) -> Iterator[FieldDiff]:
-    one, two = dict(_leaves(before, "")), dict(_leaves(after, ""))
-    return (FieldDiff(path, one.get(path), two.get(path)) for path in {**one, **two} if one.get(path) != two.get(path))
-
-
-def _leaves(value: Any, path: str) -> Iterator[Leaf]:
-    if isinstance(value, Mapping) and value:
-        for key, child in value.items():
-            yield from _leaves(child, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and value:
-        for at, child in enumerate(value):
-            yield from _leaves(child, f"{path}[{at}]")
-    else:
-        yield path, json.dumps(value) if value is None or isinstance(value, bool) else str(value)
-
-
-def _line(kind: str, field: FieldDiff) -> str:
-    if kind == "Secret" and field.path.startswith(("data", "stringData")):
-        return f"{field.path}: (hidden) -> (hidden)"
-    one, two = ("(none)" if text is None else _short(text) for text in (field.before, field.after))
-    return f"{field.path}: {one} -> {two}"
-
-
-def _short(text: str) -> str:
-    text = text.replace("\n", "\\n")
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+def _settled(
+    difference: Difference, before: Mapping[Identity, Manifest], again: Mapping[Identity, Manifest]
+) -> tuple[Difference | None, tuple[str, ...]]:
+    """A difference without the fields that differ between two builds of the same files."""
+    one, other = before.get(difference.identity), again.get(difference.identity)
+    if one is None or other is None:
+        return difference, ()
+    shaky = {each.path for each in fields(one, other)}
+    kept = tuple(each for each in difference.fields if each.path not in shaky)
+    left = tuple(each.path for each in difference.fields if each.path in shaky)
+    return (replace(difference, fields=kept) if kept else None), left

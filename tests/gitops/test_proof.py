@@ -125,7 +125,12 @@ def test_a_shared_base_shows_every_environment_that_it_reaches(world: Infra) -> 
     )
     of = OVERLAYS["staging"]
     proof = proven(world, change(world, base, of, "v1"), of, [application(each) for each in OVERLAYS.values()])
-    all_done(proof)
+    crossed = outcome(proof, "stays-in-environment")
+    assert isinstance(crossed, Inconclusive)
+    assert crossed.reason == (
+        "the files are shared: dev (Deployment dev/web); production (Deployment production/web) would change with staging"
+    )
+    assert [each.name for each in proof.checks if not isinstance(each.outcome, Done)] == ["stays-in-environment"]
     assert [each.namespace for each in proof.objects] == list(ENVIRONMENTS)
     assert proof.radius.environments == tuple(sorted(ENVIRONMENTS))
     assert proof.radius.tiers == ("critical", "standard")
@@ -162,7 +167,7 @@ def test_a_chart_default_reaches_every_release_without_a_value_of_its_own(world:
     two = target("charts/app", environment="staging", kind="helm")
     own = target("charts/app", environment="production", kind="helm", values=("values/own.yaml",))
     proof = proven(world, change(world, base, one, "v1"), one, [application(each) for each in (one, two, own)])
-    all_done(proof)
+    assert [each.name for each in proof.checks if not isinstance(each.outcome, Done)] == ["stays-in-environment"]
     assert [each.namespace for each in proof.objects] == ["dev", "staging"]
 
 
@@ -191,15 +196,32 @@ def test_an_edit_that_something_overrides_is_refused(world: Infra) -> None:
     assert "does not reach Deployment production/web" in reached.reason
 
 
-def test_what_cannot_be_rendered_is_said_and_never_counts_as_done(world: Infra) -> None:
+def test_a_remote_base_is_left_out_and_said_and_the_rest_is_rendered(world: Infra) -> None:
     remote = overlay("production", "- https://example.com/x.yaml\n" + f"images: [{{name: {IMAGE}, newTag: v2}}]\n")
     base = world.commit({**BASE, **images("v2"), "apps/web/overlays/production/kustomization.yaml": remote})
+    of = OVERLAYS["production"]
+    proof = proven(world, change(world, base, of, "v1"), of)
+    partly = outcome(proof, "renders")
+    assert isinstance(partly, Inconclusive)
+    assert partly.reason == (
+        "argocd/production-web: https://example.com/x.yaml (apps/web/overlays/production/kustomization.yaml) "
+        "is not in the repository; the rest was rendered"
+    )
+    assert isinstance(outcome(proof, "reaches-target"), Done)
+
+
+def test_what_cannot_be_rendered_is_said_and_never_counts_as_done(world: Infra) -> None:
+    broken = overlay("production", f"- nowhere.yaml\nimages: [{{name: {IMAGE}, newTag: v2}}]\n")
+    base = world.commit({**BASE, **images("v2"), "apps/web/overlays/production/kustomization.yaml": broken})
     of = OVERLAYS["production"]
     proof = proven(world, change(world, base, of, "v1"), of)
     assert isinstance(outcome(proof, "renders"), Unavailable)
     reached = outcome(proof, "reaches-target")
     assert isinstance(reached, Unavailable)
-    assert "https://example.com/x.yaml" in reached.reason
+    assert reached.reason == (
+        "apps/web/overlays/production cannot be rendered: "
+        "apps/web/overlays/production/kustomization.yaml: nowhere.yaml is not in the repository"
+    )
     assert isinstance(outcome(proof, "schema-valid"), Inconclusive)
     assert isinstance(outcome(proof, "only-expected-fields"), Inconclusive)
 
