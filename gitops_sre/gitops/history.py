@@ -272,7 +272,7 @@ def version_of(fields: Sequence[Field], values: Sequence[str | None]) -> tuple[s
     images = [
         Image.read(text) if field.role == "image" else Image.read_version(text)
         for field, text in zip(fields, values, strict=True)
-        if text
+        if text and field.role != "name"
     ]
     tag = next((image.tag for image in images if image.tag), "")
     digest = next((image.digest for image in images if image.digest), "")

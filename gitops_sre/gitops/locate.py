@@ -22,6 +22,8 @@ from gitops_sre.gitops.files import (
     value,
 )
 from gitops_sre.gitops.files import as_field as field_of
+from gitops_sre.gitops.flux.charts import chart_owners
+from gitops_sre.gitops.flux.images import image_owners as flux_image_owners
 from gitops_sre.model.change import Draft, Field
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.target import ObjectField, Source, Target
@@ -49,16 +51,17 @@ class GitOpsLocator:
             owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
         except YamlTextError as error:
             return Refused(str(error))
-        if len(owners) == 1:
-            return self._shared(commit, target, owners[0])
-        whose = f"sets {image}" + (f" for {target.workload}" if known else "")
-        if not owners:
-            return Refused(f"no place in {_where(target.source)} {whose}; edit it by hand")
-        return Refused(_ambiguous(owners, whose.replace("sets", "set", 1)))
+        found = _only(owners, target, image)
+        return found if isinstance(found, Refused) else self._shared(commit, target, found)
 
     def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
         """The owning fields of a chart's version."""
-        return Refused(f"chart versions are not located yet ({chart})")
+        files = AtCommit(self._repository, commit)
+        try:
+            owners = chart_owners(files, plain_source(target.source).path, chart)
+        except YamlTextError as error:
+            return Refused(str(error))
+        return _only(owners, target, f"chart {chart}")
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
         """The owning fields of one field of a rendered object."""
@@ -74,7 +77,11 @@ class GitOpsLocator:
 
     def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
         """What restores the last different values of these fields (those of version `to`), with what moved along."""
-        return history.last_good(self._repository, commit, target, fields, to)
+        try:
+            names = versions.names(AtCommit(self._repository, commit), fields)
+        except YamlTextError as error:
+            return Refused(str(error))
+        return history.last_good(self._repository, commit, target, (*fields, *names), to)
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:
         """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""
@@ -118,12 +125,29 @@ class GitOpsLocator:
 
 def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple[Field, ...]]:
     """Owners when only a folder is known: what overrides the files, then every place that gives a version."""
-    folder, found = target.source.path, []
+    folder = target.source.path
+    if found := flux_image_owners(files, folder, image):
+        return found
     if kustomization_in(files, folder):
         found = kustomize.overrides(files, kustomize.read(files, folder), image)
     elif _kind(files, target.source) == "helm":
         found = helm.owners(files, target, image)
     return found or versions.owners(files, folder, image, target.environment)
+
+
+def _only(owners: Sequence[tuple[Field, ...]], target: Target, what: str) -> tuple[Field, ...] | Refused:
+    """The only owner of the target's environment, or a refusal that names the places."""
+    mine = owners
+    if len(owners) > 1 and target.environment:
+        wanted = environments.named(target.environment)
+        mine = [fields for fields in owners if environments.of(fields[0].file, target.environment) in ("", wanted)]
+    if len(mine) == 1:
+        return mine[0]
+    whose = f" for {target.workload}" if target.workload.name else ""
+    if not mine:
+        where = _where(target.source) + (f" for {target.environment}" if target.environment else "")
+        return Refused(f"no place in {where} sets {what}{whose}; edit it by hand")
+    return Refused(_ambiguous(mine, f"set {what}{whose}"))
 
 
 def _ambiguous(owners: Sequence[tuple[Field, ...]], what: str) -> str:

@@ -62,6 +62,22 @@ def in_document(file: str, document: Document, image: str) -> Iterator[tuple[Fie
             yield from (fields,) if fields else ()
 
 
+def names(files: AtCommit, fields: Sequence[Field]) -> Iterator[Field]:
+    """The image names that stand beside tags and digests: a new name is a new image, with its own history. Raises
+    YamlTextError."""
+    seen: set[tuple[str, int, Path]] = set()
+    for field in fields:
+        if field.role not in ("tag", "digest"):
+            continue
+        document = documents(files, field.file)[field.document]
+        for key in ("registry", *NAME_KEYS):
+            scalar = document.get((*field.path[:-1], key))
+            place = (field.file, field.document, (*field.path[:-1], key))
+            if scalar is not None and scalar.value and place not in seen:
+                seen.add(place)
+                yield _field(field.file, scalar, "name", f"{field.file} names the image")
+
+
 def same(one: str, other: str) -> bool:
     """Whether two image names are the same: `nginx` is `docker.io/library/nginx`."""
     return plain(one) == plain(other)

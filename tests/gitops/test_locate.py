@@ -194,7 +194,7 @@ def test_a_digest_in_the_values_is_found_with_the_tag(world: Infra) -> None:
 
 def test_values_that_cannot_be_told_apart_are_refused(world: Infra) -> None:
     reason = refused(helm(world, f"a: {{repository: {IMAGE}, tag: v1}}\n", f"b: {{repository: {IMAGE}, tag: v1}}\n"))
-    assert "values/common.yaml (a.tag); values/web.yaml (b.tag)" in reason
+    assert "values/common.yaml (a.tag) = v1; values/web.yaml (b.tag) = v1" in reason
 
 
 def test_an_image_written_in_a_template_has_no_owner(world: Infra) -> None:
