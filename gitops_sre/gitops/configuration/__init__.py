@@ -1,0 +1,39 @@
+"""Where the infra repository decides a setting of a workload: one place, or several that cannot be told apart.
+
+A setting is a ConfigMap key (also inside a file that the ConfigMap holds), a literal or file of a kustomize generator,
+a container's variable, a Helm value, or a feature flag. Secrets are never settings.
+"""
+
+from __future__ import annotations
+
+from gitops_sre.gitops.configuration import chart
+from gitops_sre.gitops.configuration.owners import Owners
+from gitops_sre.gitops.configuration.read import Reader
+from gitops_sre.gitops.files import Files, detect
+from gitops_sre.model.change import Field
+from gitops_sre.model.target import Target
+from gitops_sre.yamltext import YamlTextError
+
+__all__ = ["setting_owners"]
+
+
+def setting_owners(files: Files, target: Target, key: str) -> list[tuple[Field, ...]]:
+    """The strongest places that decide a setting: none, one, or several that cannot be told apart.
+
+    `key` is its name, or a dotted path where the name alone is not unique: `LOG_LEVEL`, `web.LOG_LEVEL` (of a container
+    or ConfigMap), `server.timeout` (inside a file of a ConfigMap, or a Helm value), a flag's name. The fields of one
+    flag's definition (state, default variant, variants, targeting) come together. A field's reason says so when running
+    pods would keep the old value until they restart. Raises YamlTextError, with the reason, when the place is known
+    and must not or cannot be edited.
+    """
+    source = target.source
+    kind = detect(files, source.path) if source.kind == "unknown" else source.kind
+    reader = Reader(files, key, target.workload.namespace)
+    if kind == "kustomize":
+        return Owners(reader.kustomization(source.path), target).of(key)
+    if kind != "helm":
+        return Owners(reader.directory(source.path), target).of(key)
+    found = Owners(chart.read(files, source, key), target).of(key)
+    if not found and (template := chart.mentions(files, source.path, key.rpartition(".")[2])):
+        raise YamlTextError(f"{template}: a template writes it, and no value file sets {key}; edit it by hand")
+    return found

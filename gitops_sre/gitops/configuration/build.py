@@ -1,0 +1,89 @@
+"""What a build's files say of settings, in the order in which they override each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gitops_sre.gitops.configuration.entries import RELEASES, Entry, Names, Object, Sheet, Use, entries, has_pods, uses
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A field that a kustomization's `replacements` fill in from elsewhere, over everything else."""
+
+    file: str
+    kind: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build's files say of settings, under the names that the objects have after it."""
+
+    entries: tuple[Entry, ...] = ()
+    uses: tuple[Use, ...] = ()
+    objects: tuple[Object, ...] = ()
+    """Every object, once."""
+    consumers: frozenset[Object] = frozenset()
+    """Objects that have containers or hand values to a chart."""
+    hashed: frozenset[Object] = frozenset()
+    """ConfigMaps whose name changes with their content, so that pods restart."""
+    replaced: tuple[Replaced, ...] = ()
+    unclear: tuple[tuple[Object, str], ...] = ()
+    """Objects of which a patch sets a container's variable that only its position names, and why that is unclear."""
+    pods: tuple[tuple[Object, Sheet], ...] = ()
+    """Documents with containers."""
+
+    def __add__(self, other: Build) -> Build:
+        return Build(
+            self.entries + other.entries,
+            self.uses + other.uses,
+            tuple(dict.fromkeys(self.objects + other.objects)),
+            self.consumers | other.consumers,
+            self.hashed | other.hashed,
+            self.replaced + other.replaced,
+            self.unclear + other.unclear,
+            self.pods + other.pods,
+        )
+
+    def without(self, about: Object, names: Names = ()) -> Build:
+        """Without what is set so far of an object, or of one name in it."""
+        kept = (each for each in self.entries if each.object != about or (names and each.names != names))
+        return replace(self, entries=tuple(kept))
+
+    def renamed(self, prefix: str, suffix: str) -> Build:
+        """After a kustomization's prefix and suffix."""
+        if not (prefix or suffix):
+            return self
+        known = set(self.objects)
+
+        def new(each: Object) -> Object:
+            return (each[0], f"{prefix}{each[1]}{suffix}") if each in known and each[0] else each
+
+        def moved(entry: Entry) -> Entry:
+            to = entry.reference and (new(entry.reference[0]), entry.reference[1])
+            return replace(entry, object=new(entry.object), reference=to)
+
+        return Build(
+            tuple(moved(entry) for entry in self.entries),
+            tuple(replace(use, user=new(use.user), used=new(use.used)) for use in self.uses),
+            tuple(new(each) for each in self.objects),
+            frozenset(map(new, self.consumers)),
+            frozenset(map(new, self.hashed)),
+            self.replaced,
+            tuple((new(each), why) for each, why in self.unclear),
+            tuple((new(each), sheet) for each, sheet in self.pods),
+        )
+
+
+def of_sheet(sheet: Sheet, about: Object, rank: int, reason: str) -> Build:
+    """What one document says of an object that it is, or patches."""
+    pods = has_pods(sheet)
+    return Build(
+        tuple(entries(sheet, about, rank, reason)),
+        tuple(uses(sheet, about)),
+        (about,),
+        frozenset({about} if pods or about[0] in RELEASES else ()),
+        pods=((about, sheet),) if pods else (),
+    )
