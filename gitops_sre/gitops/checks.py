@@ -10,8 +10,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from gitops_sre.gitops import schema
+from gitops_sre.gitops.built import Difference, Identity, leaves, part
 from gitops_sre.gitops.explain import Explanation, FieldDiff
-from gitops_sre.gitops.objects import Difference, Identity, leaves, part
 from gitops_sre.gitops.rendered import Rendering
 from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import checks, edit, environments
+from gitops_sre.gitops.built import Difference
 from gitops_sre.gitops.explain import Explanation, explanation
 from gitops_sre.gitops.files import AtCommit, Files
-from gitops_sre.gitops.objects import Difference
 from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, render
 from gitops_sre.gitops.roots import roots
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gitops_sre.gitops import kustomize, substitution
+from gitops_sre.gitops.built import Difference, Identity, by_identity, differences, fields
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, detect, kustomization_in, plain_source
-from gitops_sre.gitops.objects import Difference, Identity, by_identity, differences, fields
 from gitops_sre.gitops.workspace import Folder, Prepared, Recipe, prepare
 from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Unavailable

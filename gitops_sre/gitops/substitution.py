@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from gitops_sre.gitops.objects import part
+from gitops_sre.gitops.built import part
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
