@@ -1,0 +1,119 @@
+"""Golden examples of the actions: a small repository, what is asked for, and the diff or the refusal that comes of it.
+
+`examples/<action>/<example>/` holds `repo/`, `example.yaml` and, unless it is refused, `expected.diff`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from gitops_sre.action import ACTIONS
+from gitops_sre.adapters.git import LocalRepository
+from gitops_sre.gitops import edit, ownership
+from gitops_sre.gitops.files import AtCommit
+from gitops_sre.gitops.locate import GitOpsLocator
+from gitops_sre.model.change import Change, Draft, Field
+from gitops_sre.model.outcome import Refused
+from gitops_sre.model.plan import Plan, VerificationPlan
+from gitops_sre.model.target import ObjectField, Source, Target, WorkloadRef
+from gitops_sre.yamltext import YamlTextError
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example, as its file says. `refused` is a part of the reason, or empty."""
+
+    folder: Path
+    action: str
+    target: Target
+    parameters: Mapping[str, str]
+    refused: str
+
+    @property
+    def expected(self) -> Path:
+        """The diff that must come of it."""
+        return self.folder / "expected.diff"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an action came to in a real repository, whose work tree is `work`."""
+
+    work: Path
+    draft: Draft | Refused
+    change: Change | Refused
+
+
+def all_examples() -> list[Example]:
+    """Every example, by action and name."""
+    return [read(path.parent) for path in sorted(EXAMPLES.glob("*/*/example.yaml"))]
+
+
+def read(folder: Path) -> Example:
+    """An example's folder."""
+    said = YAML(typ="safe").load(folder.joinpath("example.yaml"))
+    source, workload = said["source"], said.get("workload", {})
+    ref = WorkloadRef(workload.get("kind", ""), workload.get("namespace", ""), workload.get("name", ""))
+    target = Target(
+        ref.name,
+        said.get("environment", ""),
+        "standard",
+        ref,
+        f"argocd/{said.get('application', ref.name)}",
+        Source("", source["path"], "main", source.get("kind", "unknown"), tuple(source.get("values", ()))),
+    )
+    parameters = {key: str(value) for key, value in said.get("parameters", {}).items()}
+    return Example(folder, folder.parent.name, target, parameters, said.get("refused", ""))
+
+
+def run(example: Example, folder: Path) -> Made:
+    """Commit the example's repository, and let the action draft and apply its edits there."""
+    work = folder / "work"
+    shutil.copytree(example.folder / "repo", work)
+    git("init", "-q", "-b", "main", cwd=work)
+    repository, commit = committed(work)
+    plan = Plan(example.action, example.target, example.parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
+    draft = ACTIONS[example.action].draft(plan, Hands(repository), commit)
+    change = draft if isinstance(draft, Refused) else edit.apply(repository, commit, draft.edits, "policies")
+    return Made(work, draft, change)
+
+
+def committed(work: Path) -> tuple[LocalRepository, str]:
+    """Commit a work tree as it is: the repository, and the new commit."""
+    git("add", "-A", cwd=work)
+    git("commit", "-q", "-m", "all", cwd=work)
+    repository = LocalRepository(work)
+    commit = repository.head()
+    assert isinstance(commit, str), commit
+    return repository, commit
+
+
+def git(*arguments: str, cwd: Path) -> None:
+    """Run git with an identity and without anybody's configuration."""
+    env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(cwd)}
+    identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "core.autocrlf=false"]
+    subprocess.run(["git", *identity, *arguments], cwd=cwd, env=env, check=True, capture_output=True)
+
+
+class Hands(GitOpsLocator):
+    """The locator, with what is not wired into it yet."""
+
+    def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
+        """The owning fields of one field of a rendered object."""
+        try:
+            found = ownership.owners(AtCommit(self._repository, commit), target, at)
+        except YamlTextError as error:
+            return Refused(str(error))
+        if len(found) > 1:
+            places = "; ".join(f"{each[0].file} = {each[0].value or 'not set'}" for each in found)
+            return Refused(f"{len(found)} places set {at}: {places}; edit it by hand")
+        return found[0] if found else ()
