@@ -1,6 +1,7 @@
 """Golden examples of the actions: a small repository, what is asked for, and the diff or the refusal that comes of it.
 
-`examples/<action>/<example>/` holds `repo/`, `example.yaml` and, unless it is refused, `expected.diff`.
+`examples/<action>/<example>/` holds `repo/`, `example.yaml` and, unless it is refused, `expected.diff`. A folder
+`then/` is a second commit on top of `repo/`; a parameter `{then}` is its SHA.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ def run(example: Example, folder: Path) -> Made:
     shutil.copytree(example.folder / "repo", work)
     git("init", "-q", "-b", "main", cwd=work)
     repository, commit = committed(work)
-    plan = Plan(example.action, example.target, example.parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
+    if (later := example.folder / "then").is_dir():
+        shutil.copytree(later, work, dirs_exist_ok=True)
+        repository, commit = committed(work)
+    parameters = {key: value.replace("{then}", commit) for key, value in example.parameters.items()}
+    plan = Plan(example.action, example.target, parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
     draft = ACTIONS[example.action].draft(plan, Hands(repository), commit)
     change = draft if isinstance(draft, Refused) else edit.apply(repository, commit, draft.edits, "policies")
     return Made(work, draft, change)

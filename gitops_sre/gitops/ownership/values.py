@@ -115,7 +115,7 @@ def owners(files: AtCommit, release: Release, at: ObjectField, owner: Owner) -> 
     if not believed:
         looked = ", ".join(".".join(key) for key in keys)
         raise YamlTextError(
-            f"{release.values.parts[-1].file}: {release.what} sets no {'.'.join(at.path[-2:])}, and its chart is not"
+            f"{release.values.parts[-1].file}: {release.what} sets no {'.'.join(at.path)}, and its chart is not"
             f" there to say how it calls that (looked for {looked}); write the chart's key once by hand"
         )
     return [owner(believed[0])]
@@ -149,9 +149,13 @@ def _keys(release: Release, at: ObjectField) -> Iterator[Key]:
     """The names by which charts call a field, for the component that the workload is of the release."""
     components = _components(release, at.name)
     own = at.name in release.known
-    tails = list(_tails(at))
-    for tail in tails:
-        if own and _own_container(release, at):
+    container = _container(at)
+    sidecar = container and not _own_container(release, at, components)
+    for tail in _tails(at):
+        if sidecar:
+            yield (container, *tail)
+            continue
+        if own:
             yield tail
             yield ("deployment", *tail)
         for component in components:
@@ -208,10 +212,9 @@ def _container(at: ObjectField) -> str:
     return found[1] if found else ""
 
 
-def _own_container(release: Release, at: ObjectField) -> bool:
+def _own_container(release: Release, at: ObjectField, components: Sequence[str]) -> bool:
     """Whether a container is the workload's own, which unnamed `resources` are for, and no sidecar."""
-    container = _container(at)
-    return not container or container in _MAIN | release.known | {at.name, release.chart}
+    return _container(at) in _MAIN | release.known | {at.name, release.chart, *components}
 
 
 def _switched_on(release: Release, key: Key) -> bool:
