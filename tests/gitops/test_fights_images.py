@@ -156,7 +156,7 @@ def test_a_suspended_automation_and_an_unmarked_line_are_no_fight(world: Infra) 
     rests = AUTOMATION.format(name="all", path="./apps") + "  suspend: true\n"
     fight = flux(world, apps__production__web=release(), images__automation=rests)
     assert fight.found(fight.edit("apps/production/web.yaml", TAG, "1.4.1")) == []
-    assert fight.found(fight.edit("apps/production/web.yaml", TAG[:-1] + ("repository",), f"{IMAGE}2")) == []
+    assert fight.found(fight.edit("apps/production/web.yaml", (*TAG[:-1], "repository"), f"{IMAGE}2")) == []
 
 
 def test_a_marker_of_the_name_alone_does_not_write_the_tag(world: Infra) -> None:

@@ -19,6 +19,7 @@ from gitops_sre.yamltext import Path
 
 _TEMPLATE = re.compile("(?:\\{\\{|\u2983\u2983).*?(?:\\}\\}|\u2984\u2984)")
 _SELECT = re.compile(r"\|\s*select\([^)]*(?:\([^)]*\)[^)]*)*\)\s*\|?")
+_NAMED = re.compile(r'\.name\s*==\s*"([^"]+)"')
 _STEP = re.compile(r'\.?"([^"]+)"|\[\s*"([^"]+)"\s*\]|\[(\d*)\]|\.?([A-Za-z0-9_-]+)')
 
 
@@ -110,7 +111,10 @@ def _ignores(application: Object, rule: Path, field: Touched) -> Path | None:
     for path, scalar in application.within(*rule).items():
         if path[0] == "jsonPointers" and field.below(_pointer(scalar.value)):
             return (*rule, *path)
-        if path[0] == "jqPathExpressions" and field.below(_jq(scalar.value)):
+        named = _NAMED.findall(scalar.value)
+        if path[0] != "jqPathExpressions" or (named and field.item and field.item not in named):
+            continue
+        if field.below(_jq(scalar.value)):
             return (*rule, *path)
     return None
 
@@ -122,7 +126,7 @@ def _pointer(text: str) -> tuple[str, ...]:
 def _jq(text: str) -> tuple[str, ...]:
     """The steps of a jq path; a position or selection in a list is `*`. An expression of another form has no steps
     that match."""
-    plain = _SELECT.sub("", text).replace("?", "").strip()
+    plain = re.sub(r"\s+", "", _SELECT.sub("", text).replace("?", ""))
     steps, at = [], 0
     while at < len(plain):
         match = _STEP.match(plain, at)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 from gitops_sre.gitops.fights import renovate
-from gitops_sre.gitops.fights.scan import Fight, Scan, image_of, is_version, tag_in
+from gitops_sre.gitops.fights.scan import Fight, Scan, is_version, tag_in
 from gitops_sre.model.change import FieldEdit
+from gitops_sre.model.image import Image
 
 _DEPENDABOT = (".github/dependabot.yml", ".github/dependabot.yaml")
 _RELEASE_PLEASE = re.compile(r"x-release-please-(?:version|major|minor|patch)")
@@ -74,15 +75,15 @@ def _proposed(scan: Scan, versions: list[FieldEdit]) -> Iterator[Fight]:
             yield Fight("dependabot", path, 0, (), 0, f"Dependabot will propose {edit.before} again",
                         f"tell it `@dependabot ignore this dependency` there, or add `ignore` to {path}",
                         "proposes")  # fmt: skip
-    for each in versions:
-        name = image_of(scan, each)
-        verdict = renovate.verdict(scan, name, each)
-        if verdict is None:
-            continue
-        file, merges = verdict
-        rule = f'{{"matchPackageNames": ["{name or "..."}"], "allowedVersions": "!/^{re.escape(each.before or "")}$/"}}'
-        alone = f", and merge it by itself ({merges})" if merges else ""
-        yield Fight("renovate", file, 0, (), 0,
-                    f"Renovate will propose {each.before} again{alone}",
-                    f"add to packageRules of {file}: {rule}", "may-undo" if merges else "proposes")  # fmt: skip
-        return
+    seen = [(each, update := renovate.update_of(scan, each), renovate.verdict(scan, update)) for each in versions]
+    for each, update, verdict in sorted(seen, key=lambda entry: not (entry[2] and entry[2][1]))[:1]:
+        if verdict is not None:
+            yield _renovate(each, update.name, *verdict)
+
+
+def _renovate(edit: FieldEdit, name: str, file: str, merging: str) -> Fight:
+    version = re.escape(Image.read(edit.before or "").tag or edit.before or "")
+    rule = f'{{"matchPackageNames": ["{name or "(its name)"}"], "allowedVersions": "!/^{version}$/"}}'
+    alone = f", and merge it by itself ({merging})" if merging else ""
+    return Fight("renovate", file, 0, (), 0, f"Renovate will propose {edit.before} again{alone}",
+                 f"add to packageRules there: {rule}", "may-undo" if merging else "proposes")  # fmt: skip

@@ -63,7 +63,11 @@ def _fight(scan: Scan, marked: _Marked, automations: list[Object]) -> Fight:
         pins, price = _suspend(scan, automations)
     places = ", ".join(f"{each} in {each.file}" for each in (*policies, *automations))
     by_hand = "suspend the automation or narrow the policy by hand"
-    remedy = f"{by_hand} ({price}; look at {places})" if places else f"{by_hand}: neither is in this repository for this file"
+    remedy = (
+        f"{by_hand} ({price}; look at {places})"
+        if places
+        else f"{by_hand}: neither is in this repository for this file"
+    )
     reason = f"Flux image automation writes this line (policy {marked.namespace}:{marked.name})"
     return Fight("flux-image-automation", first.file, first.document, first.path, scan.line(first)[0], reason,
                  remedy, pins=pins)  # fmt: skip

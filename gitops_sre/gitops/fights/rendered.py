@@ -24,6 +24,8 @@ class Touched:
     name: str
     path: tuple[str, ...]
     exact: bool = True
+    item: str = ""
+    """The name of the innermost list item that the field is in, e.g. of a container."""
 
     def below(self, other: tuple[str, ...]) -> bool:
         """Whether the field is what a path names, or inside of it."""
@@ -42,7 +44,9 @@ def touched(scan: Scan, edit: FieldEdit) -> Iterator[Touched]:
         and not edit.file.endswith(KUSTOMIZATIONS)
         and owner.kind != "HelmRelease"
     ):
-        yield Touched(owner.kind, owner.name, tuple(str(part) for part in edit.path))
+        places = [at for at, part in enumerate(edit.path) if isinstance(part, int)]
+        item = owner.value(*edit.path[: places[-1] + 1], "name") if places else ""
+        yield Touched(owner.kind, owner.name, tuple(str(part) for part in edit.path), item=item)
         return
     pointer = owner.value(*edit.path[:-1], "path") if edit.path and edit.path[-1] == "value" else ""
     if _PATCHED.fullmatch(pointer):

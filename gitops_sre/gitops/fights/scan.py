@@ -181,7 +181,7 @@ def _masked(text: str) -> tuple[Document, ...]:
 def image_of(scan: Scan, edit: FieldEdit) -> str:
     """The name of the image whose version is edited, or the empty string."""
     for text in (edit.before or "", edit.after or ""):
-        if "/" in text or (":" in text and not text.startswith("sha256:")):
+        if "://" not in text and "?" not in text and not text.startswith("sha256:") and ("/" in text or ":" in text):
             return Image.read(text).name
     document, parent = scan.edited(edit).document, edit.path[:-1]
     for keys in (("newName",), ("name",), ("registry", "repository"), ("repository",), ("image",)):
