@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gitops_sre.action.set_config import looks_secret, now, restarts, written
+from gitops_sre.action.setting import Setting, drafted, looks_secret
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Parameter, Plan
@@ -44,10 +44,10 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     if "state" in parts or "defaultVariant" in parts:
         edits = _defined(parts, given["flag"], given["value"])
     elif len(fields) == 1:
-        edits = _plain(fields[0], given["value"])
+        edits = _plain(fields[0], given["flag"], given["value"])
     else:
         return Refused(f"{fields[0].file}: {given['flag']} is not one flag; name one value of it with set_config")
-    return edits if isinstance(edits, Refused) else Draft(edits, notes=restarts(fields))
+    return edits if isinstance(edits, Refused) else drafted(plan, locator, commit, edits)
 
 
 def _part(field: Field) -> str:
@@ -59,13 +59,16 @@ def _part(field: Field) -> str:
     return ""
 
 
-def _plain(field: Field, value: str) -> tuple[FieldEdit, ...] | Refused:
+def _plain(field: Field, flag: str, value: str) -> tuple[FieldEdit, ...] | Refused:
     """A flag that is just a value."""
-    word = _spelled(now(field), value)
+    setting = Setting.read(field, flag)
+    if isinstance(setting, Refused):
+        return setting
+    word = _spelled(setting.now, value)
     if not word:
-        return Refused(f"{field.file}: {field.path[-1]} is {now(field)!r}, no flag that is on or off; use set_config")
-    # A plain word stays plain: the pair of a boolean is one for the same readers.
-    edit = written(field, word, "" if now(field) != field.raw else word)
+        return Refused(f"{field.file}: {flag} is {setting.now!r}, which is neither on nor off; use set_config")
+    # A plain word stays plain: readers that take one of a pair for a boolean take the other for one.
+    edit = setting.edit(word, word if setting.now == field.raw else "")
     return edit if isinstance(edit, Refused) else (edit,)
 
 
@@ -94,7 +97,7 @@ def _defined(parts: Mapping[str, Field], flag: str, value: str) -> tuple[FieldEd
         known = ", ".join(sorted(variants)) or "none"
         return Refused(f"{next(iter(parts.values())).file}: {flag} has no variant for {value} (it has {known})")
     wanted = [(default, variant)]
-    if state is not None and now(state) == "DISABLED":
+    if state is not None and state.value == "DISABLED":
         wanted.append((state, "ENABLED"))
     return _edits(wanted, flag)
 
@@ -110,8 +113,8 @@ def _edits(wanted: Sequence[tuple[Field, str]], flag: str) -> tuple[FieldEdit, .
     """The edits of those parts that differ."""
     found: list[FieldEdit] = []
     for field, word in wanted:
-        if now(field) != word:
-            edit = written(field, word)
+        if field.value != word:
+            edit = Setting(field, "", field.value, "").edit(word)
             if isinstance(edit, Refused):
                 return edit
             found.append(edit)

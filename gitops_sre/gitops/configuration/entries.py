@@ -7,6 +7,7 @@ definitions. A name is the way to it inside its object, so that any end of that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -53,6 +54,8 @@ _USES: Mapping[tuple[str | int, str | int], tuple[str, str]] = {
     ("secretKeyRef", "name"): ("Secret", "key"),
     ("secret", "secretName"): ("Secret", "files"),
 }
+_LINE = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*[=:][ \t]*\S", re.M)
+"""Lines of a text (properties, variables) that give a key a value. The whole text is then the field."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,10 @@ def entries(sheet: Sheet, about: Object, rank: int, reason: str) -> Iterator[Ent
     for step, root in enumerate((*VALUES.get(kind, ()), *SECRETS.get(kind, ()))):
         for path, scalar in sheet.leaves.items():
             if path[: len(root)] == root and (names := named(sheet.leaves, path, len(root))):
-                yield Entry(about, names, field(sheet.file, scalar, reason), rank + step, refusal)
+                here = field(sheet.file, scalar, reason)
+                yield Entry(about, names, here, rank + step, refusal)
+                for line in dict.fromkeys(_LINE.findall(scalar.value)) if scalar.style == "block" else ():
+                    yield Entry(about, (*names, line), here, rank + step, refusal)
     yield from _variables(sheet, about, rank, reason, refusal)
 
 
