@@ -1,0 +1,140 @@
+"""Applications and ApplicationSets as files hold them, also where template braces stand unquoted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from gitops_sre import yamltext
+from gitops_sre.gitops.files import Document, Files
+from gitops_sre.gitops.flux.objects import INNER, Held, Object, Tree, held_in, mentioning, opened, under
+from gitops_sre.yamltext import Path, YamlTextError
+
+_MAX_CHILDREN = 6
+"""Generators of a list that are looked at for an empty `clusters:`."""
+GROUP = "argoproj.io/"
+KINDS = ("Application", "ApplicationSet")
+
+_KIND = re.compile(
+    r"^[ \t-]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?Application(?:Set)?[\"']?[ \t]*,?[ \t]*(?:#.*)?\r?$", re.M
+)
+_BRACES = str.maketrans({"{": "\u2983", "}": "\u2984"})
+_BRACKETS = {ord("\u2983"): "{", ord("\u2984"): "}"}
+"""Unquoted template braces are read as brackets that are text to YAML: one character each, so that every place stays
+where it is."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object, and why its file cannot be edited (empty: it can)."""
+
+    object: Object
+    locked: str = ""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that mentions an Application and could not be read, and why."""
+
+    file: str
+    reason: str
+
+
+def manifests(files: Files) -> Iterator[Manifest | Unread]:
+    """Every Application and ApplicationSet of a repository. Files are found by their bytes; only those are parsed."""
+    for path in mentioning(files, GROUP):
+        try:
+            text = files.text(path) or ""
+        except YamlTextError as error:
+            yield Unread(path, str(error))
+            continue
+        if _KIND.search(text):
+            yield from _in_text(path, text)
+
+
+@lru_cache(maxsize=2048)
+def _in_text(path: str, text: str) -> tuple[Manifest | Unread, ...]:
+    locked = ""
+    try:
+        parts = _documents(text)
+    except YamlTextError as error:
+        locked = f"{path}: {error}"
+        try:
+            parts = _documents(_masked(text))
+        except YamlTextError:
+            return (Unread(path, locked),)
+    found = (_object(path, number, part) for number, part in enumerate(parts))
+    readable = _masked(text) if locked else text
+    return tuple(Manifest(_with_empty(item, readable), locked) for item in found if item is not None)
+
+
+def _with_empty(item: Object, text: str) -> Object:
+    """The object with the empty mappings that mean something: `automated: {}` and `clusters: {}`."""
+    if "{}" not in text:
+        return item
+    root: Path = ("spec", "template") if item.kind == "ApplicationSet" else ()
+    paths = [(*root, "spec", "syncPolicy", "automated"), *_clusters(("spec", "generators"), 2)]
+    empty = {
+        path: Held(item.file, yamltext.Scalar(item.document, path, "", "{}", 0, 0, 0, "{}", "empty"))
+        for path in paths
+        if path not in item.tree and yamltext.get(text, item.document, path) is not None
+    }
+    return replace(item, tree={**item.tree, **empty})
+
+
+def _clusters(at: Path, depth: int) -> Iterator[Path]:
+    for number in range(_MAX_CHILDREN if depth else 4):
+        yield (*at, number, "clusters")
+        if depth:
+            for kind in ("matrix", "merge"):
+                yield from _clusters((*at, number, kind, "generators"), depth - 1)
+
+
+def _object(path: str, number: int, document: Document) -> Object | None:
+    item = Object(path, number, "", "", "", unmasked(held_in(path, document)))
+    kind, name = item.value("kind"), item.value("metadata", "name") or item.value("metadata", "generateName")
+    if kind not in KINDS or not item.value("apiVersion").startswith(GROUP):
+        return None
+    return replace(item, kind=kind, name=name, namespace=item.value("metadata", "namespace"))
+
+
+def _documents(text: str) -> tuple[Document, ...]:
+    found = yamltext.scalars(text)
+    parts: list[dict[Path, yamltext.Scalar]] = [{} for _ in range(found[-1].document + 1 if found else 0)]
+    for scalar in found:
+        parts[scalar.document][scalar.path] = scalar
+    return tuple(parts)
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"\{\{.*?\}\}", lambda found: found[0].translate(_BRACES), text)
+
+
+def unmasked(tree: Tree) -> Tree:
+    """A tree with its template braces as they are written."""
+    return {path: _unmasked(held) for path, held in tree.items()}
+
+
+def _unmasked(held: Held) -> Held:
+    s = held.scalar
+    if "\u2983" not in s.raw:
+        return held
+    return replace(held, scalar=replace(s, value=s.value.translate(_BRACKETS), raw=s.raw.translate(_BRACKETS)))
+
+
+def embedded(tree: Tree, *path: str | int) -> Tree:
+    """The YAML in a block scalar at a path, each value with its place in the file. Raises YamlTextError when it is
+    there and cannot be read."""
+    if found := under(tree, (*path, INNER, 0)):
+        return found
+    held = tree.get(path)
+    if held is None or not held.value.strip():
+        return {}
+    masked = replace(held, scalar=replace(held.scalar, value=_masked(held.value)))
+    parts = opened(masked)
+    if not parts and not re.fullmatch(r"(\s*(#.*)?\n?)*", held.value):
+        where = f"{held.file}, line {held.scalar.line}"
+        raise YamlTextError(f"{where}: the values in this text are no YAML that can be read; edit them by hand")
+    return unmasked(parts[0]) if parts else {}
