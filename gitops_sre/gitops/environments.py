@@ -24,6 +24,17 @@ def named(word: str) -> str:
     return WORDS.get(word.lower(), word.lower())
 
 
+def wanted(text: str) -> tuple[str, ...]:
+    """The environments that a target names: one, or several with commas between them."""
+    return tuple(named(part.strip()) for part in text.split(",") if part.strip())
+
+
+def fits(path: str, environment: str) -> bool:
+    """Whether a path may decide for an environment (empty: any); one that names none belongs to all."""
+    theirs = of(path, environment)
+    return not environment or not theirs or theirs in wanted(environment)
+
+
 def of(path: str, environment: str = "") -> str:
     """The environment of a path, or the empty string.
 
@@ -32,14 +43,9 @@ def of(path: str, environment: str = "") -> str:
     the team's own (`environment`) is recognised too.
     """
     parts = [_EXTENSION.sub("", part).lower() for part in path.split("/")]
-    whole = [named(part) for part in parts if part in WORDS or (environment and part == environment.lower())]
+    own = {part.strip().lower() for part in environment.split(",")} - {""}
+    whole = [named(part) for part in parts if part in WORDS or part in own]
     if whole:
         return whole[-1]
     found = [match for part in parts if (match := _MARKED.fullmatch(part))]
     return WORDS[found[-1][1] or found[-1][2]] if found else ""
-
-
-def apart(one: str, other: str) -> bool:
-    """Whether two paths are of different environments; one that names none belongs to all."""
-    first, second = of(one), of(other)
-    return bool(first and second and first != second)

@@ -41,20 +41,20 @@ class Scope:
     def of(cls, target: Target, fields: Sequence[Field] = ()) -> Scope:
         """A target's own folder and environment, and the files of fields that decide for it from elsewhere.
 
-        Where the target names no environment, that of the fields counts.
+        Where the target names no environment and all fields are of one, that counts.
         """
         path = target.source.path.strip("/").removeprefix("./").strip(".")
         files = dict.fromkeys(field.file for field in fields)
-        known = target.environment or next((name for file in files if (name := environments.of(file))), "")
+        theirs = {environments.of(file) for file in files}
+        known = target.environment or (theirs.pop() if len(theirs) == 1 else "")
         return cls((path, *files) if path else (), known)
 
     def excludes(self, file: str) -> str:
         """Why a file is not the target's, or the empty string."""
         if self.paths and not any(file == path or file.startswith(f"{path}/") for path in self.paths):
             return f"outside {self.paths[0]}"
-        theirs = environments.of(file, self.environment)
-        if self.environment and theirs and theirs != environments.named(self.environment):
-            return f"environment {theirs}, not {self.environment}"
+        if not environments.fits(file, self.environment):
+            return f"environment {environments.of(file, self.environment)}, not {self.environment}"
         return ""
 
 

@@ -137,10 +137,12 @@ def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple
 
 def _only(owners: Sequence[tuple[Field, ...]], target: Target, what: str) -> tuple[Field, ...] | Refused:
     """The only owner of the target's environment, or a refusal that names the places."""
-    mine = owners
-    if len(owners) > 1 and target.environment:
-        wanted = environments.named(target.environment)
-        mine = [fields for fields in owners if environments.of(fields[0].file, target.environment) in ("", wanted)]
+    inside = [tuple(f for f in fields if environments.fits(f.file, target.environment)) for fields in owners]
+    mine = [fields for fields in inside if fields]
+    if len(mine) > 1 and target.environment:
+        # What is written for one environment lies over what is written for all: overlays, value files, patches.
+        own = [f for f in mine if all(environments.of(each.file, target.environment) for each in f)]
+        mine = own or mine
     if len(mine) == 1:
         return mine[0]
     whose = f" for {target.workload}" if target.workload.name else ""

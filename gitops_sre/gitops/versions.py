@@ -47,8 +47,7 @@ def candidates(files: AtCommit, folder: str, image: str, environment: str) -> It
     """Files whose bytes hold the image's last name."""
     last = plain(image).rpartition("/")[2]
     for path in files.repository.mentioning(files.commit, last, [folder] if folder else []):
-        theirs = environments.of(path, environment) if environment else ""
-        if path.endswith(MANIFESTS) and (not theirs or theirs == environments.named(environment)):
+        if path.endswith(MANIFESTS) and environments.fits(path, environment):
             yield path
 
 
@@ -112,11 +111,10 @@ def _field(file: str, scalar: Scalar, role: Role, reason: str) -> Field:
 
 
 def _grouped(found: Sequence[tuple[Field, ...]]) -> list[tuple[Field, ...]]:
-    """Copies of one version in one environment as one owner."""
+    """Copies of one version as one owner."""
     groups: dict[tuple[str, ...], list[Field]] = {}
     for fields in found:
-        environment = environments.of(fields[0].file)
-        groups.setdefault((environment, *version(fields)), []).extend(fields)
+        groups.setdefault(version(fields), []).extend(fields)
     owners = [tuple(dict.fromkeys(fields)) for fields in groups.values()]
     return [_copies(fields) for fields in owners]
 

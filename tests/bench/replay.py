@@ -69,7 +69,7 @@ SUITES: dict[str, str] = {
 def questions(case: Case) -> Iterator[Question]:
     """Everything that the issue measures of a case."""
     folder = ("--path", case["app_dir"]) if case["app_dir"] else ()
-    environment = ("--env", case["env"]) if case["env"] and "," not in case["env"] else ()
+    environment = ("--env", case["env"]) if case["env"] else ()
     undo = ("revert_change", "--culprit", case["culprit"] or "", *folder)
     if case["kind"] == "K1":
         yield Question("K1 culprit, at once", case, "base", undo)

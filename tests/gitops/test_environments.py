@@ -33,6 +33,12 @@ def test_a_name_of_the_teams_own_is_recognised_when_it_is_given() -> None:
 
 
 def test_paths_that_name_no_environment_belong_to_all() -> None:
-    assert environments.apart("o/dev/k.yaml", "o/prod/k.yaml")
-    assert not environments.apart("o/dev/k.yaml", "base/k.yaml")
-    assert not environments.apart("o/prod/k.yaml", "values-production.yaml")
+    assert environments.fits("base/k.yaml", "prod")
+    assert environments.fits("values-production.yaml", "prod")
+    assert not environments.fits("o/dev/k.yaml", "prod")
+
+
+def test_several_environments_can_be_named() -> None:
+    assert environments.fits("o/dev/k.yaml", "prod, dev")
+    assert environments.fits("o/blue/k.yaml", "blue,green")
+    assert not environments.fits("o/stg/k.yaml", "prod,dev")
