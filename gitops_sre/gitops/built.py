@@ -58,7 +58,8 @@ class Difference:
     fields: tuple[FieldDiff, ...]
     origin: str = ""
     path: str = ""
-    """Where the source lies that it was rendered from."""
+    declared: str = ""
+    """Where the source lies that it was rendered from, and the file that declares its application."""
 
     @property
     def namespace(self) -> str:

@@ -23,6 +23,8 @@ _MARKERS = ("$imagepolicy", "x-release-please", "renovate:")
 
 _MAKERS = frozenset({"HelmRelease", "Application", "ApplicationSet", "HelmChart"})
 """Kinds from which a controller makes other objects, by a chart that may lie elsewhere."""
+_FETCHED = frozenset({"OCIRepository", "GitRepository", "HelmRepository", "Bucket"})
+"""Kinds that bring in what lies elsewhere."""
 
 _IMMUTABLE = {
     "Deployment": r"spec\.selector",
@@ -82,7 +84,8 @@ def renders(seen: Seen) -> Outcome:
         more = f" (and {len(it.notes) - 1} more)" if len(it.notes) > 1 else ""
         return Inconclusive(f"{': '.join(it.notes[0])}{more}")
     if remote := next(_elsewhere(seen), None):
-        return Inconclusive(f"{remote.identity}: the chart is not in this repository; rendered values only")
+        what = "what it brings in" if remote.identity.kind in _FETCHED else "the chart"
+        return Inconclusive(f"{remote.identity}: {what} is not in this repository; rendered values only")
     return Done(f"{len(it.applications)} applications read the changed files: {', '.join(it.applications)}")
 
 
@@ -100,7 +103,7 @@ def reaches(seen: Seen) -> Outcome:
     if mine:
         return Refused(f"{name} changes, but its new values are not the intended ones")
     if found := _held(list(_elsewhere(seen)), seen):
-        return Inconclusive(f"{found.note}; what its chart makes of that is not in this repository")
+        return Inconclusive(f"{found.note}; what comes of that is not in this repository")
     if it.failures:
         return it.failures[0][1]
     if it.notes or (seen.offline and not it.applications):
@@ -223,7 +226,7 @@ def _elsewhere(seen: Seen) -> Iterator[Difference]:
     """Changed objects from which a controller makes others, which were not rendered here."""
     for each in seen.rendering.differences:
         it = each.identity
-        if it.kind in _MAKERS and f"{it.namespace}/{it.name}" not in map(_key, seen.rendering.applications):
+        if it.kind in _MAKERS | _FETCHED and f"{it.namespace}/{it.name}" not in map(_key, seen.rendering.applications):
             yield each
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import posixpath
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from gitops_sre.gitops import checks, edit, environments
+from gitops_sre.gitops import checks, edit, environments, offline
 from gitops_sre.gitops.built import Difference
 from gitops_sre.gitops.explain import Explanation, explanation
-from gitops_sre.gitops.files import AtCommit, Files
-from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, render
-from gitops_sre.gitops.roots import roots
+from gitops_sre.gitops.rendered import Rendering, Sides, render
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Outcome, Refused
@@ -23,9 +19,6 @@ from gitops_sre.ports import Locator, Renderer, Repository
 
 EnvironmentOf = Callable[[str], tuple[str, str]]
 """Namespace -> (environment, tier)."""
-
-Discover = Callable[[Files], Sequence[Application]]
-"""The applications that the files of a repository declare."""
 
 _CLUSTER = re.compile(r"(?:^|/)clusters?/([^/]+)")
 
@@ -65,22 +58,24 @@ def prove_offline(
     locator: Locator,
     change: Change,
     target: Target,
-    discover: Discover = lambda _: (),
+    applications: Sequence[Application] = (),
 ) -> Proof:
-    """Show what a change does by the repository alone: to every application that it declares, before and after, and,
-    where none of them reads a changed file, to whatever kustomization, chart or folder holds it.
+    """Show what a change does by the repository alone: to every application that it declares (and those given, which
+    the caller found by other means, such as an ApplicationSet), and, where none of them reads a changed file, to
+    whatever kustomization, chart or folder holds it. What a changed object renders in turn is rendered too.
 
     Environments are told by namespaces and paths, replicas are those that the manifests ask for. Raises OSError when
     the repository cannot be read.
     """
-    sources = _declared(repository, change, target, discover)
-    read = frozenset[str]().union(
-        *(locator.inputs(change.base, source) for each in sources for source in (each.before, each.after))
-    )
-    if left := sorted({file.path for file in change.files} - read):
-        found = roots(AtCommit(repository, change.base), repository.files(change.base), left)
-        sources += [Sides(source.path or ".", source, source) for source in found]
-    rendering = render(repository, renderer, locator, change, sources)
+    at = offline.Offline(repository, locator, change, target)
+    given = [
+        Sides(app.key, named, named)
+        for app in applications
+        for source in app.sources
+        if not offline.pinned(source.revision) and at.local(named := _named(app, source))
+    ]
+    rendering = render(repository, renderer, locator, change, at.sources(given))
+    rendering = rendering.and_then(render(repository, renderer, locator, change, at.followers(rendering)))
     home = replace(target, environment=target.environment or environments.of(target.source.path))
     seen = checks.Seen(change, home, rendering, _explanation(change, rendering), _told, offline=True)
     return _proof(repository, seen, (), None)
@@ -92,7 +87,9 @@ def sources_of(applications: Sequence[Application], target_key: str, target: Sou
         app.key: [
             _named(app, source)
             for source in app.sources
-            if _same_repository(source.repo_url, target.repo_url) and source.path and not _pinned(source.revision)
+            if offline.same_repository(source.repo_url, target.repo_url)
+            and source.path
+            and not offline.pinned(source.revision)
         ]
         for app in applications
     }
@@ -101,50 +98,12 @@ def sources_of(applications: Sequence[Application], target_key: str, target: Sou
     return found
 
 
-def _declared(repository: Repository, change: Change, target: Target, discover: Discover) -> list[Sides]:
-    """Sources of the applications that the repository declares, as they are and as the change leaves them."""
-    before = discover(AtCommit(repository, change.base))
-    after = {app.key: app for app in discover(changed_files(repository, change))}
-    many = Counter(app.key for app in before)
-    found = []
-    for app in before:
-        later = app if many[app.key] > 1 else after.get(app.key, app)
-        if len(later.sources) != len(app.sources):
-            later = app
-        for old, new in zip(app.sources, later.sources, strict=True):
-            if old.path and not _pinned(old.revision) and _local(repository, change.base, old, target.source):
-                label = f"{app.key} ({old.path})" if many[app.key] > 1 else app.key
-                found.append(Sides(label, _named(app, old), _named(app, new)))
-    return found
-
-
-def _local(repository: Repository, commit: str, source: Source, target: Source) -> bool:
-    """Whether a source is of this very repository: by its URL, or by its path where the URL is not known."""
-    if source.repo_url and target.repo_url:
-        return _same_repository(source.repo_url, target.repo_url)
-    return bool(repository.files(commit, posixpath.normpath(source.path)) or posixpath.normpath(source.path) == ".")
-
-
 def _named(app: Application, source: Source) -> Source:
     return replace(
         source,
         release_name=source.release_name or app.name,
         namespace=source.namespace or app.destination_namespace,
     )
-
-
-def _same_repository(one: str, other: str) -> bool:
-    return _plain_url(one) == _plain_url(other)
-
-
-def _plain_url(url: str) -> str:
-    """Host and path: the same repository is written with several schemes and endings."""
-    rest = url.partition("://")[2] or url.replace(":", "/", 1)
-    return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
-
-
-def _pinned(revision: str) -> bool:
-    return revision.startswith("refs/tags/") or (len(revision) == 40 and all(c in "0123456789abcdef" for c in revision))
 
 
 def _explanation(change: Change, rendering: Rendering) -> Explanation:
@@ -211,11 +170,11 @@ def _known(difference: Difference, environment_of: EnvironmentOf) -> tuple[str, 
 
 def _told(difference: Difference) -> str:
     """The environment of an object by its namespace, else by where its source or its own file lies."""
-    for text in (difference.namespace, difference.path, difference.origin):
+    for text in (difference.namespace, difference.path, difference.declared, difference.origin):
         if found := environments.of(text):
             return found
-    cluster = _CLUSTER.search(difference.path)
-    return cluster[1] if cluster else ""
+    clusters = (_CLUSTER.search(text) for text in (difference.path, difference.declared))
+    return next((found[1] for found in clusters if found), "")
 
 
 def _lines_touched(file: FileEdit) -> int:

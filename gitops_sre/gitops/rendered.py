@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gitops_sre.gitops import kustomize, substitution
+from gitops_sre.gitops import kustomize, substitution, workspace
 from gitops_sre.gitops.built import Difference, Identity, by_identity, differences, fields
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, detect, kustomization_in, plain_source
 from gitops_sre.gitops.workspace import Folder, Prepared, Recipe, prepare
@@ -29,11 +29,13 @@ _UNSTABLE = re.compile(
 
 @dataclass(frozen=True)
 class Sides:
-    """One source of an application as it stands, and as it will be: an edit may change what the source itself says."""
+    """One source of an application as it stands, and as it will be: an edit may change what the source itself says.
+    `file` is where the application is declared, where that is known."""
 
     application: str
     before: Source
     after: Source
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,18 @@ class Rendering:
     applications: tuple[str, ...]
     twice: tuple[tuple[Identity, bool], ...]
     objects: Mapping[str, Mapping[Identity, Manifest]]
+
+    def and_then(self, more: Rendering) -> Rendering:
+        """This rendering and another, of what its own objects render in turn."""
+        apps = tuple(dict.fromkeys((*self.applications, *more.applications)))
+        return Rendering(
+            self.differences + more.differences,
+            self.failures + more.failures,
+            self.notes + more.notes,
+            apps,
+            self.twice + more.twice,
+            {**self.objects, **more.objects},
+        )
 
 
 @dataclass(frozen=True)
@@ -126,6 +140,8 @@ def _inputs(
 
 
 def _reads(locator: Locator, commit: str, files: Files, source: Source) -> frozenset[str]:
+    if isinstance(source, Recipe) and source.chart:
+        return frozenset(source.value_files)
     found = locator.inputs(commit, source)
     if source.kind != "kustomize" or kustomization_in(files, plain_source(source).path) is not None:
         return found
@@ -191,7 +207,9 @@ def _compared(jobs: Sequence[Sides], built: Sequence[tuple[_Built | Unavailable,
         again, _ = by_identity(one.again, job.before.namespace)
         for each in differences(job.application, before, after):
             kept, shaky = _settled(each, before, again)
-            found += [replace(kept, path=job.before.path)] if kept is not None else []
+            if kept is not None:
+                origin = workspace.plain(kept.origin)
+                found.append(replace(kept, origin=origin, path=job.before.path, declared=job.file))
             if shaky:
                 notes[job.application, f"{each.identity} {shaky[0]} is another at each rendering; left out"] = None
     apps = tuple(dict.fromkeys(job.application for job in jobs))

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from gitops_sre.gitops.files import KUSTOMIZATIONS, MANIFESTS, Files, join, kustomization_in
+from gitops_sre.gitops.files import KUSTOMIZATIONS, MANIFESTS, Files, join
 from gitops_sre.gitops.workspace import Recipe
 from gitops_sre.model.target import Source
 from gitops_sre.yamltext import YamlTextError
@@ -16,19 +16,35 @@ _OBJECT = re.compile(r"^\s*\"?kind\"?\s*:", re.M)
 _PARTS_OF_A_CHART = ("templates/", "crds/", "charts/")
 
 
-def roots(files: Files, paths: Iterable[str], changed: Iterable[str]) -> tuple[Source, ...]:
-    """Sources whose rendering may read the changed files, outermost only; `paths` are all files of the repository.
+class Readers:
+    """Which kustomizations may read a file: those whose text names it, or a folder that leads to it. Found by their
+    text, so that only few are parsed afterwards. `paths` are all files of the repository."""
 
-    A kustomization is found when its text names the file or a folder that leads to it, so that only few are parsed
-    afterwards. What no kustomization reads belongs to the chart around it, or to its own folder.
-    """
-    everything = frozenset(paths)
-    readers = _readers(files, everything)
-    found: dict[Source, None] = {}
-    for path in changed:
-        mine = list(_outermost(path, readers)) or list(_alone(files, everything, path))
-        found.update(dict.fromkeys(mine))
-    return tuple(found)
+    def __init__(self, files: Files, paths: Iterable[str]) -> None:
+        self._files = files
+        self._paths = frozenset(paths)
+        self._readers = _readers(files, self._paths)
+
+    def reached(self, path: str) -> frozenset[str]:
+        """The folders of all kustomizations that lead to a file."""
+        found: set[str] = set()
+        waiting = [*self._readers.get(path, ())]
+        while waiting:
+            folder = waiting.pop()
+            if folder not in found:
+                found.add(folder)
+                waiting += self._readers.get(folder, ())
+        return frozenset(found)
+
+    def roots(self, changed: Iterable[str]) -> tuple[Source, ...]:
+        """Sources whose rendering may read the changed files: the kustomizations that no other one includes, or the
+        chart around a file, or its own folder."""
+        found: dict[Source, None] = {}
+        for path in changed:
+            reached = sorted(self.reached(path))
+            outermost = [Source("", each, kind="kustomize") for each in reached if not self._readers.get(each)]
+            found.update(dict.fromkeys(outermost or _alone(self._files, self._paths, path)))
+        return tuple(found)
 
 
 def _readers(files: Files, everything: frozenset[str]) -> Mapping[str, frozenset[str]]:
@@ -36,26 +52,13 @@ def _readers(files: Files, everything: frozenset[str]) -> Mapping[str, frozenset
     folders = {posixpath.dirname(path) for path in everything if posixpath.basename(path) in KUSTOMIZATIONS}
     found: dict[str, set[str]] = {}
     for folder in folders:
-        file = kustomization_in(files, folder)
-        for entry in {*_TOKEN.findall(_text(files, file or ""))}:
-            path = join(folder, entry)
-            if path is not None and path != folder and (path in everything or path in folders):
-                found.setdefault(path, set()).add(folder)
-        if file is not None:
-            found.setdefault(file, set()).add(folder)
+        file = next(path for name in KUSTOMIZATIONS if (path := posixpath.join(folder, name)) in everything)
+        found.setdefault(file, set()).add(folder)
+        for entry in set(_TOKEN.findall(_text(files, file))):
+            named = join(folder, entry)
+            if named is not None and named != folder and (named in everything or named in folders):
+                found.setdefault(named, set()).add(folder)
     return {path: frozenset(each) for path, each in found.items()}
-
-
-def _outermost(path: str, readers: Mapping[str, frozenset[str]]) -> Iterator[Source]:
-    """Kustomizations that reach the file and that no other one includes."""
-    reached: set[str] = set()
-    waiting = [*readers.get(path, ())]
-    while waiting:
-        folder = waiting.pop()
-        if folder not in reached:
-            reached.add(folder)
-            waiting += readers.get(folder, ())
-    return (Source("", folder, kind="kustomize") for folder in sorted(reached) if not readers.get(folder))
 
 
 def _alone(files: Files, everything: frozenset[str], path: str) -> Iterator[Source]:

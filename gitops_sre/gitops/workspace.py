@@ -40,7 +40,8 @@ class Recipe(Source):
     `inline` are YAML texts in order of increasing precedence: values of a Helm release, or fields of a kustomization
     (`namespace:`, `images:`, `patches:`; Flux's `targetNamespace` is `namespace:`). `parameters` are Helm's, as name
     and value, over `inline`. `substitutions` are the variables of Flux's `postBuild`, None where it has none.
-    `recurse`, `include` and `exclude` are those of an Argo CD directory.
+    `recurse`, `include` and `exclude` are those of an Argo CD directory. `lacking` names what the object takes from
+    outside the repository, and `chart` a Helm chart that lies elsewhere, which leaves nothing to render.
     """
 
     inline: tuple[str, ...] = ()
@@ -49,6 +50,8 @@ class Recipe(Source):
     recurse: bool = True
     include: str = ""
     exclude: str = ""
+    lacking: tuple[str, ...] = ()
+    chart: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,13 @@ class Prepared:
     shown: str
 
     def plain(self, text: str) -> str:
-        """A message or an origin with the repository's paths in place of those of this folder."""
-        text = text.replace(f"{_AROUND} cannot be rendered", f"{self.shown or '.'} cannot be rendered")
-        return re.sub(rf"(?:\.\./)*\b{_TREE}/", "", text)
+        """A message with the repository's paths in place of those of this folder."""
+        return plain(text.replace(f"{_AROUND} cannot be rendered", f"{self.shown or '.'} cannot be rendered"))
+
+
+def plain(text: str) -> str:
+    """A text of the tools with the repository's paths in place of those of a throw-away folder."""
+    return re.sub(rf"(?:\.\./)*\b{_TREE}/", "", text)
 
 
 def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[str, str], source: Source) -> Prepared:
@@ -91,6 +98,8 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
     Raises YamlTextError and OSError when a file cannot be read, or the source asks for what is never run.
     """
     source = plain_source(source)
+    if isinstance(source, Recipe) and source.chart:
+        raise YamlTextError(f"the chart {source.chart} is not in this repository")
     tree = folder / _TREE
     tree.mkdir(parents=True)
     for path in inputs:
@@ -105,7 +114,9 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
     made: dict[str, Callable[[Path, Source], Prepared]] = {
         "helm": _helm, "kustomize": _kustomize, "directory": _directory
     }  # fmt: skip
-    return made[kind](folder, replace(source, kind=kind))
+    ready = made[kind](folder, replace(source, kind=kind))
+    lacking = source.lacking if isinstance(source, Recipe) else ()
+    return replace(ready, notes=(*ready.notes, *(f"{each} is not in the repository" for each in lacking)))
 
 
 def _helm(folder: Path, source: Source) -> Prepared:

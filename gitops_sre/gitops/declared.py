@@ -1,0 +1,296 @@
+"""What GitOps objects say is to be rendered: Argo CD Applications, Flux Kustomizations and HelmReleases.
+
+Read as plain objects, so that what stands in a file and what a build made of it (with patches and names in place) are
+taken in the same way. ApplicationSets are not expanded here.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from gitops_sre.gitops.built import part
+from gitops_sre.gitops.files import MANIFESTS, Files, join
+from gitops_sre.gitops.substitution import KubernetesLoader
+from gitops_sre.gitops.workspace import Recipe
+from gitops_sre.ports import Manifest
+from gitops_sre.yamltext import YamlTextError
+
+GROUPS = ("argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
+"""What a file must name to declare any of them."""
+_PATH = re.compile(r"""\b(?:path|chart)["']?:\s*["']?([^\s"'#,}]+)""")
+_NO_NAMESPACE = "default"
+
+Data = Callable[[str, str], Mapping[str, Any] | None]
+"""Kind and name of a ConfigMap or Secret -> its data, None when it is not known which or what it holds."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An object that makes others. `file` is where it stands, where it was read from a file."""
+
+    kind: str
+    key: str
+    sources: tuple[Recipe, ...]
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class _Object:
+    """What the readers below look at."""
+
+    spec: Mapping[str, Any]
+    name: str
+    namespace: str
+    data: Data
+
+
+def declared(files: Files, paths: Sequence[str], near: Sequence[str], maps: Sequence[str]) -> tuple[Declared, ...]:
+    """The objects in some files that may render one of the places `near` (files and folders). Others are not parsed.
+    `maps` are files that may hold the ConfigMaps which they refer to."""
+    found = []
+    for path in paths:
+        text = _text(files, path)
+        if not any(group in text for group in GROUPS) or not _near(text, near):
+            continue
+        for manifest in _manifests(text):
+            if (made := made_by(manifest, _nearest(files, maps, path))) is not None:
+                found.append(replace(made, file=path))
+    return tuple(found)
+
+
+def made_by(manifest: Manifest, data: Data) -> Declared | None:
+    """What an object says is to be rendered; None for an object of another kind."""
+    group, kind = str(manifest.get("apiVersion", "")).rpartition("/")[0], str(manifest.get("kind", ""))
+    reader = _READERS.get((group, kind))
+    spec = part(manifest, "spec")
+    if reader is None or not isinstance(spec, Mapping):
+        return None
+    name = str(part(manifest, "metadata", "name") or "")
+    namespace = str(part(manifest, "metadata", "namespace") or _NO_NAMESPACE)
+    return Declared(kind, f"{namespace}/{name}", tuple(reader(_Object(spec, name, namespace, data))))
+
+
+def _application(it: _Object) -> Iterator[Recipe]:
+    """Sources of an Argo CD Application. Source: its specification, `spec.source` and `spec.sources`."""
+    spec, name = it.spec, it.name
+    sources = _maps(spec.get("sources")) or _maps([spec.get("source")])
+    into = str(part(spec, "destination", "namespace") or "")
+    for source in sources:
+        helm, directory = _map(source.get("helm")), _map(source.get("directory"))
+        if not source.get("path") and not source.get("chart"):
+            continue  # only a reference for values
+        path = _plain(str(source.get("path") or ""))
+        kustomize = {**_map(source.get("kustomize"))}
+        lacking = tuple(f"{each} of Application {name}" for each in ("plugin",) if source.get(each))
+        lacking += tuple(f"helm.{each} of Application {name}" for each in ("fileParameters",) if helm.get(each))
+        if directory.get("jsonnet"):
+            lacking += (f"directory.jsonnet of Application {name}",)
+        values = [helm["values"]] if isinstance(helm.get("values"), str) else []
+        values += [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else []
+        said = [_dumped(_overlay(kustomize))] if kustomize else []
+        yield Recipe(
+            str(source.get("repoURL") or ""),
+            path,
+            str(source.get("targetRevision") or "HEAD"),
+            "helm" if helm or source.get("chart") else "kustomize" if kustomize else "unknown",
+            tuple(_value_file(path, str(each)) for each in _items(helm.get("valueFiles"))),
+            str(helm.get("releaseName") or name),
+            into,
+            inline=tuple(values or said),
+            parameters=tuple((str(each.get("name")), str(each.get("value"))) for each in _maps(helm.get("parameters"))),
+            recurse=directory.get("recurse") is True,
+            include=str(directory.get("include") or ""),
+            exclude=str(directory.get("exclude") or ""),
+            lacking=lacking,
+            chart=str(source.get("chart") or ""),
+        )
+
+
+def _overlay(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Argo CD's `kustomize:` block as fields of a kustomization."""
+    plain = {key: said[key] for key in ("namePrefix", "nameSuffix", "namespace", "patches", "components", "replicas")
+             if said.get(key)}  # fmt: skip
+    for mine, theirs in (("commonLabels", "commonLabels"), ("commonAnnotations", "commonAnnotations")):
+        if said.get(mine):
+            plain[theirs] = said[mine]
+    for each in _maps(plain.get("replicas")):
+        each_count = each.get("count")
+        if isinstance(each_count, str) and each_count.isdigit():
+            plain["replicas"] = [{**one, "count": int(one["count"])} for one in _maps(plain["replicas"])]
+            break
+    if said.get("images"):
+        plain["images"] = [_image(str(each)) for each in _items(said["images"])]
+    return plain
+
+
+def _image(text: str) -> dict[str, str]:
+    """`name=new:tag`, `name:tag` or `name@digest`, as `kustomize edit set image` reads it."""
+    old, _, new = text.rpartition("=") if "=" in text else ("", "", text)
+    name, _, digest = new.partition("@")
+    slash = name.rfind("/")
+    name, _, tag = (name, "", "") if ":" not in name[slash + 1 :] else name.rpartition(":")
+    found = {"name": old or name, "newName": name if old else "", "newTag": tag, "digest": digest}
+    return {key: held for key, held in found.items() if held}
+
+
+def _kustomization(it: _Object) -> Iterator[Recipe]:
+    """The folder of a Flux Kustomization with what it sets. Source: kustomize-controller's specification."""
+    spec = it.spec
+    if part(spec, "sourceRef", "kind") not in ("GitRepository", None):
+        return
+    said = {key: spec[key] for key in ("patches", "images", "components", "namePrefix", "nameSuffix") if spec.get(key)}
+    if spec.get("targetNamespace"):
+        said["namespace"] = spec["targetNamespace"]
+    if part(spec, "commonMetadata", "labels"):
+        said["labels"] = [{"pairs": part(spec, "commonMetadata", "labels")}]
+    post = spec.get("postBuild")
+    yield Recipe(
+        "",
+        _plain(str(spec.get("path") or "")),
+        kind="kustomize",
+        namespace=str(spec.get("targetNamespace") or ""),
+        inline=(_dumped(said),) if said else (),
+        substitutions=_variables(_map(post), it.data) if post else None,
+    )
+
+
+def _variables(post: Mapping[str, Any], data: Data) -> tuple[tuple[str, str], ...]:
+    """The variables that the repository gives a value: later references win, and what is written in place over all."""
+    found: dict[str, str] = {}
+    for reference in _maps(post.get("substituteFrom")):
+        held = data(str(reference.get("kind") or ""), str(reference.get("name") or ""))
+        found |= {str(key): _scalar(value) for key, value in (held or {}).items()}
+    found |= {str(key): _scalar(value) for key, value in _map(post.get("substitute")).items()}
+    return tuple(found.items())
+
+
+def _release(it: _Object) -> Iterator[Recipe]:
+    """A HelmRelease: its chart, of this repository or not, and its values. Source: helm-controller's specification."""
+    spec, name, data = it.spec, it.name, it.data
+    chart = _map(part(spec, "chart", "spec"))
+    here = part(chart, "sourceRef", "kind") == "GitRepository"
+    target = str(spec.get("targetNamespace") or "")
+    inline: list[str] = []
+    lacking: list[str] = []
+    for each in _maps(spec.get("valuesFrom")):
+        kind, source = str(each.get("kind") or ""), str(each.get("name") or "")
+        text = (data(kind, source) or {}).get(str(each.get("valuesKey") or "values.yaml"))
+        if each.get("targetPath") or not isinstance(text, str):
+            lacking.append(f"values from {kind} {source}")
+        else:
+            inline.append(text)
+    inline += [_dumped(spec["values"])] if spec.get("values") else []
+    yield Recipe(
+        "",
+        _plain(str(chart.get("chart") or "")) if here else "",
+        kind="helm",
+        value_files=tuple(_plain(str(each)) for each in _items(chart.get("valuesFiles"))) if here else (),
+        release_name=str(spec.get("releaseName") or (f"{target}-{name}" if target else name)),
+        namespace=target or it.namespace,
+        inline=tuple(inline),
+        lacking=tuple(lacking),
+        chart="" if here else str(chart.get("chart") or part(spec, "chartRef", "name") or "its chart"),
+    )
+
+
+_Reader = Callable[[_Object], Iterator[Recipe]]
+_READERS: Mapping[tuple[str, str], _Reader] = {
+    ("argoproj.io", "Application"): _application,
+    ("kustomize.toolkit.fluxcd.io", "Kustomization"): _kustomization,
+    ("helm.toolkit.fluxcd.io", "HelmRelease"): _release,
+}
+
+
+def _near(text: str, near: Sequence[str]) -> bool:
+    """Whether a text names a folder around one of the places, or the name of one of them."""
+    folders = {_plain(found) for found in _PATH.findall(text)}
+    return any(
+        not folder or place == folder or place.startswith(f"{folder}/") for folder in folders for place in near
+    ) or any(posixpath.basename(place) in text for place in near if place)
+
+
+def _nearest(files: Files, maps: Sequence[str], place: str) -> Data:
+    """Data of ConfigMaps in the repository: of several with one name, that which lies nearest to a file, if one does.
+    Those of a Secret are not read."""
+
+    def data(kind: str, name: str) -> Mapping[str, Any] | None:
+        if kind != "ConfigMap" or not name:
+            return None
+        found: dict[int, list[Mapping[str, Any]]] = {}
+        for path in maps:
+            text = _text(files, path)
+            if not path.endswith(MANIFESTS) or name not in text:
+                continue
+            held = [part(each, "data") for each in _manifests(text) if _is(each, "ConfigMap", name)]
+            found.setdefault(_common(path, place), []).extend(each for each in held if isinstance(each, Mapping))
+        best = found[max(found)] if found else []
+        return best[0] if len(best) == 1 else None
+
+    return data
+
+
+def _is(manifest: Manifest, kind: str, name: str) -> bool:
+    return manifest.get("kind") == kind and part(manifest, "metadata", "name") == name
+
+
+def _common(one: str, other: str) -> int:
+    """How many folders two paths share from the root."""
+    mine, theirs = one.split("/")[:-1], other.split("/")[:-1]
+    return next((at for at, pair in enumerate(zip(mine, theirs, strict=False)) if pair[0] != pair[1]),
+                min(len(mine), len(theirs)))  # fmt: skip
+
+
+def _value_file(path: str, written: str) -> str:
+    """A value file of an Application as a path of the repository: `$ref/x` and `/x` begin at the root."""
+    if written.startswith("$"):
+        return _plain(written.partition("/")[2])
+    if written.startswith("/"):
+        return _plain(written)
+    found = join(path, written)
+    return written if found is None else found
+
+
+def _plain(path: str) -> str:
+    plain = posixpath.normpath(path.strip().lstrip("/") or ".")
+    return "" if plain == "." else plain
+
+
+def _text(files: Files, path: str) -> str:
+    try:
+        return files.text(path) or ""
+    except YamlTextError:
+        return ""
+
+
+def _manifests(text: str) -> list[Manifest]:
+    """The objects of a file; none when it cannot be read, which the build will say."""
+    try:
+        return [each for each in yaml.load_all(text, Loader=KubernetesLoader) if isinstance(each, Mapping)]
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return []
+
+
+def _dumped(value: Any) -> str:
+    return yaml.dump(value, Dumper=yaml.CSafeDumper)
+
+
+def _scalar(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _maps(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in _items(value) if isinstance(each, Mapping)]
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

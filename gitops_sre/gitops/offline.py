@@ -1,0 +1,122 @@
+"""Which sources a change touches by the repository alone: what its files declare, else what lies around them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gitops_sre.gitops.built import Identity, part
+from gitops_sre.gitops.declared import GROUPS, Data, Declared, declared, made_by
+from gitops_sre.gitops.files import AtCommit
+from gitops_sre.gitops.rendered import Rendering, Sides, changed_files
+from gitops_sre.gitops.roots import Readers
+from gitops_sre.gitops.workspace import Recipe
+from gitops_sre.model.change import Change
+from gitops_sre.model.target import Source, Target
+from gitops_sre.ports import Locator, Manifest, Repository
+
+
+class Offline:
+    """A change of a repository, and what in it reads the changed files."""
+
+    def __init__(self, repository: Repository, locator: Locator, change: Change, target: Target) -> None:
+        self._repository = repository
+        self._locator = locator
+        self._change = change
+        self._target = target
+        self._files = AtCommit(repository, change.base)
+        self._paths = repository.files(change.base)
+
+    def sources(self, given: Sequence[Sides]) -> list[Sides]:
+        """Sources of the declared applications and of those given; where none of them reads a changed file, the
+        outermost kustomizations, the chart or the folder of that file."""
+        readers = Readers(self._files, self._paths)
+        changed = [file.path for file in self._change.files]
+        near = sorted({*changed, *(folder for path in changed for folder in readers.reached(path))})
+        found = [*given, *self._declared(near)]
+        read = frozenset[str]().union(*(self._inputs(source) for each in found for source in {each.before, each.after}))
+        left = [path for path in changed if path not in read]
+        return [*found, *(Sides(source.path or ".", source, source) for source in readers.roots(left))]
+
+    def followers(self, rendering: Rendering) -> list[Sides]:
+        """Sources that changed objects of a rendering declare in turn: a release whose values change renders its
+        chart anew. What was rendered already is not among them."""
+        known = {label.partition(" (")[0] for label in rendering.applications}
+        found = []
+        for each in rendering.differences:
+            if each.before is None or each.after is None:
+                continue
+            objects = rendering.objects.get(each.application, {})
+            old, new = (made_by(side, _among(objects)) for side in (each.before, each.after))
+            if old is None or new is None or new.key in known or len(old.sources) != len(new.sources):
+                continue
+            found += [
+                Sides(new.key, one, two, each.declared or each.path)
+                for one, two in zip(old.sources, new.sources, strict=True)
+                if not one.chart and not two.chart and self.local(one) and self.local(two)
+            ]
+        return found
+
+    def local(self, source: Source) -> bool:
+        """Whether a source is of this very repository: by its URL, and by what lies at its path."""
+        known = self._target.source.repo_url
+        if source.repo_url and known and not same_repository(source.repo_url, known):
+            return False
+        if isinstance(source, Recipe) and source.chart:
+            return any(path in source.value_files for path in self._paths)
+        path = posixpath.normpath(source.path or ".")
+        return path == "." or any(each.startswith(f"{path}/") for each in self._paths)
+
+    def _declared(self, near: Sequence[str]) -> Iterator[Sides]:
+        base = self._change.base
+        mentioned = {path for group in GROUPS for path in self._repository.mentioning(base, group)}
+        maps = self._repository.mentioning(base, "kind: ConfigMap")
+        new = changed_files(self._repository, self._change)
+        before = declared(self._files, sorted(mentioned), near, maps)
+        after = {(each.file, each.kind, each.key): each for each in declared(new, sorted(mentioned), near, maps)}
+        many = Counter(each.key for each in before)
+        for old in before:
+            later = after.get((old.file, old.kind, old.key), old)
+            # What patches make of a release is seen only in what renders it; see `followers`.
+            yield from self._sides(old, old if old.kind == "HelmRelease" else later, many[old.key] > 1)
+
+    def _sides(self, old: Declared, new: Declared, shared: bool) -> Iterator[Sides]:
+        if len(old.sources) != len(new.sources):
+            new = old
+        for one, two in zip(old.sources, new.sources, strict=True):
+            if not pinned(one.revision) and self.local(one):
+                label = f"{old.key} ({old.file})" if shared else old.key
+                yield Sides(label, one, two, old.file)
+
+    def _inputs(self, source: Source) -> frozenset[str]:
+        if isinstance(source, Recipe) and source.chart:
+            return frozenset(source.value_files)
+        return self._locator.inputs(self._change.base, source)
+
+
+def same_repository(one: str, other: str) -> bool:
+    """Whether two URLs name one repository: it is written with several schemes and endings."""
+    return _plain_url(one) == _plain_url(other)
+
+
+def pinned(revision: str) -> bool:
+    """Whether a revision is a commit or a tag by its look, which a new commit does not move."""
+    return revision.startswith("refs/tags/") or (len(revision) == 40 and all(c in "0123456789abcdef" for c in revision))
+
+
+def _plain_url(url: str) -> str:
+    rest = url.partition("://")[2] or url.replace(":", "/", 1)
+    return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
+
+
+def _among(objects: Mapping[Identity, Manifest]) -> Data:
+    """Data of the ConfigMaps of a build."""
+
+    def data(kind: str, name: str) -> Mapping[str, Any] | None:
+        found = [part(held, "data") for who, held in objects.items() if (who.kind, who.name) == (kind, name)]
+        held = found[0] if kind == "ConfigMap" and len(found) == 1 else None
+        return held if isinstance(held, Mapping) else None
+
+    return data
