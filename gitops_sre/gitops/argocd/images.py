@@ -1,9 +1,10 @@
 """Which place decides an image that Argo CD deploys, as far as the Application says more than the files do.
 
 Strongest first, for kustomize: `kustomize.images` of the source over whatever a build gives. For Helm:
-`helm.parameters` > `helm.valuesObject` (which replaces `helm.values`) > value files, later over earlier > the chart's own
-values. The override files `.argocd-source.yaml` and `.argocd-source-<application>.yaml` are laid over the source before
-all that. Source: Argo CD, "Helm", "Kustomize", "Parameter overrides"; `mergeSourceParameters` of its repository server.
+`helm.parameters` > `helm.valuesObject` (which replaces `helm.values`) > value files, later over earlier > the values of
+the chart itself. The override files `.argocd-source.yaml` and `.argocd-source-<application>.yaml` are laid over the
+source before all that. Source: Argo CD, "Helm", "Kustomize", "Parameter overrides"; `mergeSourceParameters` of its
+repository server.
 """
 
 from __future__ import annotations
