@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from gitops_sre.gitops import kustomize
 from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents, join, kustomization_in, manifests
 from gitops_sre.gitops.flux import patches
-from gitops_sre.gitops.flux.objects import GROUP, Held, Object, Tree, held_in, read, under
+from gitops_sre.gitops.flux.objects import GROUP, Held, Object, Tree, held_in, opened, read, under
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.yamltext import Path, YamlTextError
 
 CONTENT = "|file"
-"""Path element below a generated ConfigMap's key whose content is a file; the number of its document follows."""
+"""Path element below a generated ConfigMap's key whose content is the file that the value stands in."""
 ENTRY = "|entry"
 """Path element below a generated ConfigMap's key that is one entry `KEY=value` among others."""
 
@@ -50,25 +50,33 @@ def joined(builds: Iterable[Build]) -> Build:
     )
 
 
-def of_folder(files: Files, folder: str) -> Build:
+Wanted = frozenset[str] | None
+"""The files whose bytes can matter to a question; None: all of them."""
+
+
+def of_folder(files: Files, folder: str, wanted: Wanted = None) -> Build:
     """A folder as kustomize-controller builds it: without a kustomization, it generates one of all manifests below
-    and of the folders that have one. Raises YamlTextError when a kustomization or patch cannot be read."""
+    and of the folders that have one. Raises YamlTextError when a kustomization or patch cannot be read.
+
+    Of resources only `wanted` ones are parsed; but where a patch or generator is among them, all that it is over.
+    """
     if kustomization_in(files, folder):
-        return _layer(files, kustomize.read(files, folder))
+        return _layer(files, kustomize.read(files, folder), wanted)
     below = [path for path in manifests(files, folder) if posixpath.basename(path) not in KUSTOMIZATIONS]
     tops = _topmost(
         posixpath.dirname(path) for path in files.under(folder) if posixpath.basename(path) in KUSTOMIZATIONS
     )
     loose = [path for path in below if not any(inside(path, top) for top in tops)]
-    return joined([_resources(files, loose), *(_layer(files, kustomize.read(files, top)) for top in tops)])
+    layers = (_layer(files, kustomize.read(files, top), wanted) for top in tops)
+    return joined([_resources(files, loose, wanted), *layers])
 
 
-def with_components(files: Files, build: Build, folder: str, names: Iterable[str]) -> Build:
+def with_components(files: Files, build: Build, folder: str, names: Iterable[str], wanted: Wanted = None) -> Build:
     """A build after the components that a Flux Kustomization names."""
     for name in names:
         path = join(folder, name)
         if path is not None and kustomization_in(files, path):
-            build = _over(files, build, kustomize.read(files, path))
+            build = _over(files, build, kustomize.read(files, path), wanted)
     return build
 
 
@@ -85,29 +93,32 @@ def _topmost(folders: Iterable[str]) -> list[str]:
     return found
 
 
-def _layer(files: Files, layer: Layer) -> Build:
-    return _over(files, Build((), ()), layer)
+def _layer(files: Files, layer: Layer, wanted: Wanted) -> Build:
+    return _over(files, Build((), ()), layer, wanted)
 
 
-def _over(files: Files, build: Build, layer: Layer) -> Build:
+def _over(files: Files, build: Build, layer: Layer, wanted: Wanted) -> Build:
     """A build with a layer on top: for a component that is what was there, for any other nothing."""
     tree = held_in(layer.file, layer.document)
     folder = posixpath.dirname(layer.file)
-    build = joined([build, *(_layer(files, base) for base in layer.bases), _resources(files, layer.resources)])
+    if wanted is not None and not wanted.isdisjoint({layer.file, *layer.patches, *layer.reads} - {*layer.resources}):
+        wanted = None
+    below = (_layer(files, base, wanted) for base in layer.bases)
+    build = joined([build, *below, _resources(files, layer.resources, wanted)])
     for component in layer.components:
-        build = _over(files, build, component)
+        build = _over(files, build, component, wanted)
     build = joined([build, Build(tuple(_generated(files, tree, folder)), ())])
     namespace = tree.get(("namespace",))
     build = build.with_patches(patches.of(files, tree, folder))
     return build.in_namespace(namespace.value if namespace else "")
 
 
-def _resources(files: Files, paths: Iterable[str]) -> Build:
+def _resources(files: Files, paths: Iterable[str], wanted: Wanted) -> Build:
     """The objects of manifests whose bytes say that they matter. What cannot be read is kept for whoever misses it."""
     found: list[Object] = []
     unread: list[YamlTextError] = []
     paths = tuple(paths)
-    for path in paths:
+    for path in paths if wanted is None else sorted(wanted.intersection(paths)):
         text = files.text(path) or ""
         if GROUP in text or "ConfigMap" in text:
             try:
@@ -140,19 +151,28 @@ def _generated(files: Files, tree: Tree, folder: str) -> Iterator[Object]:
 
 
 def _content(files: Files, held: Held, folder: str) -> dict[Path, Held]:
-    """The values in a file that becomes a ConfigMap's key, when it can be read as YAML."""
+    """A ConfigMap's key that is made of a file; `content` reads it when it is asked for."""
     key, named, name = held.value.rpartition("=")
     path = join(folder, name)
     if path is None or files.text(path) is None:
         return {}
-    at = ("data", key if named else posixpath.basename(name), CONTENT)
-    try:
-        parts = documents(files, path)
-    except YamlTextError:
-        return {at: held}
-    by = f"{held.file} makes {at[1]} of a ConfigMap from it"
-    return {
-        (*at, number, *place): replace(held, by=by)
-        for number, document in enumerate(parts)
-        for place, held in held_in(path, document).items()
-    }
+    key = key if named else posixpath.basename(name)
+    return {("data", key, CONTENT): Held(path, held.scalar, f"{held.file} makes {key} of a ConfigMap from it")}
+
+
+def content(files: Files, item: Object, key: str) -> tuple[Tree, ...]:
+    """What a ConfigMap's key holds, as YAML documents with their places. Raises YamlTextError when it is a file that
+    cannot be read."""
+    made = item.tree.get(("data", key, CONTENT))
+    if made is None:
+        held = item.tree.get(("data", key))
+        return opened(held) if held is not None else ()
+    trees = (held_in(made.file, document) for document in documents(files, made.file))
+    return tuple({path: replace(held, by=made.by) for path, held in tree.items()} for tree in trees)
+
+
+def single(files: Files, item: Object, key: str) -> Held | None:
+    """The one value that a ConfigMap's key holds."""
+    if ("data", key, CONTENT) in item.tree:
+        return next((tree[()] for tree in content(files, item, key) if () in tree), None)
+    return item.tree.get(("data", key))

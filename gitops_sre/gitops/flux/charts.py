@@ -15,7 +15,7 @@ from gitops_sre.gitops.flux import kinds
 from gitops_sre.gitops.flux.builds import inside
 from gitops_sre.gitops.flux.kinds import HelmRelease, Reference
 from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, read
-from gitops_sre.gitops.flux.units import Unit, units
+from gitops_sre.gitops.flux.units import Unit, unapplied, units
 from gitops_sre.gitops.flux.values import edited
 from gitops_sre.gitops.flux.variables import resolved
 from gitops_sre.model.change import Field, Role
@@ -25,20 +25,45 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 """A version by semver.org, with the `v` that charts may carry; anything shorter is a range to Helm."""
 
 
+_SOURCE = re.compile(r"^kind:\s*[\"']?(OCIRepository|HelmChart)\b", re.M)
+
+
 def chart_owners(files: Files, path_scope: str, chart: str) -> list[tuple[Field, ...]]:
     """Where an app's chart gets its version: one tuple of fields that hold the same version, or one for each version.
 
     `chart` is a chart's name, or its URL in a registry. Raises YamlTextError when the version is a range or not set.
     """
+    words = _words(files, chart)
+    known = units(files, path_scope, words)
+    found, problems = _collected(files, known, chart)
+    found += _elsewhere(files, path_scope, chart)
+    if not found and not problems:
+        found, problems = _collected(files, [unapplied(files, path_scope, known, words)], chart)
+    unread = [error for unit in known for error in unit.build.unread]
+    if problems or (unread and not found):
+        raise (*problems, *unread)[0]
+    return together(found)
+
+
+def _words(files: Files, chart: str) -> tuple[str, ...]:
+    """What a file must hold to concern a chart: its name, or that of a source which does."""
+    last = _bare(chart).rpartition("/")[2]
+    sources = (item for path in mentioning(files, last) if _SOURCE.search(files.text(path) or "")
+               for item in _readable(files, path))  # fmt: skip
+    names = (item.name for item in sources if matches(chart, item.value("spec", "url") or item.value("spec", "chart")))
+    return tuple(dict.fromkeys((last, *names)))
+
+
+def _collected(files: Files, known: Sequence[Unit], chart: str) -> tuple[list[tuple[Field, ...]], list[YamlTextError]]:
     found: list[tuple[Field, ...]] = []
     problems: list[YamlTextError] = []
-    for unit in units(files, path_scope):
+    for unit in known:
         for owner in _in_unit(files, unit, chart):
-            (problems if isinstance(owner, YamlTextError) else found).append(owner)  # type: ignore[arg-type]
-    found += _elsewhere(files, path_scope, chart)
-    if problems:
-        raise problems[0]
-    return together(found)
+            if isinstance(owner, YamlTextError):
+                problems.append(owner)
+            else:
+                found.append(owner)
+    return found, problems
 
 
 def together(found: Iterable[tuple[Field, ...]]) -> list[tuple[Field, ...]]:

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from gitops_sre.gitops.files import Files
-from gitops_sre.gitops.flux import kinds, patches, values, variables
-from gitops_sre.gitops.flux.builds import CONTENT, ENTRY
+from gitops_sre.gitops.flux import builds, kinds, patches, values, variables
 from gitops_sre.gitops.flux.kinds import HelmRelease
-from gitops_sre.gitops.flux.objects import Object, Tree, merged, opened, read
+from gitops_sre.gitops.flux.objects import Object, Tree, merged, read
 from gitops_sre.gitops.flux.units import Unit, units
 from gitops_sre.gitops.flux.values import Owner, Resolve
 from gitops_sre.gitops.flux.variables import resolved
@@ -32,7 +31,7 @@ def image_owners(files: Files, path_scope: str, image: str) -> list[tuple[Field,
     """
     found: list[Owner] = []
     unread: list[YamlTextError] = []
-    for unit in units(files, path_scope):
+    for unit in units(files, path_scope, (plain(image).rpartition("/")[2],)):
         try:
             found += _in_unit(files, unit, image)
         except YamlTextError as error:
@@ -115,19 +114,16 @@ def effective_values(files: Files, unit: Unit, release: HelmRelease) -> tuple[Tr
             problems.append(YamlTextError(f"{release.object.file}: Secret {entry.name} gives values; never edited"))
             continue
         for item in variables.config_maps(files, unit, entry.kind, entry.name):
-            tree = merged(tree, _given(item, entry.values_key, entry.target_path))
+            tree = merged(tree, _given(files, item, entry.values_key, entry.target_path))
     return merged(tree, release.object.below("spec", "values")), tuple(problems)
 
 
-def _given(item: Object, key: str, target: str) -> Tree:
+def _given(files: Files, item: Object, key: str, target: str) -> Tree:
     """What a ConfigMap's key adds to the values."""
-    content = item.below("data", key, CONTENT, 0)
-    held = item.tree.get(("data", key)) or item.tree.get(("data", key, CONTENT, 0))
     if target:
+        held = builds.single(files, item, key)
         return {_dotted(target): held} if held is not None else {}
-    if content:
-        return content
-    return (*opened(held), {})[0] if held is not None and (("data", key, ENTRY) not in item.tree) else {}
+    return next(iter(builds.content(files, item, key)), {})
 
 
 def _dotted(target: str) -> Path:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_sre.gitops.files import Files
+from gitops_sre.gitops.files import KUSTOMIZATIONS, Files
 from gitops_sre.gitops.flux import builds, kinds, patches
-from gitops_sre.gitops.flux.builds import Build, inside
+from gitops_sre.gitops.flux.builds import Build, Wanted, inside
 from gitops_sre.gitops.flux.kinds import KUSTOMIZATION, Kustomization, Reference
 from gitops_sre.gitops.flux.objects import Object, mentioning, read, under
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
+_DECLARES = re.compile(r"^kind:\s*[\"']?GitRepository\b", re.M)
 _PARENTS = re.compile(r"kind:\s*[\"']?Kustomization\b(?s:.*)\bpatch")
 
 
@@ -38,21 +40,34 @@ class Unit:
         return f"Kustomization {self.kustomization.key}" if self.kustomization else self.folder or "the repository"
 
 
-def units(files: Files, scope: str) -> tuple[Unit, ...]:
+def units(files: Files, scope: str, words: Sequence[str] = ()) -> tuple[Unit, ...]:
     """The units of a folder: those that apply it or a part of it, or that it declares; where there is none, the
-    nearest that applies a folder around it; what nothing applies, as it stands. Raises YamlTextError."""
+    nearest that applies a folder around it; what nothing applies, as it stands. Raises YamlTextError.
+
+    With `words` only objects in files that hold one of them are looked at, and those under a patch that does.
+    """
     scope = scope.strip("/")
+    wanted = frozenset(path for word in words for path in mentioning(files, word)) if words else None
     known = kustomizations(files, scope)
     own = [each for each in known if inside(each.path, scope) or (scope and inside(each.object.file, scope))]
     around = [each for each in known if scope and each.path != scope and inside(scope, each.path)]
     nearest = max((len(each.path) for each in around), default=0)
-    applied = [_unit(files, each, scope) for each in own]
     if not any(inside(each.path, scope) for each in own):
-        applied += [_unit(files, each, scope) for each in around if len(each.path) == nearest]
-    plain = builds.of_folder(files, scope)
+        own += [each for each in around if len(each.path) == nearest]
+    applied = [_unit(files, each, scope, wanted) for each in own]
+    plain = builds.of_folder(files, scope, wanted)
     covered = {(item.file, item.document) for unit in applied for item in unit.objects}
     rest = tuple(item for item in plain.objects if (item.file, item.document) not in covered)
     return (*applied, Unit(scope, None, replace(plain, objects=rest), scope))
+
+
+def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[str]) -> Unit:
+    """The objects in a folder's files that no kustomization includes."""
+    read_already = {path for unit in known for path in unit.build.manifests}
+    read_already |= {file for unit in known for item in unit.objects for file in item.files()}
+    paths = {path for word in words for path in mentioning(files, word, scope.strip("/"))} - read_already
+    objects = tuple(item for path in sorted(paths) for item in _readable(files, path))
+    return Unit(scope, None, Build(objects, ()), scope)
 
 
 def kustomizations(files: Files, scope: str = "") -> tuple[Kustomization, ...]:
@@ -107,8 +122,9 @@ def _is_elsewhere(files: Files, source: Reference) -> bool:
         return False
     urls: dict[str, str] = {}
     for path in mentioning(files, "kind: GitRepository"):
-        found = (item for item in _readable(files, path) if item.kind == "GitRepository")
-        urls |= {item.name: item.value("spec", "url") for item in found}
+        if _DECLARES.search(files.text(path) or ""):
+            found = (item for item in _readable(files, path) if item.kind == "GitRepository")
+            urls |= {item.name: item.value("spec", "url") for item in found}
     installed = urls.get("flux-system")
     return bool(installed and urls.get(source.name, installed) != installed)
 
@@ -136,13 +152,27 @@ def _copies(item: Object, at: str | int) -> Iterator[tuple[str, str]]:
     yield from sorted(found, key=lambda pair: -len(pair[1]))
 
 
-def _unit(files: Files, known: Kustomization, scope: str) -> Unit:
-    spec = under(known.object.tree, ("spec",))
-    build = builds.with_components(files, builds.of_folder(files, known.path), known.path, known.components)
-    build = build.with_patches(patches.of(files, spec, known.path)).in_namespace(known.target_namespace)
-    if not inside(known.path, scope) and not inside(known.object.file, scope or "/"):
+def _unit(files: Files, known: Kustomization, scope: str, wanted: Wanted) -> Unit:
+    item = known.object
+    if wanted is not None and not wanted.isdisjoint(item.files()):
+        wanted = None  # it may patch or substitute what the question is about
+    if wanted is not None and not _reaches(files, known, wanted):
+        return Unit(known.path, known, Build((), ()), scope)
+    build = builds.of_folder(files, known.path, wanted)
+    build = builds.with_components(files, build, known.path, known.components, wanted)
+    build = build.with_patches(patches.of(files, under(item.tree, ("spec",)), known.path))
+    build = build.in_namespace(known.target_namespace)
+    if not inside(known.path, scope) and not inside(item.file, scope or "/"):
         build = _narrowed(files, build, scope)
     return Unit(known.path, known, build, scope)
+
+
+def _reaches(files: Files, known: Kustomization, wanted: frozenset[str]) -> bool:
+    """Whether a wanted file can be part of what a Kustomization applies: it is below, or something leads outside."""
+    if known.components or any(inside(path, known.path) for path in wanted):
+        return True
+    names = (path for path in files.under(known.path) if posixpath.basename(path) in KUSTOMIZATIONS)
+    return any("../" in (files.text(path) or "") for path in names)
 
 
 def _narrowed(files: Files, build: Build, scope: str) -> Build:

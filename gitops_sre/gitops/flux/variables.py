@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitops_sre.gitops.files import Files
-from gitops_sre.gitops.flux.builds import CONTENT, ENTRY
+from gitops_sre.gitops.flux.builds import ENTRY, single
 from gitops_sre.gitops.flux.objects import Held, Object, mentioning, read
 from gitops_sre.gitops.flux.units import Unit
 from gitops_sre.yamltext import YamlTextError
@@ -49,12 +49,6 @@ def resolved(files: Files, unit: Unit, held: Held) -> Resolved:
     return Resolved(_VARIABLE.sub(fill, held.value), tuple(found.items()))
 
 
-def unset(held: Held) -> str:
-    """The first variable of a value that still stands there, or the empty string."""
-    match = _VARIABLE.search(held.value)
-    return match[0] if match else ""
-
-
 def lookup(files: Files, unit: Unit, name: str) -> Held | None:
     """The place that sets a variable for a unit, or None. Raises YamlTextError for one that cannot be edited."""
     if unit.kustomization is None:
@@ -68,7 +62,7 @@ def lookup(files: Files, unit: Unit, name: str) -> Held | None:
                 raise YamlTextError(f"{item.file}: ${{{name}}} comes from {item}; secrets are never edited")
             if item.tree.get(("data", name, ENTRY)):
                 raise YamlTextError(f"{item.file}: ${{{name}}} is one entry of the generated {item}; edit it by hand")
-            held = item.tree.get(("data", name)) or item.tree.get(("data", name, CONTENT, 0))
+            held = single(files, item, name)
             if held is not None:
                 return held
     return None
