@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,26 +82,35 @@ def run(example: Example, folder: Path) -> Made:
     work = folder / "work"
     shutil.copytree(example.folder / "repo", work)
     git("init", "-q", "-b", "main", cwd=work)
-    repository, commit = committed(work)
+    commit_all(work)
     if (later := example.folder / "then").is_dir():
         # New times, or git takes a file of the same size for the one that it knows.
         shutil.copytree(later, work, dirs_exist_ok=True, copy_function=shutil.copyfile)
-        repository, commit = committed(work)
-    parameters = {key: value.replace("{then}", commit) for key, value in example.parameters.items()}
-    plan = Plan(example.action, example.target, parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    draft = ACTIONS[example.action].draft(plan, Hands(repository), commit)
-    change = draft if isinstance(draft, Refused) else edit.apply(repository, commit, draft.edits, "policies")
+        commit_all(work)
+    with at_head(work) as (repository, commit):
+        parameters = {key: value.replace("{then}", commit) for key, value in example.parameters.items()}
+        plan = Plan(example.action, example.target, parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
+        draft = ACTIONS[example.action].draft(plan, Hands(repository), commit)
+        change = draft if isinstance(draft, Refused) else edit.apply(repository, commit, draft.edits, "policies")
     return Made(work, draft, change)
 
 
-def committed(work: Path) -> tuple[LocalRepository, str]:
-    """Commit a work tree as it is: the repository, and the new commit."""
+def commit_all(work: Path) -> None:
+    """Commit a work tree as it is."""
     git("add", "-A", cwd=work)
     git("commit", "-q", "-m", "all", cwd=work)
+
+
+@contextmanager
+def at_head(work: Path) -> Iterator[tuple[LocalRepository, str]]:
+    """The repository of a work tree, and its newest commit."""
     repository = LocalRepository(work)
-    commit = repository.head()
-    assert isinstance(commit, str), commit
-    return repository, commit
+    try:
+        commit = repository.head()
+        assert isinstance(commit, str), commit
+        yield repository, commit
+    finally:
+        repository.close()
 
 
 def git(*arguments: str, cwd: Path) -> None:

@@ -11,7 +11,7 @@ from gitops_sre.action import ACTIONS
 from gitops_sre.gitops import diff, edit
 from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Refused
-from tests.action.examples_run import Example, all_examples, committed, git, run
+from tests.action.examples_run import Example, all_examples, at_head, commit_all, git, run
 
 DOCS = Path(__file__).parents[2] / "docs" / "actions"
 
@@ -37,8 +37,9 @@ def test_example_comes_out_as_written(example: Example, tmp_path: Path) -> None:
     git("apply", str(example.expected), cwd=made.work)
     for file in made.change.files:
         assert made.work.joinpath(file.path).read_bytes() == file.after.encode()
-    repository, commit = committed(made.work)
-    back = edit.apply(repository, commit, made.change.inverse, "policies")
+    commit_all(made.work)
+    with at_head(made.work) as (repository, commit):
+        back = edit.apply(repository, commit, made.change.inverse, "policies")
     assert isinstance(back, Change), back
     assert {file.path: file.after for file in back.files} == {file.path: file.before for file in made.change.files}
 

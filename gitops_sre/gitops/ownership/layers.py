@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gitops_sre import yamltext
-from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Document, documents, indexes, join, value, values
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Document, documents, indexes, join, value
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.gitops.ownership.parts import Part, Thing, below, things
 from gitops_sre.model.change import Field
@@ -57,43 +57,49 @@ def placed(files: AtCommit, layer: Layer, at: ObjectField) -> list[Placed]:
 
 
 def owners(files: AtCommit, found: Placed, path: tuple[str, ...]) -> tuple[Field, ...]:
-    """The fields that decide a field of an object, or where it would be inserted. Raises YamlTextError."""
+    """The fields that decide a field of an object, or where it would be inserted. Where the place is read by other
+    kustomizations too, one of the outermost overlay's own is taken if it has one. Raises YamlTextError."""
     thing, overlay = found.thing, found.layers[0]
     deciding = thing.deciding(path)
-    home = thing.manifest.file
-    if deciding and deciding[0].file != home:
-        return deciding
-    others = readers(files, found)
+    where = deciding[0].file if deciding else thing.manifest.file
+    others = readers(files, found, where)
     if not others:
         return deciding or thing.insertable(path)
-    shared = f"{len(others)} more kustomizations read {home}: {', '.join(others[:5])}"
-    if own := _own_place(found, overlay, path):
+    shared = f"{len(others)} more kustomizations read {where}: {', '.join(others[:5])}"
+    if where != overlay.file and (own := _own_place(found, overlay, path)):
         return tuple(replace(field, reason=f"{field.reason}; {shared}") for field in own)
     fields = deciding or thing.insertable(path)
     return tuple(replace(field, reason=f"{field.reason}, the only place; {shared}") for field in fields)
 
 
-def readers(files: AtCommit, found: Placed) -> list[str]:
-    """Folders of further kustomizations that include the object's manifest: an edit there reaches them too."""
-    own = {posixpath.dirname(layer.file) for layer in found.layers}
-    seen, queue = set(own), [posixpath.dirname(found.layers[-1].file)]
-    while queue and len(seen) < _MAX_READERS:
+def readers(files: AtCommit, found: Placed, file: str) -> list[str]:
+    """Folders of further kustomizations that read a file, themselves or through others: an edit reaches them too."""
+    own = {folder for layer in found.layers for folder in _folders(layer)}
+    queue = [posixpath.dirname(file) if posixpath.basename(file) in KUSTOMIZATIONS else file]
+    passed = {queue[0]}
+    while queue and len(passed) < _MAX_READERS:
         for folder in _includers(files, queue.pop()):
-            if folder not in seen:
-                seen.add(folder)
+            if folder not in passed:
+                passed.add(folder)
                 queue.append(folder)
-    return sorted(seen - own)
+    return sorted(passed - own - {file})
 
 
-def _includers(files: AtCommit, folder: str) -> Iterator[str]:
-    last = posixpath.basename(folder)
+def _folders(layer: Layer) -> Iterator[str]:
+    """A layer's folder and those of its components."""
+    yield posixpath.dirname(layer.file)
+    for component in layer.components:
+        yield from _folders(component)
+
+
+def _includers(files: AtCommit, wanted: str) -> Iterator[str]:
+    """Folders of the kustomizations that name a file or folder."""
+    last = posixpath.basename(wanted)
     for path in files.repository.mentioning(files.commit, last) if last else ():
-        if posixpath.basename(path) not in KUSTOMIZATIONS:
-            continue
-        here, document = posixpath.dirname(path), next(iter(documents(files, path)), {})
-        entries = [entry for section in ("resources", "bases", "components") for entry in values(document, section)]
-        if any(join(here, entry) == folder for entry in entries):
-            yield here
+        if posixpath.basename(path) in KUSTOMIZATIONS:
+            here, document = posixpath.dirname(path), next(iter(documents(files, path)), {})
+            if any(join(here, scalar.value) == wanted for scalar in document.values() if scalar.value):
+                yield here
 
 
 def _own_place(found: Placed, overlay: Layer, path: tuple[str, ...]) -> tuple[Field, ...]:
@@ -107,7 +113,7 @@ def _own_place(found: Placed, overlay: Layer, path: tuple[str, ...]) -> tuple[Fi
             Field(overlay.file, 0, (*at, "count"), "value", "", "", reason, present=False),
         )
     folder = posixpath.dirname(overlay.file)
-    for part in reversed(thing.parts[1:]):
+    for part in reversed(thing.parts[thing.own + 1 :]):
         if not part.pointed and (part.file == overlay.file or posixpath.dirname(part.file) == folder):
             return tuple(part.field(spot, f"{part.reason}, for this overlay alone") for spot in part.spots(path))
     return ()

@@ -13,7 +13,7 @@ from functools import partial
 
 from gitops_sre.gitops import environments, kustomize
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, detect, kustomization_in, manifests, plain_source
-from gitops_sre.gitops.ownership import layers, values
+from gitops_sre.gitops.ownership import layers, values, values_from
 from gitops_sre.gitops.ownership.layers import Placed
 from gitops_sre.gitops.ownership.parts import SCALERS, WORKLOADS, Thing, things
 from gitops_sre.gitops.ownership.values import VALUES_OF, Release
@@ -107,7 +107,8 @@ def _by_values(files: AtCommit, target: Target, at: ObjectField) -> Iterator[tup
 def _releases(files: AtCommit, target: Target) -> Iterator[tuple[Placed, Release]]:
     for kind in VALUES_OF:
         for found in _placed(files, target, ObjectField(kind, "", "", ())):
-            yield from ((found, release) for release in values.of_object(files, found.thing))
+            referred = tuple(values_from.parts(files, found.thing.manifest, found.layers))
+            yield from ((found, release) for release in values.of_object(files, found.thing, referred))
 
 
 def _distinct(found: Iterable[tuple[Field, ...]]) -> list[tuple[Field, ...]]:

@@ -64,16 +64,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Thing:
-    """An object with all that is said about it. The first part is its manifest; later ones win."""
+    """An object with all that is said about it; later parts win. `own` is the part that is its manifest: those before
+    it are what the manifest refers to."""
 
     kind: str
     name: str
     parts: tuple[Part, ...]
+    own: int = 0
 
     @property
     def manifest(self) -> Part:
         """The text that brings the object into being."""
-        return self.parts[0]
+        return self.parts[self.own]
 
     def exact(self, path: tuple[str, ...]) -> list[Path]:
         """A field's paths in the manifest."""
@@ -134,8 +136,8 @@ def below(document: Document, prefix: Path) -> Document:
 def things(files: AtCommit, file: str, at: ObjectField) -> Iterator[Thing]:
     """The objects of a manifest file that a field's address names. Raises YamlTextError."""
     text = files.text(file) or ""
-    if at.name and at.name not in text:
-        return
+    if at.name not in text or at.kind not in text:
+        return  # before it is parsed, which takes far longer and may fail for reasons that do not matter here
     for number, document in enumerate(documents(files, file)):
         for root in _roots(document):
             view = below(document, root)

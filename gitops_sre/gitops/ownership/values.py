@@ -52,16 +52,17 @@ class Release:
     """The chart's folder, where it is in the repository."""
 
 
-def of_object(files: AtCommit, thing: Thing) -> Iterator[Release]:
-    """The release that a HelmRelease or an Application stands for, once for each place that holds its values."""
+def of_object(files: AtCommit, thing: Thing, referred: tuple[Part, ...] = ()) -> Iterator[Release]:
+    """The release that a HelmRelease or an Application stands for, once for each place that holds its values.
+    `referred` are texts that it takes values from, weakest first."""
     view = thing.manifest.view
     for prefix in VALUES_OF.get(thing.kind, ()):
         parts = tuple(_rooted(part, prefix) for part in thing.parts)
         chart = value(view, "spec", "chart", "spec", "chart") or value(view, "spec", "source", "chart")
         folder = posixpath.normpath(chart) if files.text(posixpath.join(chart, "Chart.yaml")) is not None else ""
         names = {thing.name, value(view, "spec", "releaseName"), value(parts[0].view, "fullnameOverride")}
-        if any(part.view for part in parts):
-            values = Thing("values", thing.name, parts)
+        if referred or any(part.view for part in parts):
+            values = Thing("values", thing.name, (*referred, *parts), own=len(referred))
             what = f"{thing.kind} {thing.name}"
             yield Release(what, values, frozenset(names - {""}), posixpath.basename(chart), folder)
 
@@ -232,7 +233,8 @@ def _believed(files: AtCommit, release: Release, key: Key, at: ObjectField) -> b
     """Whether a key that does not stand there yet is the chart's."""
     group = key[: len(key) - (2 if at.path[-3:-2] == ("resources",) else 1)]
     if key[0] == "controllers":
-        return any(stands(part.view, (*key[:2], "containers")) for part in release.values.parts)
+        shape = key[:4] if key[2] == "containers" else (*key[:2], "containers")
+        return any(stands(part.view, shape) for part in release.values.parts)
     if group and any(_has_map(files, part, group) for part in release.values.parts):
         return True
     return bool(release.folder) and _named_by_chart(files, release, key, group)
