@@ -7,12 +7,12 @@ a container's variable, a Helm value, or a feature flag. Secrets are never setti
 from __future__ import annotations
 
 from gitops_sre.gitops.configuration import chart
+from gitops_sre.gitops.configuration.folder import builds
 from gitops_sre.gitops.configuration.owners import Owners
-from gitops_sre.gitops.configuration.read import Reader
-from gitops_sre.gitops.files import Files, detect
+from gitops_sre.gitops.files import Files
 from gitops_sre.model.change import Field
 from gitops_sre.model.target import Target
-from gitops_sre.yamltext import YamlTextError
+from gitops_sre.yamltext import Path, YamlTextError
 
 __all__ = ["setting_owners"]
 
@@ -26,14 +26,14 @@ def setting_owners(files: Files, target: Target, key: str) -> list[tuple[Field, 
     pods would keep the old value until they restart. Raises YamlTextError, with the reason, when the place is known
     and must not or cannot be edited.
     """
-    source = target.source
-    kind = detect(files, source.path) if source.kind == "unknown" else source.kind
-    reader = Reader(files, key, target.workload.namespace)
-    if kind == "kustomize":
-        return Owners(reader.kustomization(source.path), target).of(key)
-    if kind != "helm":
-        return Owners(reader.directory(source.path), target).of(key)
-    found = Owners(chart.read(files, source, key), target).of(key)
-    if not found and (template := chart.mentions(files, source.path, key.rpartition(".")[2])):
+    found = [Owners(build, target) for build in builds(files, target, key)]
+    mine = [each for each in found if each.holds_workload]
+    places = {_places(fields): fields for each in mine or found for fields in each.of(key)}
+    folder = target.source.path
+    if not places and (template := chart.mentions(files, folder, key.rpartition(".")[2])):
         raise YamlTextError(f"{template}: a template writes it, and no value file sets {key}; edit it by hand")
-    return found
+    return list(places.values())
+
+
+def _places(fields: tuple[Field, ...]) -> tuple[tuple[str, int, Path], ...]:
+    return tuple((field.file, field.document, field.path) for field in fields)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gitops_sre.gitops.configuration.build import Build
 from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, entries, field, named
 from gitops_sre.gitops.files import Document, Files, documents, indexes, join, value
-from gitops_sre.model.target import Source
 from gitops_sre.yamltext import Path, YamlTextError
 
 RELEASE: Object = ("HelmChart", "")
@@ -21,10 +20,10 @@ RELEASE: Object = ("HelmChart", "")
 _NOT_FLAGS = ("templates/", "crds/", "charts/", "ci/", "tests/")
 
 
-def read(files: Files, source: Source, key: str) -> Build:
+def read(files: Files, folder: str, value_files: Sequence[str], key: str) -> Build:
     """The values of a chart, with the value files over them. Raises YamlTextError."""
-    layers = [(*_first(files, path), prefix) for path, prefix in _defaults(files, source.path)]
-    layers += [(*_first(files, path), ()) for path in source.value_files]
+    layers = [(*_first(files, path), prefix) for path, prefix in _defaults(files, folder)]
+    layers += [(*_first(files, path), ()) for path in value_files]
     found: list[Entry] = []
     for rank, (path, document, prefix) in enumerate(layers):
         lists = {(*prefix, *part) for place in document for part in _lists(place)}
@@ -33,7 +32,7 @@ def read(files: Files, source: Source, key: str) -> Build:
         for place, scalar in document.items():
             if names := named(document, place):
                 found.append(Entry(RELEASE, (*prefix, *names), field(path, scalar, reason), rank * STEP))
-    flags = list(_flag_files(files, source.path, key.rpartition(".")[2]))
+    flags = list(_flag_files(files, folder, key.rpartition(".")[2]))
     objects = tuple(dict.fromkeys(entry.object for entry in flags))
     return Build((*found, *flags), objects=(RELEASE, *objects), consumers=frozenset({RELEASE}))
 

@@ -54,6 +54,7 @@ _USES: Mapping[tuple[str | int, str | int], tuple[str, str]] = {
     ("secretKeyRef", "name"): ("Secret", "key"),
     ("secret", "secretName"): ("Secret", "files"),
 }
+_IDENTITIES = ("name", "secretKey")
 _LINE = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*[=:][ \t]*\S", re.M)
 """Lines of a text (properties, variables) that give a key a value. The whole text is then the field."""
 
@@ -121,7 +122,7 @@ def entries(sheet: Sheet, about: Object, rank: int, reason: str) -> Iterator[Ent
     refusal = _refusal(sheet, kind, about)
     for step, root in enumerate((*VALUES.get(kind, ()), *SECRETS.get(kind, ()))):
         for path, scalar in sheet.leaves.items():
-            if path[: len(root)] == root and (names := named(sheet.leaves, path, len(root))):
+            if path[: len(root)] == root and (names := _shaped(kind, root, named(sheet.leaves, path, len(root)))):
                 here = field(sheet.file, scalar, reason)
                 yield Entry(about, names, here, rank + step, refusal)
                 for line in dict.fromkeys(_LINE.findall(scalar.value)) if scalar.style == "block" else ():
@@ -139,11 +140,19 @@ def named(leaves: Document, path: Path, start: int = 0) -> Names:
             names += [] if part.startswith("|") else [part]
         elif not (at and str(path[at - 1]).startswith("|")):
             names.append(
-                value(leaves, *path[: at + 1], "name") or value(leaves, *path[: at + 1], "secretKey") or str(part)
+                next((text for key in _IDENTITIES if (text := value(leaves, *path[: at + 1], key))), str(part))
             )
     if len(path) - start > 1 and isinstance(path[-2], int) and (*path[:-1], "name") in leaves:
         return tuple(names[:-1]) if path[-1] == "value" else () if path[-1] == "name" else tuple(names)
     return tuple(names)
+
+
+def _shaped(kind: str, root: Path, names: Names) -> Names:
+    """The names where a kind writes them in its own way: Argo CD's parameters are dotted paths, and an item of an
+    ExternalSecret's data is one key."""
+    if root[-1:] == ("parameters",):
+        return tuple(".".join(names).split("."))
+    return names[:1] if kind == "ExternalSecret" else names
 
 
 def uses(sheet: Sheet, about: Object) -> Iterator[Use]:

@@ -38,6 +38,11 @@ class Owners:
         self._uses = [use for use in build.uses if not self._users or use.user in self._users]
         self._decided = _decided((*self._handed(), *build.entries))
 
+    @property
+    def holds_workload(self) -> bool:
+        """Whether the workload, or the release that makes it, stands in this build."""
+        return bool(self._users)
+
     def of(self, key: str) -> list[tuple[Field, ...]]:
         """The strongest places of a setting: one, none, or several that cannot be told apart.
 

@@ -1,5 +1,6 @@
 """Patches of a kustomization: which object each selects, and what it sets there.
 
+They run in the order `patchesStrategicMerge`, `patches`, `patchesJson6902`, each over the ones before.
 Sources: kustomize's documentation of `patches` (strategic merge and RFC 6902, `target` selectors as anchored regular
 expressions).
 """
@@ -25,11 +26,12 @@ Read = Callable[[str], tuple[Document, ...]]
 """Reads the documents of a file."""
 
 
-def patched(files: Files, read: Read, layer: Layer, build: Build, rank: int, leaf: str) -> Build:
-    """A build after a kustomization's patches. `leaf` is the name that is looked for: an inline patch that cannot be
-    read and names it raises YamlTextError."""
+def patched(files: Files, read: Read, layer: Layer, build: Build, ranks: Callable[[], int], leaf: str) -> Build:
+    """A build after a kustomization's patches, each of the next rank. `leaf` is the name that is looked for: an inline
+    patch that cannot be read and names it raises YamlTextError."""
     for sheet, target in _patches(files, read, layer, leaf):
         reason = f"a patch in {layer.file}" if sheet.file == layer.file else f"the patch {sheet.file} of {layer.file}"
+        rank = ranks()
         if (0, "op") in sheet.leaves:
             for about in _selected(build, target):
                 build = _operated(sheet, about, build, rank, reason)

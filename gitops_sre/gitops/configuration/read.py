@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitops_sre.gitops import kustomize
 from gitops_sre.gitops.configuration.build import Build, Replaced, of_sheet
 from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, field, named
 from gitops_sre.gitops.configuration.patches import patched
-from gitops_sre.gitops.files import Document, Files, documents, indexes, join, manifests, value, values
+from gitops_sre.gitops.files import Document, Files, documents, indexes, join, value, values
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import Path, YamlTextError
@@ -31,11 +31,13 @@ class Reader:
         self._namespace = namespace
         self._rank = 0
 
-    def directory(self, folder: str) -> Build:
-        """Plain manifests. Raises YamlTextError."""
+    def manifests(self, paths: Iterable[str], name: str) -> Build:
+        """Plain manifests; of a workload `name` (empty: unknown). Raises YamlTextError."""
         build, rank = Build(), self._next()
-        for path in manifests(self._files, folder):
-            build += self._file(path, rank)
+        for path in paths:
+            text = self._files.text(path) or ""
+            if self._leaf in text or (name and name in text) or "onfigMap" in text:
+                build += self._file(path, rank)
         return build
 
     def kustomization(self, folder: str) -> Build:
@@ -54,7 +56,7 @@ class Reader:
         build = self._generated(layer, build)
         for component in layer.components:
             build = self._layer(component, build)
-        build = patched(self._files, self._documents, layer, build, self._next(), self._leaf)
+        build = patched(self._files, self._documents, layer, build, self._next, self._leaf)
         build += Build(replaced=tuple(_replaced(layer)))
         return build.renamed(value(layer.document, "namePrefix"), value(layer.document, "nameSuffix"))
 
