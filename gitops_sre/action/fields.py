@@ -26,10 +26,9 @@ def current(fields: tuple[Field, ...]) -> str:
     return next((field.value for field in fields if field.present), "")
 
 
-def edits(fields: Iterable[Field], after: str, *, text: bool = False, why: str = "") -> tuple[FieldEdit, ...]:
-    """The edits that make fields hold a value. `text` values are quoted when they are inserted, since a reader of
-    YAML could take them for another type. Raises YamlTextError when a value cannot be written."""
-    found = (_edit(field, after, text=text, why=why) for field in fields)
+def edits(fields: Iterable[Field], after: str, why: str = "") -> tuple[FieldEdit, ...]:
+    """The edits that make fields hold a value. Raises YamlTextError when a value cannot be written."""
+    found = (_edit(field, after, why) for field in fields)
     return tuple(edit for edit in found if edit.before != edit.after)
 
 
@@ -43,19 +42,14 @@ def drafted(found: tuple[FieldEdit, ...], nothing: str, notes: tuple[str, ...] =
     return Draft(found, notes=notes) if found else Refused(nothing)
 
 
-def _edit(field: Field, after: str, *, text: bool, why: str) -> FieldEdit:
+def _edit(field: Field, after: str, why: str) -> FieldEdit:
     if field.present:
         raw = yamltext.quoted_like(field.raw, after)
         return FieldEdit(
             field.file, field.document, field.path, field.value, after, field.raw, raw, reason=_said(field, why)
         )
     value = field.value if field.role == "name" else after
-    raw = _entry(str(field.path[-1]), value) if text else ""
-    return FieldEdit(field.file, field.document, field.path, None, value, "", raw, reason=_said(field, why))
-
-
-def _entry(key: str, value: str) -> str:
-    return f"{yamltext.quoted_like('key', key)}: {yamltext.quoted_like(repr(''), value)}"
+    return FieldEdit(field.file, field.document, field.path, None, value, "", "", reason=_said(field, why))
 
 
 def _said(field: Field, why: str) -> str:

@@ -50,7 +50,7 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     if not found:
         return Refused(f"no place in {plan.target.source.path} makes {ref}; restart it by hand")
     try:
-        edits = fields.edits(found, at, text=True)
+        edits = fields.edits(found, at)
     except YamlTextError as error:
         return Refused(f"{found[0].file}: {error}")
     return fields.drafted(edits, f"{found[0].file} already asks for a restart at {at}")

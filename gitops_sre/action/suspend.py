@@ -33,12 +33,12 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         if kind == "Application":
             return _auto_sync(plan, locator, commit)
         path = pausing.PAUSED if kind == "ScaledObject" else ("spec", "suspend")
-        return _switched_on(plan, locator, commit, path, text=kind == "ScaledObject")
+        return _switched_on(plan, locator, commit, path)
     except YamlTextError as error:
         return Refused(str(error))
 
 
-def _switched_on(plan: Plan, locator: Locator, commit: str, path: tuple[str, ...], *, text: bool) -> Draft | Refused:
+def _switched_on(plan: Plan, locator: Locator, commit: str, path: tuple[str, ...]) -> Draft | Refused:
     found = pausing.find(plan, locator, commit, *path)
     if isinstance(found, Refused):
         return found
@@ -47,7 +47,7 @@ def _switched_on(plan: Plan, locator: Locator, commit: str, path: tuple[str, ...
     already = f"{found[0].file}: {plan.parameters['what']} is suspended already"
     if pausing.is_on(found):
         return Refused(already)
-    return fields.drafted(fields.edits(found, "true", text=text), already)
+    return fields.drafted(fields.edits(found, "true"), already)
 
 
 def _auto_sync(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
