@@ -105,6 +105,14 @@ class Batch:
         return process.stdin, process.stdout
 
 
+def _unlike(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """The names under which two folders hold different things."""
+    for name, entry in old.items():
+        if (other := new.get(name)) != entry:
+            yield name, entry, other
+    yield from ((name, None, entry) for name, entry in new.items() if name not in old)
+
+
 def _answer(stdout: IO[bytes]) -> tuple[str, bytes] | None:
     header = stdout.readline().split()
     if header[1:] == [b"missing"]:
@@ -187,22 +195,21 @@ class Objects:
                         yield f"{folder}{name}", entry
             level = below
 
-    def differences(self, before: str, after: str, prefix: str = "") -> Iterator[Difference]:
-        """What differs between two trees; an empty id is the empty tree. Order: as the folders are walked."""
-        if before == after:
-            return
-        old = self.tree(before) if before else {}
-        new = self.tree(after) if after else {}
-        for name in dict.fromkeys((*old, *new)):
-            one, other = old.get(name), new.get(name)
-            if one == other:
-                continue
-            folders = [each.oid if each is not None and each.folder else "" for each in (one, other)]
-            if any(folders):
-                yield from self.differences(folders[0], folders[1], f"{prefix}{name}/")
-            files = [None if each is None or each.folder else each for each in (one, other)]
-            if any(files):
-                yield Difference(prefix + name, files[0], files[1])
+    def differences(self, before: str, after: str) -> Iterator[Difference]:
+        """What differs between two trees, level by level; an empty id is the empty tree."""
+        level = [("", before, after)] if before != after else []
+        while level:
+            below: list[tuple[str, str, str]] = []
+            trees = self.trees([oid for oid in dict.fromkeys(oid for pair in level for oid in pair[1:]) if oid])
+            for prefix, one, other in level:
+                for name, old, new in _unlike(trees.get(one, {}), trees.get(other, {})):
+                    folders = [each.oid if each is not None and each.folder else "" for each in (old, new)]
+                    if any(folders):
+                        below.append((f"{prefix}{name}/", folders[0], folders[1]))
+                    files = [None if each is None or each.folder else each for each in (old, new)]
+                    if any(files):
+                        yield Difference(prefix + name, files[0], files[1])
+            level = below
 
     def blob(self, oid: str) -> bytes:
         """A file's content."""

@@ -60,6 +60,11 @@ class CommitReader(ABC):
         changes = tuple(_as_change(each) for each in self._objects.differences(before, after))
         return self._renamed(before, after, changes) if before else _sorted(changes)
 
+    def between(self, before: str, after: str) -> tuple[FileChange, ...]:
+        """What differs between two commits, without looking for renames; an empty `before` is the empty tree."""
+        root = self._objects.root(before) if before else ""
+        return tuple(_as_change(each) for each in self._objects.differences(root, self._objects.root(after)))
+
     def revisions(self, commit: str, paths: Sequence[str], *, limit: int = 200) -> tuple[Revision, ...]:
         """Commits reachable from a commit, newest first, that touch any of `paths`, each with the changes to them.
 
