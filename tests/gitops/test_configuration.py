@@ -106,7 +106,13 @@ GENERATOR = "configMapGenerator:\n- name: web-config\n{}  literals: [LOG=old]\n"
 MERGED = GENERATOR.format("  behavior: merge\n")
 OVER = "over/kustomization.yaml"
 ENV = ("spec", "template", "spec", "containers", 0, "env", 0, "value")
+REPLACED = GENERATOR.format("  behavior: replace\n")
 DATA = "  LOG: old\n"
+FROM_KEY = """\
+      - name: web
+        image: web:v1
+        env: [{name: LOG, valueFrom: {configMapKeyRef: {name: web-config, key: log}}}]
+"""
 KUSTOMIZED: dict[str, tuple[dict[str, str], Place]] = {
     "a base's generator": (
         {**base(generator=GENERATOR.format("")), OVER: "resources: [../base]\n"},
@@ -117,12 +123,12 @@ KUSTOMIZED: dict[str, tuple[dict[str, str], Place]] = {
         (OVER, ("configMapGenerator", 0, "literals", 0)),
     ),
     "an overlay that merges into a manifest": (
-        {**base(), "base/kustomization.yaml": "resources: [web.yaml, c.yaml]\n", "base/c.yaml": config("web-config", DATA),
-         OVER: f"resources: [../base]\n{MERGED}"},
+        {**base(), "base/kustomization.yaml": "resources: [web.yaml, c.yaml]\n",
+         "base/c.yaml": config("web-config", DATA), OVER: f"resources: [../base]\n{MERGED}"},
         (OVER, ("configMapGenerator", 0, "literals", 0)),
     ),
     "an overlay that replaces": (
-        {**base(generator=GENERATOR.format("")), OVER: f"resources: [../base]\n{GENERATOR.format('  behavior: replace' + chr(10))}"},
+        {**base(generator=GENERATOR.format("")), OVER: f"resources: [../base]\n{REPLACED}"},
         (OVER, ("configMapGenerator", 0, "literals", 0)),
     ),
     "a prefixed base": (
@@ -180,7 +186,7 @@ KUSTOMIZED: dict[str, tuple[dict[str, str], Place]] = {
     ),
     "a variable that reads a key of another name": (
         {**base(generator="configMapGenerator: [{name: web-config, literals: [log=old, LOG=other]}]\n",
-                body="      - name: web\n        image: web:v1\n        env: [{name: LOG, valueFrom: {configMapKeyRef: {name: web-config, key: log}}}]\n"),
+                body=FROM_KEY),
          OVER: "resources: [../base]\n"},
         ("base/kustomization.yaml", ("configMapGenerator", 0, "literals", 0)),
     ),
@@ -259,14 +265,16 @@ spec:
       template:
         spec:
           containers:
-{reads("web-config-7m2fbg94ck").replace("      ", "          ", 1).replace("        image", "            image").replace("        envFrom", "            envFrom")}"""
+          - {{name: web, envFrom: [{{configMapRef: {{name: web-config-7m2fbg94ck}}}}]}}
+"""
     files = {"m/w.yaml": job, "m/c.yaml": config("web-config", DATA)}
     assert the(owners(files, aim("m", kind="CronJob"), "LOG")) == ("m/c.yaml", ("data", "LOG"))
 
 
 SECRETS = {
     "a Secret": "apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {HOST: h}\n",
-    "a sealed one": "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: db}\nspec: {encryptedData: {HOST: h}}\n",
+    "a sealed one": "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: db}\n"
+    "spec: {encryptedData: {HOST: h}}\n",
     "an external one": "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x}\n"
     "spec: {target: {name: db}, data: [{secretKey: HOST, remoteRef: {key: shop/db}}]}\n",
     "SOPS": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: db}\ndata: {HOST: 'ENC[x]'}\nsops: {mac: x}\n",
@@ -291,7 +299,13 @@ def test_what_a_secret_generator_holds_is_refused(how: str) -> None:
 
 def test_what_hides_an_edit_is_refused() -> None:
     files = {**base(body=sets("LOG", "a") + "      initContainers: []\n"), "base/c.yaml": config("c", "  a: b\n")}
-    copied = "replacements: [{source: {kind: ConfigMap, name: c, fieldPath: data.a}, targets: [{select: {kind: Deployment}, fieldPaths: ['spec.template.spec.containers.[name=web].env.[name=LOG].value']}]}]\n"
+    copied = """\
+replacements:
+- source: {kind: ConfigMap, name: c, fieldPath: data.a}
+  targets:
+  - select: {kind: Deployment}
+    fieldPaths: ['spec.template.spec.containers.[name=web].env.[name=LOG].value']
+"""
     files["base/kustomization.yaml"] = f"resources: [web.yaml, c.yaml]\n{copied}"
     assert "`replacements` fill in" in refusal(files, aim("base"), "LOG")
 
@@ -340,7 +354,7 @@ def test_a_list_that_a_later_file_replaces_takes_its_variables_along() -> None:
 
 def test_a_subcharts_values_lie_beneath_its_name_and_under_the_charts() -> None:
     files = {**CHART, "charts/app/charts/db/values.yaml": "pool: 1\nmode: a\n",
-             "charts/app/Chart.yaml": "name: app\nversion: 1.0.0\ndependencies: [{name: db, version: 1.0.0, alias: store}]\n",
+             "charts/app/Chart.yaml": "name: app\ndependencies: [{name: db, version: 1.0.0, alias: store}]\n",
              "charts/app/values.yaml": "store: {mode: b}\n"}  # fmt: skip
     assert the(owners(files, aim("charts/app"), "store.pool")) == ("charts/app/charts/db/values.yaml", ("pool",))
     assert the(owners(files, aim("charts/app"), "store.mode")) == ("charts/app/values.yaml", ("store", "mode"))
@@ -384,8 +398,12 @@ def test_values_of_a_helm_release_are_its_workloads_settings() -> None:
 
 def test_values_from_a_generated_configmap_lie_under_the_releases_own() -> None:
     handed = "  valuesFrom: [{kind: ConfigMap, name: web-values}]\n"
-    files = {"m/kustomization.yaml": "resources: [a.yaml]\nconfigMapGenerator: [{name: web-values, files: [values.yaml=v.yaml]}]\n",
-             "m/a.yaml": RELEASE.format(name="web", more=handed), "m/v.yaml": "log: {level: info, color: true}\n"}  # fmt: skip
+    generator = "configMapGenerator: [{name: web-values, files: [values.yaml=v.yaml]}]\n"
+    files = {
+        "m/kustomization.yaml": f"resources: [a.yaml]\n{generator}",
+        "m/a.yaml": RELEASE.format(name="web", more=handed),
+        "m/v.yaml": "log: {level: info, color: true}\n",
+    }
     assert the(owners(files, aim("m"), "log.level")) == ("m/a.yaml", ("spec", "values", "log", "level"))
     assert the(owners(files, aim("m"), "log.color")) == ("m/v.yaml", ("log", "color"))
 
@@ -411,6 +429,8 @@ spec:
 
 FLAGS = '{"flags": {"new-cart": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"}}}'
 
+FLAG = "apiVersion: core.openfeature.dev/v1beta1\nkind: FeatureFlag\nmetadata: {{name: f}}\nspec: {{flagSpec: {}}}\n"
+
 
 def parts(found: list[tuple[Field, ...]]) -> list[str]:
     assert len(found) == 1, places(found)
@@ -419,7 +439,7 @@ def parts(found: list[tuple[Field, ...]]) -> list[str]:
 
 def test_a_flags_definition_comes_with_all_its_parts() -> None:
     expected = ["defaultVariant", "off", "on", "state"]
-    operator = f"apiVersion: core.openfeature.dev/v1beta1\nkind: FeatureFlag\nmetadata: {{name: f}}\nspec: {{flagSpec: {FLAGS}}}\n"
+    operator = FLAG.format(FLAGS)
     generated = {"m/kustomization.yaml": "configMapGenerator: [{name: f, files: [f.json]}]\n", "m/f.json": FLAGS}
     assert parts(owners({"m/f.yaml": operator}, aim("m"), "new-cart")) == expected
     assert parts(owners({"m/f.flagd.json": FLAGS}, aim("m"), "new-cart")) == expected
@@ -437,11 +457,8 @@ def test_a_flag_of_two_files_is_ambiguous_and_a_plain_one_is_a_value() -> None:
 
 
 def test_a_patch_of_one_part_of_a_flag_beats_the_base_and_the_rest_stays() -> None:
-    spec = (
-        "apiVersion: core.openfeature.dev/v1beta1\nkind: FeatureFlag\nmetadata: {{name: f}}\nspec: {{flagSpec: {}}}\n"
-    )
-    files = {"base/kustomization.yaml": "resources: [f.yaml]\n", "base/f.yaml": spec.format(FLAGS),
-             "over/p.yaml": spec.format('{"flags": {"new-cart": {"defaultVariant": "off"}}}'),
+    files = {"base/kustomization.yaml": "resources: [f.yaml]\n", "base/f.yaml": FLAG.format(FLAGS),
+             "over/p.yaml": FLAG.format('{"flags": {"new-cart": {"defaultVariant": "off"}}}'),
              OVER: "resources: [../base]\npatches: [{path: p.yaml}]\n"}  # fmt: skip
     found = owners(files, aim("over"), "new-cart")
     assert {(field.path[-1], field.file) for field in found[0]} == {
