@@ -61,7 +61,7 @@ def _is_open(tree: Tree, path: Path) -> bool:
 def _at(tree: Tree, path: Path, held: Held, image: str, resolve: Resolve, reason: str) -> Owner | None:
     """The owner at a value, where that is an image's reference or its name."""
     text = resolve(held).text
-    whole = Image.strict(text)
+    whole = Image.strict(text) if ":" in text or "@" in text else None
     if whole is not None and same(image, whole.name):
         return Owner((edited(held, resolve, "image", reason),), (whole.tag, whole.digest))
     if path[-1] not in NAME_KEYS or not text:
@@ -120,8 +120,8 @@ def edited(held: Held, resolve: Resolve, role: Role, reason: str) -> Field:
     """The field to edit for a value: itself, or the variable that gives it. Raises YamlTextError."""
     filled = resolve(held)
     where = f"{held.file}, line {held.scalar.line}: {held.value}"
-    if "${" in filled.text:
-        raise YamlTextError(f"{where} holds a variable that nothing in the repository sets; set it or edit by hand")
+    if filled.problem or "${" in filled.text:
+        raise YamlTextError(f"{where} cannot be edited ({filled.problem or 'no Kustomization fills it in'})")
     if not filled.variables:
         return held.field(role, reason)
     if filled.owner is None:

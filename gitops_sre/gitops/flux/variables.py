@@ -21,10 +21,12 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)([^{}]*)\}")
 
 @dataclass(frozen=True)
 class Resolved:
-    """A text with its variables filled in, and the places that gave them, by name."""
+    """A text with its variables filled in, and the places that gave them, by name. `problem` says which one comes from
+    a place that cannot be edited, and stays as it is written."""
 
     text: str
     variables: tuple[tuple[str, Held], ...] = ()
+    problem: str = ""
 
     @property
     def owner(self) -> tuple[str, Held] | None:
@@ -33,39 +35,47 @@ class Resolved:
 
 
 def resolved(files: Files, unit: Unit, held: Held) -> Resolved:
-    """A value after substitution. Raises YamlTextError when a variable comes from a place that is never edited; one
-    that nothing sets stays as it is written (its default is then part of the text)."""
+    """A value after substitution; a variable that nothing sets stays as it is written."""
     if "${" not in held.value or unit.kustomization is None:
         return Resolved(held.value)
     found: dict[str, Held] = {}
+    problems: list[str] = []
 
     def fill(match: re.Match[str]) -> str:
         place = lookup(files, unit, match[1])
-        if place is None:
-            return match[0]
-        found[match[1]] = place
-        return place.value
+        if isinstance(place, Held):
+            found[match[1]] = place
+            return place.value
+        problems.append(place or f"nothing in the repository sets {match[0]}")
+        return match[0]
 
-    return Resolved(_VARIABLE.sub(fill, held.value), tuple(found.items()))
+    return Resolved(_VARIABLE.sub(fill, held.value), tuple(found.items()), "; ".join(problems))
 
 
-def lookup(files: Files, unit: Unit, name: str) -> Held | None:
-    """The place that sets a variable for a unit, or None. Raises YamlTextError for one that cannot be edited."""
+def lookup(files: Files, unit: Unit, name: str) -> Held | str:
+    """The place that sets a variable for a unit; else why there is none to edit, empty when nothing sets it."""
     if unit.kustomization is None:
-        return None
+        return ""
     known = unit.kustomization.object
     if (held := known.tree.get(("spec", "postBuild", "substitute", name))) is not None:
         return held
     for reference in reversed(unit.kustomization.substitute_from):
-        for item in config_maps(files, unit, reference.kind, reference.name):
-            if item.kind == "Secret" and _has(item, name):
-                raise YamlTextError(f"{item.file}: ${{{name}}} comes from {item}; secrets are never edited")
-            if item.tree.get(("data", name, ENTRY)):
-                raise YamlTextError(f"{item.file}: ${{{name}}} is one entry of the generated {item}; edit it by hand")
-            held = single(files, item, name)
-            if held is not None:
-                return held
-    return None
+        try:
+            for item in config_maps(files, unit, reference.kind, reference.name):
+                if (found := _given(files, item, name)) is not None:
+                    return found
+        except YamlTextError as error:
+            return str(error)
+    return ""
+
+
+def _given(files: Files, item: Object, name: str) -> Held | str | None:
+    if item.kind == "Secret":
+        has = any((part, name) == path[:2] for path in item.tree for part in ("data", "stringData"))
+        return f"{item.file}: ${{{name}}} comes from {item}; secrets are never edited" if has else None
+    if ("data", name, ENTRY) in item.tree:
+        return f"{item.file}: ${{{name}}} is one entry of the generated {item}; edit it by hand"
+    return single(files, item, name)
 
 
 def config_maps(files: Files, unit: Unit, kind: str, name: str) -> Iterator[Object]:
@@ -82,7 +92,3 @@ def config_maps(files: Files, unit: Unit, kind: str, name: str) -> Iterator[Obje
             except YamlTextError as error:
                 raise YamlTextError(f"{error} ({kind} {name} gives values)") from error
     yield from seen
-
-
-def _has(item: Object, name: str) -> bool:
-    return any((part, name) == path[:2] for path in item.tree for part in ("data", "stringData"))
