@@ -119,7 +119,7 @@ def _annotation(plan: Plan, locator: Locator, commit: str, edits: tuple[FieldEdi
     if isinstance(found, Refused):
         return found.reason
     try:
-        made = fields.edits(found, sha256(content.encode()).hexdigest()[:16], text=True, why="makes the pods new")
+        made = fields.edits(found, f"sha256-{sha256(content.encode()).hexdigest()[:16]}", "makes the pods new")
     except YamlTextError as error:
         return str(error)
     return tuple(replace(edit, part="coupled") for edit in made) or f"{ref} is made elsewhere"

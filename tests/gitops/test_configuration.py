@@ -255,17 +255,17 @@ def test_the_same_variable_in_two_containers_needs_the_containers_name() -> None
 
 
 def test_a_cron_job_and_a_generated_name_with_its_hash_are_found() -> None:
-    job = f"""\
+    job = """\
 apiVersion: batch/v1
 kind: CronJob
-metadata: {{name: web}}
+metadata: {name: web}
 spec:
   jobTemplate:
     spec:
       template:
         spec:
           containers:
-          - {{name: web, envFrom: [{{configMapRef: {{name: web-config-7m2fbg94ck}}}}]}}
+          - {name: web, envFrom: [{configMapRef: {name: web-config-7m2fbg94ck}}]}
 """
     files = {"m/w.yaml": job, "m/c.yaml": config("web-config", DATA)}
     assert the(owners(files, aim("m", kind="CronJob"), "LOG")) == ("m/c.yaml", ("data", "LOG"))
