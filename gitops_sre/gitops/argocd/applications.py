@@ -10,13 +10,15 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal
 
 from gitops_sre.gitops import environments
 from gitops_sre.gitops.argocd.generators import Element, Generators
 from gitops_sre.gitops.argocd.manifests import Manifest, Unread, manifests
+from gitops_sre.gitops.argocd.patched import applied
 from gitops_sre.gitops.argocd.templates import Parameter, Parameters, filled, of_tree
-from gitops_sre.gitops.files import Files, documents
+from gitops_sre.gitops.files import AtCommit, Files, documents
 from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, merged, under
 from gitops_sre.gitops.flux.variables import Resolved
 from gitops_sre.gitops.target import same_repository
@@ -76,6 +78,8 @@ class Declared:
     go: bool = False
     locked: str = ""
     notes: tuple[str, ...] = ()
+    applied_by: str = ""
+    """The kustomization whose patches are in it."""
 
     @property
     def kind(self) -> Literal["Application", "ApplicationSet"]:
@@ -104,7 +108,7 @@ class Declared:
         said = [text for path, p in self.parameters.items() if (text := p.text) and path[-1:] != ("path",)]
         told = [where.namespace, where.name, self.name, *said]
         paths = [path for each in self.sources for path in (*reversed(each.source.value_files), each.source.path)]
-        found = (environments.of(text) for text in (*told, *paths, self.file))
+        found = (environments.of(text) for text in (*told, *paths, self.applied_by, self.file))
         return next((each for each in found if each), "")
 
     @property
@@ -142,23 +146,32 @@ class Found:
     unread: tuple[Unread, ...]
 
 
-def applications(files: Files, repository_urls: Sequence[str] = ()) -> tuple[Declared, ...]:
+def applications(files: Files, repository_urls: Sequence[str] = (), scope: str = "") -> tuple[Declared, ...]:
     """Every Application that the repository declares. `repository_urls` are its own addresses; without them a source
-    is of this repository when its path is there."""
-    return read(files, repository_urls).applications
+    is of this repository when its path is there. With a `scope`, only such as may have to do with that folder."""
+    return read(files, repository_urls, scope).applications
 
 
-def read(files: Files, repository_urls: Sequence[str] = ()) -> Found:
-    """Every Application, and what could not be read."""
+def read(files: Files, repository_urls: Sequence[str] = (), scope: str = "") -> Found:
+    """Every Application, and what could not be read. What a commit says is remembered."""
+    urls = tuple(repository_urls)
+    return _remembered(files, urls, scope) if isinstance(files, AtCommit) else _read(files, urls, scope)
+
+
+@lru_cache(maxsize=16)
+def _remembered(files: AtCommit, urls: tuple[str, ...], scope: str) -> Found:
+    return _read(files, urls, scope)
+
+
+def _read(files: Files, urls: tuple[str, ...], scope: str) -> Found:
     found: list[Declared] = []
     unread: list[Unread] = []
-    reader = _Reader(files, tuple(repository_urls))
-    for manifest in manifests(files):
-        if isinstance(manifest, Unread):
-            unread.append(manifest)
-            continue
+    reader = _Reader(files, urls)
+    read_ones = tuple(manifests(files, scope))
+    unread += (each for each in read_ones if isinstance(each, Unread))
+    for manifest in applied(files, [each for each in read_ones if isinstance(each, Manifest)]):
         try:
-            found += reader.declared(manifest)
+            found += (each for each in reader.declared(manifest) if each.sources)
         except YamlTextError as error:
             unread.append(Unread(manifest.object.file, str(error)))
     return Found(tuple(found), tuple(unread))
@@ -198,7 +211,9 @@ class _Reader:
         item = manifest.object
         bare = Declared(
             item, "", "", "", (), Destination("", "", ""), auto_sync=False, spec=under(tree, ("spec",)),
-            element=element.name, parameters=element.parameters, go=go, locked=manifest.locked, notes=element.notes,
+            element=element.name, parameters=element.parameters, go=go, locked=manifest.locked,
+            applied_by=manifest.applied_by,
+            notes=(*element.notes, *filter(None, (manifest.unsure,))),
         )  # fmt: skip
         metadata = replace(bare, spec=under(tree, ("metadata",)))
         name = metadata.text("name") or item.name

@@ -33,7 +33,7 @@ def chart_owners(files: Files, path_scope: str, chart: str, environment: str = "
     """
     found: list[tuple[str, tuple[Field, ...]]] = []
     problems: list[YamlTextError] = []
-    for declared in of_environment(in_scope(applications(files), path_scope), environment):
+    for declared in of_environment(in_scope(applications(files, scope=path_scope), path_scope), environment):
         for source in declared.sources:
             if source.chart and _is(source, declared, chart):
                 try:

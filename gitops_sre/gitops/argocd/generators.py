@@ -198,7 +198,8 @@ class Generators:
             key = _key(element, keys)
             if key not in seen and None not in key:
                 seen.add(key)
-                yield self._merged(_over(base, element), others, keys)
+                named = replace(base, parameters=_joined(base.parameters, element.parameters))
+                yield self._merged(named, others, keys)
 
 
 def _joined(one: Parameters, other: Parameters) -> dict[Path, Parameter]:

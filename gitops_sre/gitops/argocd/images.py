@@ -36,7 +36,7 @@ def image_owners(files: Files, path_scope: str, image: str, environment: str = "
     """
     found: list[tuple[str, Owner]] = []
     problems: list[YamlTextError] = []
-    for declared in of_environment(in_scope(applications(files), path_scope), environment):
+    for declared in of_environment(in_scope(applications(files, scope=path_scope), path_scope), environment):
         try:
             found += [(declared.environment, owner) for owner in owners(files, declared, image)]
         except YamlTextError as error:
@@ -67,8 +67,8 @@ def of_environment(found: Sequence[Declared], environment: str) -> tuple[Declare
     """Those of an environment, or of none that is known."""
     if not environment:
         return tuple(found)
-    wanted = environments.named(environment)
-    exact = tuple(each for each in found if each.environment == wanted or environments.of(each.name) == wanted)
+    wanted = environments.wanted(environment)
+    exact = tuple(each for each in found if {each.environment, environments.of(each.name)}.intersection(wanted))
     return exact or tuple(each for each in found if not each.environment)
 
 

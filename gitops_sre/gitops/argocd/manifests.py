@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gitops_sre import yamltext
+from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import Document, Files
 from gitops_sre.gitops.flux.objects import INNER, Held, Object, Tree, held_in, mentioning, opened, under
 from gitops_sre.yamltext import Path, YamlTextError
@@ -28,10 +29,13 @@ where it is."""
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object, and why its file cannot be edited (empty: it can)."""
+    """One object, and why its file cannot be edited (empty: it can). `applied_by` is the topmost kustomization whose
+    patches are in it; `unsure` says which patch could not be read."""
 
     object: Object
     locked: str = ""
+    applied_by: str = ""
+    unsure: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,16 +46,36 @@ class Unread:
     reason: str
 
 
-def manifests(files: Files) -> Iterator[Manifest | Unread]:
-    """Every Application and ApplicationSet of a repository. Files are found by their bytes; only those are parsed."""
+def manifests(files: Files, scope: str = "") -> Iterator[Manifest | Unread]:
+    """Every Application and ApplicationSet of a repository. Files are found by their bytes; only those are parsed.
+
+    With a `scope`, files that can say nothing about that folder are passed over.
+    """
+    concerns = _concerning(scope)
     for path in mentioning(files, GROUP):
         try:
             text = files.text(path) or ""
         except YamlTextError as error:
             yield Unread(path, str(error))
             continue
-        if _KIND.search(text):
+        if concerns(path, text) and _KIND.search(text):
             yield from _in_text(path, text)
+
+
+def _concerning(scope: str) -> Callable[[str, str], bool]:
+    """Whether a file may say something about a folder: it is in it, generates from Git, names each part of its path
+    (environments aside, which a patch may set), or a folder above it."""
+    parts = scope.split("/")
+    named = [part for part in parts if part and not environments.of(part)]
+    above = "|".join(re.escape("/".join(parts[:size])) for size in range(1, len(parts))) or "."
+    holds = re.compile(rf"path[\"']?:[ \t]*[\"']?(?:\./)?(?:{above}|\.)/?[\"']?[ \t]*,?[ \t]*(?:#.*)?\r?$", re.M)
+
+    def concerns(path: str, text: str) -> bool:
+        if not scope or path.startswith(f"{scope}/") or "git:" in text:
+            return True
+        return all(part in text for part in named) or holds.search(text) is not None
+
+    return concerns
 
 
 @lru_cache(maxsize=2048)

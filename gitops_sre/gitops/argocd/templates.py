@@ -87,12 +87,13 @@ def derived(held: Held, parameters: Parameters, *, go: bool) -> Parameter:
 
 def _flat(name: str, parameters: Parameters) -> Parameter | None:
     """A parameter by its flattened name; `path` is the path itself and `path[0]` its first part."""
-    known: dict[str, Path] = {".".join(str(part) for part in path): path for path in parameters}
     at = re.fullmatch(r"((?:.+\.)?path)\[(\d+)\]", name)
-    for wanted in (name, f"{name}.path", f"{at[1]}.segments.{at[2]}" if at else name):
-        if wanted in known:
-            return parameters[known[wanted]]
-    return None
+    keys: Path = (*at[1].split("."), "segments", int(at[2])) if at else tuple(name.split("."))
+    for path in (keys, (*keys, "path")):
+        if path in parameters:
+            return parameters[path]
+    # A key may hold dots itself, and a list's position is a number.
+    return next((value for path, value in parameters.items() if ".".join(map(str, path)) == name), None)
 
 
 def _go(expression: str, parameters: Parameters) -> Parameter | None:
