@@ -226,7 +226,7 @@ def _elsewhere(seen: Seen) -> Iterator[Difference]:
     """Changed objects from which a controller makes others, which were not rendered here."""
     for each in seen.rendering.differences:
         it = each.identity
-        if it.kind in _MAKERS | _FETCHED and f"{it.namespace}/{it.name}" not in map(_key, seen.rendering.applications):
+        if it.kind in _MAKERS | _FETCHED and (it.kind, f"{it.namespace}/{it.name}") not in seen.rendering.makers:
             yield each
 
 

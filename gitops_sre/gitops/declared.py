@@ -24,6 +24,7 @@ from gitops_sre.yamltext import YamlTextError
 GROUPS = ("argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/")
 """What a file must name to declare any of them."""
 _PATH = re.compile(r"""\b(?:path|chart)["']?:\s*["']?([^\s"'#,}]+)""")
+_ENTRY = re.compile(r"""-\s+["']?(?:\.\./)+([^\s"'#]+)""")
 _NO_NAMESPACE = "default"
 
 Data = Callable[[str, str], Mapping[str, Any] | None]
@@ -32,12 +33,14 @@ Data = Callable[[str, str], Mapping[str, Any] | None]
 
 @dataclass(frozen=True)
 class Declared:
-    """An object that makes others. `file` is where it stands, where it was read from a file."""
+    """An object that makes others. `file` is where it stands, where it was read from a file; `artifact` says that the
+    paths are those of an artifact that Flux puts together."""
 
     kind: str
     key: str
     sources: tuple[Recipe, ...]
     file: str = ""
+    artifact: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ def made_by(manifest: Manifest, data: Data) -> Declared | None:
         return None
     name = str(part(manifest, "metadata", "name") or "")
     namespace = str(part(manifest, "metadata", "namespace") or _NO_NAMESPACE)
-    return Declared(kind, f"{namespace}/{name}", tuple(reader(_Object(spec, name, namespace, data))))
+    sources = tuple(reader(_Object(spec, name, namespace, data)))
+    artifact = part(spec, "sourceRef", "kind") == "ExternalArtifact"
+    return Declared(kind, f"{namespace}/{name}", sources, artifact=artifact)
 
 
 def _application(it: _Object) -> Iterator[Recipe]:
@@ -142,7 +147,7 @@ def _image(text: str) -> dict[str, str]:
 def _kustomization(it: _Object) -> Iterator[Recipe]:
     """The folder of a Flux Kustomization with what it sets. Source: kustomize-controller's specification."""
     spec = it.spec
-    if part(spec, "sourceRef", "kind") not in ("GitRepository", None):
+    if part(spec, "sourceRef", "kind") not in ("GitRepository", "ExternalArtifact", None):
         return
     said = {key: spec[key] for key in ("patches", "images", "components", "namePrefix", "nameSuffix") if spec.get(key)}
     if spec.get("targetNamespace"):
@@ -208,11 +213,23 @@ _READERS: Mapping[tuple[str, str], _Reader] = {
 
 
 def _near(text: str, near: Sequence[str]) -> bool:
-    """Whether a text names a folder around one of the places, or the name of one of them."""
+    """Whether a text names a folder around one of the places, a component among them, or the name of a file."""
     folders = {_plain(found) for found in _PATH.findall(text)}
-    return any(
-        not folder or place == folder or place.startswith(f"{folder}/") for folder in folders for place in near
-    ) or any(posixpath.basename(place) in text for place in near if place)
+    entries = tuple(found.rstrip("/") for found in _ENTRY.findall(text))
+    return "ExternalArtifact" in text or any(
+        not folders.isdisjoint(_around(place))
+        or (entries and place.endswith(entries))
+        or (place.endswith(MANIFESTS) and posixpath.basename(place) in text)
+        for place in near
+    )
+
+
+def _around(place: str) -> Iterator[str]:
+    """A place and every folder that holds it, the root as the empty text."""
+    while place:
+        yield place
+        place = posixpath.dirname(place)
+    yield ""
 
 
 def _nearest(files: Files, maps: Sequence[str], place: str) -> Data:

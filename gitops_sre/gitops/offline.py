@@ -5,12 +5,14 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gitops_sre.gitops.built import Identity, part
 from gitops_sre.gitops.declared import GROUPS, Data, Declared, declared, made_by
 from gitops_sre.gitops.files import AtCommit
-from gitops_sre.gitops.rendered import Rendering, Sides, changed_files
+from gitops_sre.gitops.flux.units import kustomizations
+from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, reads
 from gitops_sre.gitops.roots import Readers
 from gitops_sre.gitops.workspace import Recipe
 from gitops_sre.model.change import Change
@@ -38,22 +40,26 @@ class Offline:
         found = [*given, *self._declared(near)]
         read = frozenset[str]().union(*(self._inputs(source) for each in found for source in {each.before, each.after}))
         left = [path for path in changed if path not in read]
-        return [*found, *(Sides(source.path or ".", source, source) for source in readers.roots(left))]
+        return [*found, *(Sides(source.path or ".", source, source, file) for source, file in readers.roots(left))]
 
     def followers(self, rendering: Rendering) -> list[Sides]:
         """Sources that changed objects of a rendering declare in turn: a release whose values change renders its
         chart anew. What was rendered already is not among them."""
-        known = {label.partition(" (")[0] for label in rendering.applications}
         found = []
         for each in rendering.differences:
             if each.before is None or each.after is None:
                 continue
             objects = rendering.objects.get(each.application, {})
             old, new = (made_by(side, _among(objects)) for side in (each.before, each.after))
-            if old is None or new is None or new.key in known or len(old.sources) != len(new.sources):
+            if (
+                old is None
+                or new is None
+                or (new.kind, new.key) in rendering.makers
+                or len(old.sources) != len(new.sources)
+            ):
                 continue
             found += [
-                Sides(new.key, one, two, each.declared or each.path)
+                Sides(new.key, one, two, each.declared or each.path, new.kind)
                 for one, two in zip(old.sources, new.sources, strict=True)
                 if not one.chart and not two.chart and self.local(one) and self.local(two)
             ]
@@ -71,16 +77,30 @@ class Offline:
 
     def _declared(self, near: Sequence[str]) -> Iterator[Sides]:
         base = self._change.base
-        mentioned = {path for group in GROUPS for path in self._repository.mentioning(base, group)}
+        mentioned = sorted({path for group in GROUPS for path in self._repository.mentioning(base, group)})
         maps = self._repository.mentioning(base, "kind: ConfigMap")
-        new = changed_files(self._repository, self._change)
-        before = declared(self._files, sorted(mentioned), near, maps)
-        after = {(each.file, each.kind, each.key): each for each in declared(new, sorted(mentioned), near, maps)}
+        before = self._placed(declared(self._files, mentioned, near, maps))
+        after = {(each.file, each.kind, each.key): each for each in before}
+        if any(file.path in maps or file.path in mentioned for file in self._change.files):
+            new = declared(changed_files(self._repository, self._change), mentioned, near, maps)
+            after = {(each.file, each.kind, each.key): each for each in self._placed(new)}
         many = Counter(each.key for each in before)
         for old in before:
             later = after.get((old.file, old.kind, old.key), old)
             # What patches make of a release is seen only in what renders it; see `followers`.
             yield from self._sides(old, old if old.kind == "HelmRelease" else later, many[old.key] > 1)
+
+    def _placed(self, found: Sequence[Declared]) -> list[Declared]:
+        """Paths in an artifact as paths of the repository that it is put together from."""
+        if not any(each.artifact for each in found):
+            return list(found)
+        paths = {(each.object.file, each.object.name): each.path for each in kustomizations(self._files)}
+        return [
+            replace(each, sources=tuple(replace(one, path=path) for one in each.sources))
+            if each.artifact and (path := paths.get((each.file, each.key.partition("/")[2]))) is not None
+            else each
+            for each in found
+        ]
 
     def _sides(self, old: Declared, new: Declared, shared: bool) -> Iterator[Sides]:
         if len(old.sources) != len(new.sources):
@@ -88,12 +108,10 @@ class Offline:
         for one, two in zip(old.sources, new.sources, strict=True):
             if not pinned(one.revision) and self.local(one):
                 label = f"{old.key} ({old.file})" if shared else old.key
-                yield Sides(label, one, two, old.file)
+                yield Sides(label, one, two, old.file, old.kind)
 
     def _inputs(self, source: Source) -> frozenset[str]:
-        if isinstance(source, Recipe) and source.chart:
-            return frozenset(source.value_files)
-        return self._locator.inputs(self._change.base, source)
+        return reads(self._locator, self._change.base, self._files, source)
 
 
 def same_repository(one: str, other: str) -> bool:

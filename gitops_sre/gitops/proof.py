@@ -40,7 +40,7 @@ def prove(  # noqa: PLR0913 - the outside world comes in by name, a port each
     cannot be read.
     """
     sources = [
-        Sides(app, source, source)
+        Sides(app, source, source, kind="Application")
         for app, each in sources_of(applications, target.application, target.source).items()
         for source in each
     ]
@@ -69,7 +69,7 @@ def prove_offline(
     """
     at = offline.Offline(repository, locator, change, target)
     given = [
-        Sides(app.key, named, named)
+        Sides(app.key, named, named, kind="Application")
         for app in applications
         for source in app.sources
         if not offline.pinned(source.revision) and at.local(named := _named(app, source))

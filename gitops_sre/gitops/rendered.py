@@ -30,12 +30,13 @@ _UNSTABLE = re.compile(
 @dataclass(frozen=True)
 class Sides:
     """One source of an application as it stands, and as it will be: an edit may change what the source itself says.
-    `file` is where the application is declared, where that is known."""
+    `kind` and `file` are what the application is and where it is declared, where that is known."""
 
     application: str
     before: Source
     after: Source
     file: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,16 @@ class Rendering:
     """What rendering every affected application came to.
 
     `failures` are applications with why they could not be rendered, `notes` what was left out of those that could;
-    `twice` are objects that the changed build holds more than once and whether they do so already; `objects` are all
-    objects of the changed build by application.
+    `makers` are the kinds and names of the GitOps objects among those applications; `twice` are objects that the
+    changed build holds more than once and whether they do so already; `objects` are all objects of the changed build
+    by application.
     """
 
     differences: tuple[Difference, ...]
     failures: tuple[tuple[str, Unavailable], ...]
     notes: tuple[tuple[str, str], ...]
     applications: tuple[str, ...]
+    makers: frozenset[tuple[str, str]]
     twice: tuple[tuple[Identity, bool], ...]
     objects: Mapping[str, Mapping[Identity, Manifest]]
 
@@ -62,6 +65,7 @@ class Rendering:
             self.failures + more.failures,
             self.notes + more.notes,
             apps,
+            self.makers | more.makers,
             self.twice + more.twice,
             {**self.objects, **more.objects},
         )
@@ -128,7 +132,7 @@ def _inputs(
 ) -> frozenset[str]:
     """Every file that either side reads."""
     source = plain_source(sides.before)
-    found = _reads(locator, commit, old, sides.before) | _reads(locator, commit, old, sides.after)
+    found = reads(locator, commit, old, sides.before) | reads(locator, commit, old, sides.after)
     kind = detect(old, source.path) if source.kind == "unknown" else source.kind
     moved = [path for path in changed if path in found and path.rpartition("/")[2] in KUSTOMIZATIONS]
     if kind == "kustomize" and moved:  # it may include something else now
@@ -139,15 +143,29 @@ def _inputs(
     return found
 
 
-def _reads(locator: Locator, commit: str, files: Files, source: Source) -> frozenset[str]:
+def reads(locator: Locator, commit: str, files: Files, source: Source) -> frozenset[str]:
+    """Every file that a source's rendering reads at a commit, with what its GitOps object adds."""
     if isinstance(source, Recipe) and source.chart:
         return frozenset(source.value_files)
-    found = locator.inputs(commit, source)
-    if source.kind != "kustomize" or kustomization_in(files, plain_source(source).path) is not None:
-        return found
-    # Flux builds every kustomization below the folder, and these include others from elsewhere.
-    below = {path.rpartition("/")[0] for path in found if path.rpartition("/")[2] in KUSTOMIZATIONS}
-    return found.union(*(locator.inputs(commit, Source("", folder, kind="kustomize")) for folder in below))
+    source = plain_source(source)
+    folders = [*workspace.components(source)]
+    if source.kind == "kustomize" and kustomization_in(files, source.path) is None:
+        # Flux builds the outermost kustomizations below the folder, and every manifest that is in none of them.
+        below = files.under(source.path)
+        tops = _outermost({path.rpartition("/")[0] for path in below if path.rpartition("/")[2] in KUSTOMIZATIONS})
+        found = frozenset(path for path in below if not any(path.startswith(f"{top}/") for top in tops))
+        folders += tops
+    else:
+        found = locator.inputs(commit, source)
+    return found.union(*(locator.inputs(commit, Source("", folder, kind="kustomize")) for folder in folders))
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for folder in sorted(folders):
+        if not found or not folder.startswith(f"{found[-1]}/"):
+            found.append(folder)
+    return found
 
 
 def _build(
@@ -213,7 +231,8 @@ def _compared(jobs: Sequence[Sides], built: Sequence[tuple[_Built | Unavailable,
             if shaky:
                 notes[job.application, f"{each.identity} {shaky[0]} is another at each rendering; left out"] = None
     apps = tuple(dict.fromkeys(job.application for job in jobs))
-    return Rendering(tuple(found), tuple(failures), tuple(notes), apps, tuple(twice.items()), objects)
+    makers = frozenset((job.kind, job.application.partition(" (")[0]) for job in jobs if job.kind)
+    return Rendering(tuple(found), tuple(failures), tuple(notes), apps, makers, tuple(twice.items()), objects)
 
 
 def _settled(

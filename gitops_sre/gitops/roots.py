@@ -12,6 +12,7 @@ from gitops_sre.model.target import Source
 from gitops_sre.yamltext import YamlTextError
 
 _TOKEN = re.compile(r"[^\s'\",\[\]{}=]+")
+_COMMENT = re.compile(r"(?m)(?:^|\s)#.*$")
 _OBJECT = re.compile(r"^\s*\"?kind\"?\s*:", re.M)
 _PARTS_OF_A_CHART = ("templates/", "crds/", "charts/")
 
@@ -36,14 +37,15 @@ class Readers:
                 waiting += self._readers.get(folder, ())
         return frozenset(found)
 
-    def roots(self, changed: Iterable[str]) -> tuple[Source, ...]:
-        """Sources whose rendering may read the changed files: the kustomizations that no other one includes, or the
-        chart around a file, or its own folder."""
-        found: dict[Source, None] = {}
+    def roots(self, changed: Iterable[str]) -> tuple[tuple[Source, str], ...]:
+        """Sources whose rendering may read the changed files: the kustomizations that no other one includes; or the
+        chart around a file, or the manifest itself, with the file."""
+        found: dict[tuple[Source, str], None] = {}
         for path in changed:
             reached = sorted(self.reached(path))
-            outermost = [Source("", each, kind="kustomize") for each in reached if not self._readers.get(each)]
-            found.update(dict.fromkeys(outermost or _alone(self._files, self._paths, path)))
+            outermost = [(Source("", each, kind="kustomize"), "") for each in reached if not self._readers.get(each)]
+            alone = ((source, path) for source in _alone(self._files, self._paths, path))
+            found.update(dict.fromkeys(outermost or alone))
         return tuple(found)
 
 
@@ -54,7 +56,7 @@ def _readers(files: Files, everything: frozenset[str]) -> Mapping[str, frozenset
     for folder in folders:
         file = next(path for name in KUSTOMIZATIONS if (path := posixpath.join(folder, name)) in everything)
         found.setdefault(file, set()).add(folder)
-        for entry in set(_TOKEN.findall(_text(files, file))):
+        for entry in set(_TOKEN.findall(_COMMENT.sub("", _text(files, file)))):
             named = join(folder, entry)
             if named is not None and named != folder and (named in everything or named in folders):
                 found.setdefault(named, set()).add(folder)
@@ -69,7 +71,7 @@ def _alone(files: Files, everything: frozenset[str], path: str) -> Iterator[Sour
         own = (path,) if values and path.endswith((".yaml", ".yml")) else ()
         yield Source("", chart, kind="helm", value_files=own, release_name=posixpath.basename(chart) or "release")
     elif path.endswith(MANIFESTS) and _OBJECT.search(_text(files, path)):
-        yield Recipe("", posixpath.dirname(path), kind="directory", recurse=False)
+        yield Recipe("", posixpath.dirname(path), kind="directory", recurse=False, include=posixpath.basename(path))
 
 
 def _chart(everything: frozenset[str], path: str) -> str | None:

@@ -87,6 +87,14 @@ class Prepared:
         return plain(text.replace(f"{_AROUND} cannot be rendered", f"{self.shown or '.'} cannot be rendered"))
 
 
+def components(source: Source) -> tuple[str, ...]:
+    """Folders of the components that a GitOps object itself adds, relative to the source's path in its own text."""
+    if not isinstance(source, Recipe) or source.kind == "helm":
+        return ()
+    named = [each for text in source.inline for each in _load(text).get("components") or () if isinstance(each, str)]
+    return tuple(path for each in named if (path := join(source.path, each)) is not None)
+
+
 def plain(text: str) -> str:
     """A text of the tools with the repository's paths in place of those of a throw-away folder."""
     return re.sub(rf"(?:\.\./)*\b{_TREE}/", "", text)
