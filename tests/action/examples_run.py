@@ -1,7 +1,8 @@
 """Golden examples of the actions: a small repository, what is asked for, and the diff or the refusal that comes of it.
 
 `examples/<action>/<example>/` holds `repo/`, `example.yaml` and, unless it is refused, `expected.diff`. A folder
-`then/` is a second commit on top of `repo/`; a parameter `{then}` is its SHA.
+`then/` is a second commit on top of `repo/`; a parameter `{then}` is its SHA. `rendered` says what the tool of the
+layout must build afterwards: `Kind/name a.b.0.c: value`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Example:
     target: Target
     parameters: Mapping[str, str]
     refused: str
+    rendered: Mapping[str, str]
 
     @property
     def expected(self) -> Path:
@@ -74,7 +76,8 @@ def read(folder: Path) -> Example:
         Source("", source["path"], "main", source.get("kind", "unknown"), tuple(source.get("values", ()))),
     )
     parameters = {key: str(value) for key, value in said.get("parameters", {}).items()}
-    return Example(folder, folder.parent.name, target, parameters, said.get("refused", ""))
+    rendered = {key: str(value) for key, value in said.get("rendered", {}).items()}
+    return Example(folder, folder.parent.name, target, parameters, said.get("refused", ""), rendered)
 
 
 def run(example: Example, folder: Path) -> Made:

@@ -82,10 +82,7 @@ def _nested(files: AtCommit, folder: str) -> list[str]:
 
 def _of(path: str, target: Target) -> bool:
     """Whether a file can be of the target's environment."""
-    if not target.environment:
-        return True
-    inner = path.removeprefix(target.source.path)
-    return environments.of(inner, target.environment) in ("", environments.named(target.environment))
+    return environments.fits(path.removeprefix(target.source.path), target.environment)
 
 
 def _owner(files: AtCommit, found: Placed, path: tuple[str, ...]) -> tuple[Field, ...]:

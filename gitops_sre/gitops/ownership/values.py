@@ -134,7 +134,7 @@ def _value_files(files: AtCommit, source: Source, target: Target) -> Sequence[st
     beside = [path for path in files.under(source.path) if posixpath.dirname(path) == source.path.rstrip("/")]
     named = [path for path in beside if "values" in posixpath.basename(path) and path.endswith((".yaml", ".yml"))]
     return [
-        path for path in named if environments.of(posixpath.basename(path)) == environments.named(target.environment)
+        path for path in named if environments.of(posixpath.basename(path)) in environments.wanted(target.environment)
     ]
 
 
@@ -142,8 +142,8 @@ def _for_everybody(file: str, values: Thing, environment: str) -> bool:
     """Whether a values file is for more than this environment, and the last one is for it."""
     if file == values.manifest.file:
         return True
-    mine = environments.named(environment) if environment else ""
-    return bool(mine) and environments.of(values.parts[-1].file) == mine and environments.of(file) != mine
+    mine = environments.wanted(environment)
+    return environments.of(values.parts[-1].file) in mine and environments.of(file) not in mine
 
 
 def _keys(release: Release, at: ObjectField) -> Iterator[Key]:
