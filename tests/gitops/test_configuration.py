@@ -408,6 +408,28 @@ def test_values_from_a_generated_configmap_lie_under_the_releases_own() -> None:
     assert the(owners(files, aim("m"), "log.color")) == ("m/v.yaml", ("log", "color"))
 
 
+def test_the_release_whose_name_fits_best_makes_the_workload() -> None:
+    files = {f"m/{name}.yaml": RELEASE.format(name=name, more="") for name in ("web", "web-api", "we")}
+    assert the(owners(files, aim("m", "web-api-worker"), "MODE"))[0] == "m/web-api.yaml"
+
+
+def test_a_configmap_that_a_release_mounts_by_name_counts() -> None:
+    mounted = RELEASE.format(name="web", more="") + "    persistence: {config: {name: '{{ .Release.Name }}-config'}}\n"
+    files = {"m/a.yaml": mounted, "m/c.yaml": config("web-config", DATA), "m/d.yaml": config("other", "  ONLY: a\n")}
+    field = owners(files, aim("m"), "LOG")[0][0]
+    assert (field.file, field.path) == ("m/c.yaml", ("data", "LOG"))
+    assert "programs that do not watch the file keep the old value" in field.reason
+    assert owners(files, aim("m"), "ONLY") == []
+
+
+def test_inline_values_beat_the_files_of_a_chart_that_kustomize_inflates() -> None:
+    chart = "helmCharts:\n- {name: app, releaseName: web, valuesFile: v.yaml, valuesInline: {log: {level: a}}}\n"
+    files = {"m/kustomization.yaml": chart, "m/v.yaml": "log: {level: b, color: c}\n"}
+    inline = ("helmCharts", 0, "valuesInline", "log", "level")
+    assert the(owners(files, aim("m"), "log.level")) == ("m/kustomization.yaml", inline)
+    assert the(owners(files, aim("m"), "log.color")) == ("m/v.yaml", ("log", "color"))
+
+
 def test_parameters_of_an_application_beat_its_values() -> None:
     app = """\
 apiVersion: argoproj.io/v1alpha1
@@ -425,6 +447,9 @@ spec:
         (*helm, "valuesObject", "log", "color"),
     )
     assert the(owners({"m/a.yaml": app}, aim("m"), "log.level")) == ("m/a.yaml", (*helm, "parameters", 0, "value"))
+    several = app.replace("  source:\n    helm:", "  sources:\n  - helm:")
+    expected = ("spec", "sources", 0, "helm", "parameters", 0, "value")
+    assert the(owners({"m/a.yaml": several}, aim("m"), "log.level")) == ("m/a.yaml", expected)
 
 
 FLAGS = '{"flags": {"new-cart": {"state": "ENABLED", "variants": {"on": true, "off": false}, "defaultVariant": "on"}}}'

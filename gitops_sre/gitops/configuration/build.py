@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gitops_sre.gitops.configuration.entries import RELEASES, Entry, Names, Object, Sheet, Use, entries, has_pods, uses
+from gitops_sre.gitops.configuration.entries import (
+    RELEASES,
+    Entry,
+    Names,
+    Object,
+    Sheet,
+    Use,
+    entries,
+    field,
+    has_pods,
+    named,
+    uses,
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,13 @@ class Build:
             tuple((new(each), why) for each, why in self.unclear),
             tuple((new(each), sheet) for each, sheet in self.pods),
         )
+
+
+def of_values(sheet: Sheet, about: Object, rank: int, reason: str) -> Build:
+    """What a file or part that holds nothing but a release's values sets."""
+    found = ((named(sheet.leaves, path), scalar) for path, scalar in sheet.leaves.items())
+    made = (Entry(about, names, field(sheet.file, scalar, reason), rank) for names, scalar in found if names)
+    return Build(tuple(made), objects=(about,), consumers=frozenset({about}))
 
 
 def of_sheet(sheet: Sheet, about: Object, rank: int, reason: str) -> Build:

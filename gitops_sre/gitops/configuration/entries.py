@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gitops_sre.gitops.files import Document, value
+from gitops_sre.gitops.files import Document, indexes, value
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import Path, Scalar
 
@@ -120,7 +120,7 @@ def entries(sheet: Sheet, about: Object, rank: int, reason: str) -> Iterator[Ent
     """What a document sets in the object that it is, or patches."""
     kind = value(sheet.leaves, "kind") or about[0]
     refusal = _refusal(sheet, kind, about)
-    for step, root in enumerate((*VALUES.get(kind, ()), *SECRETS.get(kind, ()))):
+    for step, root in _roots(sheet, kind):
         for path, scalar in sheet.leaves.items():
             if path[: len(root)] == root and (names := _shaped(kind, root, named(sheet.leaves, path, len(root)))):
                 here = field(sheet.file, scalar, reason)
@@ -145,6 +145,14 @@ def named(leaves: Document, path: Path, start: int = 0) -> Names:
     if len(path) - start > 1 and isinstance(path[-2], int) and (*path[:-1], "name") in leaves:
         return tuple(names[:-1]) if path[-1] == "value" else () if path[-1] == "name" else tuple(names)
     return tuple(names)
+
+
+def _roots(sheet: Sheet, kind: str) -> Iterator[tuple[int, Path]]:
+    """Where settings stand in a document, weakest first; an Application may have several sources."""
+    for step, root in enumerate((*VALUES.get(kind, ()), *SECRETS.get(kind, ()))):
+        yield step, root
+        if kind == "Application":
+            yield from ((step, ("spec", "sources", at, *root[2:])) for at in indexes(sheet.leaves, "spec", "sources"))
 
 
 def _shaped(kind: str, root: Path, names: Names) -> Names:

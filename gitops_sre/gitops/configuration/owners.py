@@ -17,6 +17,7 @@ _Place = tuple[str, int, Path]
 
 _HASH = re.compile(r"-[24-9bcdfghkmt]{10}$")
 """The suffix of a generated name: ten characters of kustomize's hash alphabet."""
+_RELEASE_NAME = re.compile(r"\{\{-?\s*\.Release\.Name\s*-?\}\}")
 _FREE = ("", "FeatureFlag", "FeatureFlagConfiguration", "Kustomization")
 """Kinds that no workload names as its own."""
 _DEFINES = ("state", "defaultVariant")
@@ -34,6 +35,7 @@ class Owners:
     def __init__(self, build: Build, target: Target) -> None:
         self._build = build
         self._users = _users(build, target)
+        self._releases = frozenset(each for each in build.consumers if each[0] in RELEASES)
         self._known = bool(target.workload.name)
         self._uses = [use for use in build.uses if not self._users or use.user in self._users]
         self._decided = _decided((*self._handed(), *build.entries))
@@ -93,7 +95,7 @@ class Owners:
     def _preferred(self, found: Iterable[tuple[Entry, Name]]) -> list[tuple[Entry, Name]]:
         """Without ConfigMap keys that a container's own variable beats; Kubernetes: `env` over `envFrom`."""
         all_found = list(found)
-        own = {entry.names[0] for entry, _ in all_found if entry.object in self._build.consumers}
+        own = {entry.names[0] for entry, _ in all_found if entry.object in self._build.consumers - self._releases}
         return [each for each in all_found if not self._beaten(each[0], own)]
 
     def _beaten(self, entry: Entry, containers: set[str]) -> bool:
@@ -114,11 +116,12 @@ class Owners:
         return about[1] in self._named_by_releases()
 
     def _named_by_releases(self) -> set[str]:
-        """Values of the workload's release: one may be the name of a ConfigMap that the chart mounts."""
+        """Values of the workload's release: one may be the name of a ConfigMap that the chart mounts, also as charts of
+        charts write it (`{{ .Release.Name }}-config`)."""
         return {
-            entry.field.value
+            _RELEASE_NAME.sub(entry.object[1], entry.field.value)
             for entry in self._build.entries
-            if entry.object in self._users and entry.object[0] in RELEASES
+            if entry.object in self._users & self._releases
         }
 
     def _handed(self) -> Iterator[Entry]:
@@ -137,7 +140,7 @@ class Owners:
             same = each.kind in ("", entry.object[0]) and each.name in ("", entry.object[1])
             if same and re.search(rf"(?<![\w-]){re.escape(entry.names[-1])}(?![\w-])", each.path):
                 raise YamlTextError(f"{each.file}: `replacements` fill in {each.path}; edit what they copy")
-        if entry.object in self._build.consumers and entry.object[0] not in RELEASES:
+        if entry.object in self._build.consumers - self._releases:
             why = next((why for about, why in self._build.unclear if about == entry.object), "")
             if why:
                 raise YamlTextError(f"{why}, which may be {entry.names[-1]}; edit it by hand")
@@ -147,7 +150,9 @@ class Owners:
         if entry.object[0] != "ConfigMap" or entry.object in self._build.hashed or "flags" in entry.names:
             return ""
         hows = {use.how for use in self._uses if _same(use.used, entry.object)}
-        return next((said for how, said in _UNTIL.items() if how in hows), "")
+        if hows == {"values"}:
+            return ""
+        return next((said for how, said in _UNTIL.items() if how in hows), _UNTIL["files"])
 
 
 def _users(build: Build, target: Target) -> frozenset[Object]:
@@ -157,8 +162,9 @@ def _users(build: Build, target: Target) -> frozenset[Object]:
         return frozenset()
     mine = frozenset(each for each in build.consumers if each[1] == name and kind in ("", each[0]))
     releases = frozenset(each for each in build.consumers if each[0] in RELEASES)
-    near = frozenset(each for each in releases if _makes(each[1], target))
-    return mine or near or (releases if len(releases) == 1 else frozenset())
+    near = [each for each in releases if _makes(each[1], target)]
+    nearest = frozenset(each for each in near if len(each[1]) == max(len(name) for _, name in near))
+    return mine or nearest or (releases if len(releases) == 1 else frozenset())
 
 
 def _makes(release: str, target: Target) -> bool:

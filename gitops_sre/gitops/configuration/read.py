@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitops_sre.gitops import kustomize
-from gitops_sre.gitops.configuration.build import Build, Replaced, of_sheet
+from gitops_sre.gitops.configuration.build import Build, Replaced, of_sheet, of_values
 from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, field, named
 from gitops_sre.gitops.configuration.patches import patched
 from gitops_sre.gitops.files import Document, Files, documents, indexes, join, value, values
@@ -53,7 +53,7 @@ class Reader:
         rank = self._next()
         for path in layer.resources:
             build += self._file(path, rank)
-        build = self._generated(layer, build)
+        build = self._generated(layer, build + self._charts(layer))
         for component in layer.components:
             build = self._layer(component, build)
         build = patched(self._files, self._documents, layer, build, self._next, self._leaf)
@@ -80,6 +80,24 @@ class Reader:
             if self._leaf in (self._files.text(path) or ""):
                 raise
             return ()
+
+    def _charts(self, layer: Layer) -> Build:
+        """Values that kustomize hands to the charts that it inflates: files, then what stands in itself over them.
+        Source: kustomize's documentation of `helmCharts`, where `override` is the default of `valuesMerge`."""
+        build, document, folder = Build(), layer.document, posixpath.dirname(layer.file)
+        for at in indexes(document, "helmCharts"):
+            name, release, first = (
+                value(document, "helmCharts", at, key) for key in ("name", "releaseName", "valuesFile")
+            )
+            about = ("HelmChart", release or name)
+            files = [*([first] if first else ()), *values(document, "helmCharts", at, "additionalValuesFiles")]
+            for path in filter(None, (join(folder, entry) for entry in files)):
+                if self._files.text(path) is not None:
+                    for part in self._documents(path)[:1]:
+                        build += of_values(Sheet(path, part), about, self._next(), f"values of {about[1]} in {path}")
+            inline = Sheet.below(layer.file, document, ("helmCharts", at, "valuesInline"))
+            build += of_values(inline, about, self._next(), f"`valuesInline` of {about[1]} in {layer.file}")
+        return build
 
     def _generated(self, layer: Layer, build: Build) -> Build:
         rank = self._next()
