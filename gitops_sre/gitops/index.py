@@ -10,15 +10,16 @@ from __future__ import annotations
 import posixpath
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from gitops_sre.gitops.files import KUSTOMIZATIONS, join
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.ports import Repository
 
-_WORD = re.compile(r"""[^\s"'\[\]{},]+""")
-_PHRASE = re.compile(r"""^[\s-]*(?:[\w.-]+:\s+)?["']?(.*?\S \S.*?)["']?\s*$""", re.M)
+_ENDS = str.maketrans(dict.fromkeys("\"'[]{},", " "))
+"""What ends a word besides blanks."""
+_PHRASE = re.compile(r"""(?:- |: )["']?([^\s"':#{}\[\],]+(?: +[^\s"':#{}\[\],]+)+)["']?[ \t]*(?:#.*)?\r?$""", re.M)
 """A value of several words: a path may hold blanks."""
 _NO_PATHS = frozenset({
     "kustomize.config.k8s.io/v1beta1", "kustomize.config.k8s.io/v1alpha1", "Kustomization", "Component", "-", "---",
@@ -32,8 +33,8 @@ _AT_ONCE = 500
 class Compared(Repository, Protocol):
     """A repository that tells how two commits differ."""
 
-    def between(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """What differs between two commits; an empty `before` is the empty tree."""
+    def between(self, before: str, after: str, names: Collection[str] = ()) -> tuple[FileChange, ...]:
+        """What differs between two commits, of files with these names; an empty `before` is the empty tree."""
         ...
 
 
@@ -69,8 +70,7 @@ class Inclusions:
     def _move_to(self, commit: str) -> None:
         if commit == self._commit:
             return
-        changes = self._repository.between(self._commit, commit)
-        mine = [each for each in changes if posixpath.basename(each.before_path or each.after_path) in KUSTOMIZATIONS]
+        mine = self._repository.between(self._commit, commit, KUSTOMIZATIONS)
         try:
             for each in mine:
                 self._forget(each.before_path)
@@ -119,8 +119,9 @@ def _place(folder: str, word: str) -> str | None:
 
 
 def _words(text: str) -> set[str]:
-    """What could be a path in a text."""
-    words = set(_WORD.findall(text))
-    words |= {word.partition("=")[2] for word in words if "=" in word}
+    """What could be a path in a text: everything but keys."""
+    words = {word for word in text.translate(_ENDS).split() if word[-1] != ":"}
+    if "=" in text:
+        words |= {word.partition("=")[2] for word in words if "=" in word}
     words.update(_PHRASE.findall(text))
-    return {word for word in words if word not in _NO_PATHS and not word.endswith(":")}
+    return words - _NO_PATHS

@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gitops_sre.adapters.git.history import below
-from gitops_sre.adapters.git.objects import Difference, Objects
+from gitops_sre.adapters.git.objects import Difference, Entry, Objects
 from gitops_sre.adapters.git.plumbing import RepositoryError, Runner
 
 _LISTINGS, _DIFFERENCES, _NEEDLES = 4, 8, 256
@@ -48,6 +48,15 @@ class Mentions:
             return known
         return known[bisect_left(known, f"{under}/") : bisect_left(known, f"{under}0")]  # "0" comes after "/"
 
+    def listed(self, root: str, names: Collection[str] = ()) -> Iterator[tuple[str, Entry]]:
+        """Everything in a tree that is no folder, as git lists it; only what is called by one of `names`, if given."""
+        output = self._runner.output(["ls-tree", "-r", "-z", "--full-tree", root])
+        for line in output.decode("utf-8", "surrogateescape").split("\0"):
+            head, _, path = line.partition("\t")
+            if path and (not names or path.rpartition("/")[2] in names):
+                mode, _, oid = head.split(" ")
+                yield path, Entry(mode, oid)
+
     def find(self, root: str, text: str, under: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Paths of the regular files of a tree whose bytes hold a text, sorted."""
         with self._lock:
@@ -80,7 +89,7 @@ class Mentions:
             if not came and not any(before and before.regular and path in gone for path, before, _ in changed):
                 return known
             return tuple(sorted(came.union(path for path in known if path not in gone)))
-        return tuple(sorted(path for path, entry in self._objects.leaves(root) if entry.regular))
+        return tuple(sorted(path for path, entry in self.listed(root) if entry.regular))
 
     def _changed(self, before: str, after: str) -> tuple[Difference, ...] | None:
         """What differs between two trees; None when it is too much to look at one by one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -60,10 +60,17 @@ class CommitReader(ABC):
         changes = tuple(_as_change(each) for each in self._objects.differences(before, after))
         return self._renamed(before, after, changes) if before else _sorted(changes)
 
-    def between(self, before: str, after: str) -> tuple[FileChange, ...]:
-        """What differs between two commits, without looking for renames; an empty `before` is the empty tree."""
-        root = self._objects.root(before) if before else ""
-        return tuple(_as_change(each) for each in self._objects.differences(root, self._objects.root(after)))
+    def between(self, before: str, after: str, names: Collection[str] = ()) -> tuple[FileChange, ...]:
+        """What differs between two commits, without looking for renames; an empty `before` is the empty tree.
+
+        `names` restricts it to files that are called so, in whatever folder.
+        """
+        root = self._objects.root(after)
+        if before:
+            found = self._objects.differences(self._objects.root(before), root)
+        else:
+            found = (Difference(path, None, entry) for path, entry in self._mentions.listed(root, names))
+        return tuple(_as_change(each) for each in found if not names or each.path.rpartition("/")[2] in names)
 
     def revisions(self, commit: str, paths: Sequence[str], *, limit: int = 200) -> tuple[Revision, ...]:
         """Commits reachable from a commit, newest first, that touch any of `paths`, each with the changes to them.
