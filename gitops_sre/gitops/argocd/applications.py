@@ -171,7 +171,7 @@ def _read(files: Files, urls: tuple[str, ...], scope: str) -> Found:
     unread += (each for each in read_ones if isinstance(each, Unread))
     for manifest in applied(files, [each for each in read_ones if isinstance(each, Manifest)]):
         try:
-            found += (each for each in reader.declared(manifest) if each.sources)
+            found += [each for each in reader.declared(manifest) if each.sources]
         except YamlTextError as error:
             unread.append(Unread(manifest.object.file, str(error)))
     return Found(tuple(found), tuple(unread))

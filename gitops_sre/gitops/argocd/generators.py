@@ -92,10 +92,16 @@ class Generators:
     def _list(self, at: Path, given: Parameters) -> Iterator[Element]:
         for number in self.object.children(*at, "elements"):
             tree = self.object.below(*at, "elements", number)
-            found = {path: derived(held, given, go=self.go) for path, held in tree.items()}
+            found = {self._plain(path): derived(held, given, go=self.go) for path, held in tree.items()}
             yield Element(found, f"element {int(number) + 1} of the list")
         if self.object.value(*at, "elementsYaml"):
             yield Element({}, "elementsYaml", ("generator list: elementsYaml is computed when it runs",))
+
+    def _plain(self, path: Path) -> Path:
+        """The path of a parameter: without Go templates, `values.x` is the same written as one key or as two."""
+        if self.go:
+            return path
+        return tuple(part for key in path for part in (key.split(".") if isinstance(key, str) else (key,)))
 
     def _clusters(self, at: Path, given: Parameters) -> Iterator[Element]:
         values = self._values(at, given)
