@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from gitops_sre import yamltext
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Document, documents, indexes, join, value
 from gitops_sre.gitops.kustomize import Layer
-from gitops_sre.gitops.ownership.parts import Part, Thing, below, things
+from gitops_sre.gitops.ownership.parts import Part, Thing, below, stands, things
 from gitops_sre.model.change import Field
 from gitops_sre.model.target import ObjectField
 from gitops_sre.yamltext import Path, Scalar
@@ -159,21 +159,20 @@ def _patches(files: AtCommit, layer: Layer) -> Iterator[_Patch]:
         for at in indexes(document, section):
             target = {str(path[0]): each.value for path, each in below(document, (section, at, "target")).items()}
             for key in ("path", "patch"):
-                if (section, at, key) in document:
+                if stands(document, (section, at, key)):
                     yield from _opened(files, layer, folder, (section, at, key), target)
 
 
 def _opened(files: AtCommit, layer: Layer, folder: str, place: Path, target: Mapping[str, str]) -> Iterator[_Patch]:
     """The documents of a patch: those of the file that is named, or of the text that stands there."""
     text = value(layer.document, *place)
-    path = join(folder, text) if text.isprintable() else None
+    path = join(folder, text) if text and text.isprintable() else None
     if path is not None and files.text(path) is not None:
         for number, document in enumerate(documents(files, path)):
             yield _Patch(path, number, document, (), target, f"the patch {path}")
         return
     origin = f"a patch in {layer.file}"
-    inner = {path[len(place)] for path in layer.document if path[: len(place)] == place and len(path) > len(place)}
-    if "|yaml" not in inner:
+    if not stands(layer.document, (*place, "|yaml")):
         yield from _closed(layer, text, target, origin)
         return
     for number in indexes(layer.document, *place, "|yaml"):
