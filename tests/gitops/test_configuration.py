@@ -156,6 +156,12 @@ KUSTOMIZED: dict[str, tuple[dict[str, str], Place]] = {
          OVER: f"resources: [../base]\n{MERGED}"},
         ("base/web.yaml", ENV),
     ),
+    "a variable by reference over envFrom": (
+        {**base(generator="configMapGenerator: [{name: web-config, literals: [log=old, LOG=other]}]\n",
+                body=FROM_KEY + "        envFrom: [{configMapRef: {name: web-config}}]\n"),
+         OVER: "resources: [../base]\n"},
+        ("base/kustomization.yaml", ("configMapGenerator", 0, "literals", 0)),
+    ),
     "a patch of the variable": (
         {**base(body=sets("LOG", "base")), "over/p.yaml": workload("web", sets("LOG", "old")),
          OVER: "resources: [../base]\npatchesStrategicMerge: [p.yaml]\n"},
@@ -202,24 +208,25 @@ def test_an_edit_there_is_what_kustomize_makes_of_it(case: str, tmp_path: Path) 
     assert the(found) == place
     field = found[0][0]
     text = files[field.file]
-    edited = yamltext.splice(text, [(field.document, field.path, field.value.replace("old", "fresh"))])
+    raw = field.raw.replace("old", "fresh")
+    edited = yamltext.splice_raw(text, [(field.document, field.path, raw)])
     assert rendered(tmp_path, {**files, field.file: edited}, target).count("fresh") == 1
 
 
-def raw(name: str, data: str, *, namespace: str = "") -> dict[str, str]:
+def plain(name: str, data: str, *, namespace: str = "") -> dict[str, str]:
     return {f"m/{name}.yaml": workload(name, reads(f"{name}-config"), namespace=namespace),
             f"m/{name}-config.yaml": config(f"{name}-config", data, namespace)}  # fmt: skip
 
 
 def test_another_workloads_configmap_is_not_the_targets() -> None:
-    files = {**raw("web", "  LOG: debug\n"), **raw("worker", "  LOG: debug\n  ONLY: 1\n")}
+    files = {**plain("web", "  LOG: debug\n"), **plain("worker", "  LOG: debug\n  ONLY: 1\n")}
     assert the(owners(files, aim("m"), "LOG")) == ("m/web-config.yaml", ("data", "LOG"))
     assert owners(files, aim("m"), "ONLY") == []
     assert owners(files, aim("m", "gone"), "ONLY") == []
 
 
 def test_without_a_workload_a_key_is_unique_or_ambiguous() -> None:
-    files = {**raw("web", "  LOG: debug\n"), **raw("worker", "  LOG: debug\n  ONLY: 1\n")}
+    files = {**plain("web", "  LOG: debug\n"), **plain("worker", "  LOG: debug\n  ONLY: 1\n")}
     assert the(owners(files, aim("m", ""), "ONLY")) == ("m/worker-config.yaml", ("data", "ONLY"))
     assert len(owners(files, aim("m", ""), "LOG")) == 2
     assert the(owners(files, aim("m", ""), "worker-config.LOG")) == ("m/worker-config.yaml", ("data", "LOG"))
@@ -321,7 +328,7 @@ def test_a_position_that_two_files_decide_is_refused() -> None:
 
 
 def test_a_file_that_cannot_be_read_matters_only_when_it_names_the_setting() -> None:
-    files = {**raw("web", "  LOG: debug\n"), "m/broken.yaml": "a: {{ .Values.b }}\nLEVEL: {{ .c }}\n"}
+    files = {**plain("web", "  LOG: debug\n"), "m/broken.yaml": "a: {{ .Values.b }}\nLEVEL: {{ .c }}\n"}
     assert the(owners(files, aim("m"), "LOG")) == ("m/web-config.yaml", ("data", "LOG"))
     assert "m/broken.yaml" in refusal(files, aim("m"), "LEVEL")
 
@@ -507,8 +514,8 @@ def test_of_a_folder_with_overlays_the_environment_decides() -> None:
 
 
 def test_what_restarts_nothing_is_said() -> None:
-    plain = owners(raw("web", DATA), aim("m"), "LOG")[0][0].reason
-    assert "running pods keep the old value until they restart" in plain
+    said = owners(plain("web", DATA), aim("m"), "LOG")[0][0].reason
+    assert "running pods keep the old value until they restart" in said
     files = {**base(generator=GENERATOR.format("")), "base/off": ""}
     assert "restart" not in owners(files, aim("base"), "LOG")[0][0].reason
     files["base/kustomization.yaml"] += "generatorOptions: {disableNameSuffixHash: true}\n"

@@ -52,7 +52,7 @@ class Owners:
         edited.
         """
         grouped: dict[tuple[Name, _Place | None], dict[_Place, Field]] = {}
-        for entry, group in self._preferred(self._resolved(self._matching(key))):
+        for entry, group in self._resolved(self._preferred(self._matching(key))):
             self._refuse(entry)
             place = (entry.field.file, entry.field.document, entry.field.path)
             alone = None if group[1] != entry.names else place
@@ -99,7 +99,8 @@ class Owners:
         return [each for each in all_found if not self._beaten(each[0], own)]
 
     def _beaten(self, entry: Entry, containers: set[str]) -> bool:
-        uses = [use for use in self._uses if _same(use.used, entry.object)]
+        keys = {entry.names[0], ""}
+        uses = [use for use in self._uses if _same(use.used, entry.object) and use.key in keys]
         return bool(uses) and all(use.how == "environment" and use.container in containers for use in uses)
 
     def _counts(self, about: Object, names: Names) -> bool:
