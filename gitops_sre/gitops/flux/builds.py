@@ -68,7 +68,7 @@ def of_folder(files: Files, folder: str, wanted: Wanted = None) -> Build:
     )
     loose = [path for path in below if not any(inside(path, top) for top in tops)]
     layers = (_layer(files, kustomize.read(files, top), wanted) for top in tops)
-    return joined([_resources(files, loose, wanted), *layers])
+    return joined([of_files(files, loose, wanted), *layers])
 
 
 def with_components(files: Files, build: Build, folder: str, names: Iterable[str], wanted: Wanted = None) -> Build:
@@ -104,7 +104,7 @@ def _over(files: Files, build: Build, layer: Layer, wanted: Wanted) -> Build:
     if wanted is not None and not wanted.isdisjoint({layer.file, *layer.patches, *layer.reads} - {*layer.resources}):
         wanted = None
     below = (_layer(files, base, wanted) for base in layer.bases)
-    build = joined([build, *below, _resources(files, layer.resources, wanted)])
+    build = joined([build, *below, of_files(files, layer.resources, wanted)])
     for component in layer.components:
         build = _over(files, build, component, wanted)
     build = joined([build, Build(tuple(_generated(files, tree, folder)), ())])
@@ -113,7 +113,7 @@ def _over(files: Files, build: Build, layer: Layer, wanted: Wanted) -> Build:
     return build.in_namespace(namespace.value if namespace else "")
 
 
-def _resources(files: Files, paths: Iterable[str], wanted: Wanted) -> Build:
+def of_files(files: Files, paths: Iterable[str], wanted: Wanted) -> Build:
     """The objects of manifests whose bytes say that they matter. What cannot be read is kept for whoever misses it."""
     found: list[Object] = []
     unread: list[YamlTextError] = []

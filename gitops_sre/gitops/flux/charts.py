@@ -28,13 +28,13 @@ _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 _SOURCE = re.compile(r"^kind:\s*[\"']?(OCIRepository|HelmChart)\b", re.M)
 
 
-def chart_owners(files: Files, path_scope: str, chart: str) -> list[tuple[Field, ...]]:
+def chart_owners(files: Files, path_scope: str, chart: str, environment: str = "") -> list[tuple[Field, ...]]:
     """Where an app's chart gets its version: one tuple of fields that hold the same version, or one for each version.
 
     `chart` is a chart's name, or its URL in a registry. Raises YamlTextError when the version is a range or not set.
     """
     words = _words(files, chart)
-    known = units(files, path_scope, words)
+    known = units(files, path_scope, words, environment)
     found, problems = _collected(files, known, chart)
     found += _elsewhere(files, path_scope, chart)
     if not found and not problems:

@@ -22,16 +22,16 @@ from gitops_sre.model.change import Field
 from gitops_sre.yamltext import Path, YamlTextError
 
 
-def image_owners(files: Files, path_scope: str, image: str) -> list[tuple[Field, ...]]:
+def image_owners(files: Files, path_scope: str, image: str, environment: str = "") -> list[tuple[Field, ...]]:
     """Where Flux takes an image's version from, for the app in a folder: one tuple of fields that belong together, none
     where Flux adds nothing to what the manifests say, or one for each place when they hold different versions.
 
-    `image` is a name without tag. Raises YamlTextError when the owner is a place that is never
-    edited or cannot be read.
+    `image` is a name without tag; `environment` leaves out what belongs to another one. Raises YamlTextError when the
+    owner is a place that is never edited or cannot be read.
     """
     found: list[Owner] = []
     unread: list[YamlTextError] = []
-    for unit in units(files, path_scope, (plain(image).rpartition("/")[2],)):
+    for unit in units(files, path_scope, (plain(image).rpartition("/")[2],), environment):
         try:
             found += _in_unit(files, unit, image)
         except YamlTextError as error:

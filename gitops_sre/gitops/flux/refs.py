@@ -14,14 +14,14 @@ from gitops_sre.model.change import Field
 _REMOTE = re.compile(r"[?&](?:ref|version)=([^&\s]+)")
 
 
-def ref_owners(files: Files, path_scope: str, name: str) -> list[tuple[Field, ...]]:
+def ref_owners(files: Files, path_scope: str, name: str, environment: str = "") -> list[tuple[Field, ...]]:
     """Where an app's folder pins a Git or OCI revision: sources of that name, or whose URL ends with it, and remote
     resources of a kustomization. Raises YamlTextError when it follows a branch or range.
 
     A remote resource's field is the whole URL.
     """
     found: list[tuple[Field, ...]] = []
-    for unit in units(files, path_scope):
+    for unit in units(files, path_scope, environment=environment):
         for item in unit.objects:
             if item.kind in REFS and (item.name == name or _ends(item.value("spec", "url"), name)):
                 found.append(ref_fields(files, unit, item, str(item)))

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_sre.gitops.files import KUSTOMIZATIONS, Files
+from gitops_sre.gitops import environments
+from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, join, manifests
 from gitops_sre.gitops.flux import builds, kinds, patches
 from gitops_sre.gitops.flux.builds import Build, Wanted, inside
 from gitops_sre.gitops.flux.kinds import KUSTOMIZATION, Kustomization, Reference
@@ -15,6 +16,7 @@ from gitops_sre.gitops.flux.objects import Object, mentioning, read, under
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
+_ENTRY = re.compile(r"""^\s*(?:- +)?(?:path: *)?["']?([^\s"'#:]+)""", re.M)
 _DECLARES = re.compile(r"^kind:\s*[\"']?GitRepository\b", re.M)
 _PARENTS = re.compile(r"kind:\s*[\"']?Kustomization\b(?s:.*)\bpatch")
 
@@ -27,7 +29,6 @@ class Unit:
     folder: str
     kustomization: Kustomization | None
     build: Build
-    scope: str
 
     @property
     def objects(self) -> tuple[Object, ...]:
@@ -40,25 +41,121 @@ class Unit:
         return f"Kustomization {self.kustomization.key}" if self.kustomization else self.folder or "the repository"
 
 
-def units(files: Files, scope: str, words: Sequence[str] = ()) -> tuple[Unit, ...]:
-    """The units of a folder: those that apply it or a part of it, or that it declares; where there is none, the
-    nearest that applies a folder around it; what nothing applies, as it stands. Raises YamlTextError.
+def units(files: Files, scope: str, words: Sequence[str] = (), environment: str = "") -> tuple[Unit, ...]:
+    """The units of a folder: those that apply it or a part of it, that it declares, or that include it from elsewhere;
+    where there is none, the nearest that applies a folder around it; what nothing applies, as it stands. Raises
+    YamlTextError.
 
-    With `words` only objects in files that hold one of them are looked at, and those under a patch that does.
+    With `words` only objects in files that hold one of them are looked at, and those under a patch that does. With
+    `environment`, units whose place says another one are left out.
     """
     scope = scope.strip("/")
     wanted = frozenset(path for word in words for path in mentioning(files, word)) if words else None
-    known = kustomizations(files, scope)
+    folders, roots = includers(files, scope)
+    known = kustomizations(files, (scope, *folders))
     own = [each for each in known if inside(each.path, scope) or (scope and inside(each.object.file, scope))]
-    around = [each for each in known if scope and each.path != scope and inside(scope, each.path)]
-    nearest = max((len(each.path) for each in around), default=0)
-    if not any(inside(each.path, scope) for each in own):
-        own += [each for each in around if len(each.path) == nearest]
-    applied = [_unit(files, each, scope, wanted) for each in own]
-    plain = builds.of_folder(files, scope, wanted)
-    covered = {(item.file, item.document) for unit in applied for item in unit.objects}
-    rest = tuple(item for item in plain.objects if (item.file, item.document) not in covered)
-    return (*applied, Unit(scope, None, replace(plain, objects=rest), scope))
+    for folder in (scope, *folders):
+        around = [each for each in known if folder and inside(folder, each.path)]
+        nearest = max((len(each.path) for each in around), default=0)
+        if not any(inside(each.path, folder) for each in own):
+            own += [each for each in around if len(each.path) == nearest and each not in own]
+    part = _Part(scope, frozenset(_names(builds.of_folder(files, scope, wanted))))
+    found = [_unit(files, each, part, wanted) for each in own]
+    bare = [folder for folder in roots if not any(inside(folder, each.path) for each in own)]
+    found += [Unit(folder, None, part.of(builds.of_folder(files, folder, wanted))) for folder in bare]
+    inner = [folder for folder in _roots_below(files, scope) if not any(inside(folder, unit.folder) for unit in found)]
+    found += [Unit(folder, None, builds.of_folder(files, folder, wanted)) for folder in inner]
+    loose = _rest(files, scope, wanted, found)
+    return (*_of_environment(found, environment), Unit(scope, None, loose))
+
+
+def includers(files: Files, scope: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Folders outside of a folder whose kustomizations lead into it, directly or through each other; and those of
+    them that no other includes."""
+    seen = [scope] if scope else []
+    included: set[str] = set()
+    for folder in seen:
+        for path in mentioning(files, folder.rpartition("/")[2]):
+            place, _, name = path.rpartition("/")
+            if name in KUSTOMIZATIONS and place != folder and not inside(place, scope) and _leads(files, path, folder):
+                included.add(folder)
+                if place not in seen:
+                    seen.append(place)
+    found = tuple(seen[1:])
+    return found, tuple(folder for folder in found if folder not in included)
+
+
+def _leads(files: Files, path: str, folder: str) -> bool:
+    """Whether a kustomization names a folder, or something in it, by a path that leads up first."""
+    place = path.rpartition("/")[0]
+    entries = (entry for entry in _ENTRY.findall(files.text(path) or "") if entry.startswith(".."))
+    return any(inside(joined, folder) for entry in entries if (joined := join(place, entry)) is not None)
+
+
+def _roots_below(files: Files, scope: str) -> list[str]:
+    """The folders with a kustomization, in a folder, that no other kustomization in it includes."""
+    paths = [path for path in files.under(scope) if posixpath.basename(path) in KUSTOMIZATIONS]
+    if any(posixpath.dirname(path) == scope for path in paths):
+        return [scope]
+    entries = (
+        join(posixpath.dirname(path), entry) for path in paths for entry in _ENTRY.findall(files.text(path) or "")
+    )
+    included = {entry for entry in entries if entry is not None}
+    return [folder for path in paths if (folder := posixpath.dirname(path)) not in included]
+
+
+def _of_environment(found: Sequence[Unit], environment: str) -> Sequence[Unit]:
+    """The units of an environment: those whose place says so; where none does, those that do not say another."""
+    if not environment:
+        return found
+    said = [(unit, _environment(unit, environment)) for unit in found]
+    mine = [unit for unit, name in said if name == environments.named(environment)]
+    return mine or [unit for unit, name in said if not name]
+
+
+def _environment(unit: Unit, environment: str) -> str:
+    declared = unit.kustomization.object.file if unit.kustomization else ""
+    return environments.of(unit.folder, environment) or environments.of(declared, environment)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A folder as a part of what a larger one makes."""
+
+    scope: str
+    names: frozenset[tuple[str, str]]
+
+    def of(self, build: Build) -> Build:
+        """The part of a build that the folder makes."""
+        kept = tuple(
+            item
+            for item in build.objects
+            if (item.kind, item.name) in self.names or any(inside(file, self.scope) for file in item.files())
+        )
+        paths = tuple(path for path in build.manifests if inside(path, self.scope))
+        return replace(build, objects=kept, manifests=paths)
+
+
+def _names(build: Build) -> Iterator[tuple[str, str]]:
+    return ((item.kind, item.name) for item in build.objects)
+
+
+def _rest(files: Files, scope: str, wanted: Wanted, found: Sequence[Unit]) -> Build:
+    """What stands in a folder and belongs to none of the units; patches are no objects."""
+    trees = [item.tree for unit in found for item in unit.objects]
+    covered = {(held.file, held.scalar.document) for tree in trees for held in tree.values()}
+    known = {path for unit in found for path in unit.build.manifests}
+    folders = [unit.folder for unit in found if inside(unit.folder, scope)]
+    loose = [
+        path for path in manifests(files, scope) if path not in known and not any(inside(path, f) for f in folders)
+    ]
+    build = builds.of_files(files, loose, wanted)
+    kept = (item for item in build.objects if (item.file, item.document) not in covered)
+    return replace(build, objects=tuple(item for item in kept if item.kind != "HelmRelease" or _is_whole(item)))
+
+
+def _is_whole(item: Object) -> bool:
+    return bool(item.children("spec", "chart") or item.children("spec", "chartRef"))
 
 
 def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[str]) -> Unit:
@@ -67,19 +164,24 @@ def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[s
     read_already |= {file for unit in known for item in unit.objects for file in item.files()}
     paths = {path for word in words for path in mentioning(files, word, scope.strip("/"))} - read_already
     objects = tuple(item for path in sorted(paths) for item in _readable(files, path))
-    return Unit(scope, None, Build(objects, ()), scope)
+    return Unit(scope, None, Build(objects, ()))
 
 
-def kustomizations(files: Files, scope: str = "") -> tuple[Kustomization, ...]:
-    """The Flux Kustomizations whose folder is around or below a folder, or that stand in it. Found by bytes: only
+def kustomizations(files: Files, folders: Sequence[str]) -> tuple[Kustomization, ...]:
+    """The Flux Kustomizations whose folder is around or below one of these, or that stand in one. Found by bytes: only
     files that name such a path are parsed."""
     texts = {path: files.text(path) or "" for path in mentioning(files, f"{KUSTOMIZATION}/")}
-    near = [path for path, text in texts.items() if inside(path, scope) or _near(text, scope)]
+    near = [p for p, text in texts.items() if any(inside(p, each) or _near(text, each) for each in folders)]
     found = [item for path in near for item in _readable(files, path) if kinds.is_kustomization(item)]
     parents = [path for path, text in texts.items() if _PARENTS.search(text)]
     above = [item for path in parents for item in _readable(files, path) if kinds.is_kustomization(item)]
     made = (kinds.kustomization(_from_parents(files, item, above)) for item in found)
-    return tuple(known for each in made if (known := _placed(files, each)) is not None)
+    placed = (known for each in made if (known := _placed(files, each)) is not None)
+    return tuple(each for each in placed if any(_meets(each, folder) for folder in folders))
+
+
+def _meets(known: Kustomization, folder: str) -> bool:
+    return inside(known.path, folder) or inside(folder, known.path) or inside(known.object.file, folder)
 
 
 def _near(text: str, scope: str) -> bool:
@@ -152,19 +254,19 @@ def _copies(item: Object, at: str | int) -> Iterator[tuple[str, str]]:
     yield from sorted(found, key=lambda pair: -len(pair[1]))
 
 
-def _unit(files: Files, known: Kustomization, scope: str, wanted: Wanted) -> Unit:
+def _unit(files: Files, known: Kustomization, part: _Part, wanted: Wanted) -> Unit:
     item = known.object
     if wanted is not None and not wanted.isdisjoint(item.files()):
         wanted = None  # it may patch or substitute what the question is about
     if wanted is not None and not _reaches(files, known, wanted):
-        return Unit(known.path, known, Build((), ()), scope)
+        return Unit(known.path, known, Build((), ()))
     build = builds.of_folder(files, known.path, wanted)
     build = builds.with_components(files, build, known.path, known.components, wanted)
     build = build.with_patches(patches.of(files, under(item.tree, ("spec",)), known.path))
     build = build.in_namespace(known.target_namespace)
-    if not inside(known.path, scope) and not inside(item.file, scope or "/"):
-        build = _narrowed(files, build, scope)
-    return Unit(known.path, known, build, scope)
+    if not inside(known.path, part.scope) and not (part.scope and inside(item.file, part.scope)):
+        build = part.of(build)
+    return Unit(known.path, known, build)
 
 
 def _reaches(files: Files, known: Kustomization, wanted: frozenset[str]) -> bool:
@@ -173,14 +275,3 @@ def _reaches(files: Files, known: Kustomization, wanted: frozenset[str]) -> bool
         return True
     names = (path for path in files.under(known.path) if posixpath.basename(path) in KUSTOMIZATIONS)
     return any("../" in (files.text(path) or "") for path in names)
-
-
-def _narrowed(files: Files, build: Build, scope: str) -> Build:
-    """The part of a build that a folder below it makes."""
-    own = {(item.kind, item.name) for item in builds.of_folder(files, scope).objects}
-    kept = tuple(
-        item
-        for item in build.objects
-        if (item.kind, item.name) in own or any(inside(file, scope) for file in item.files())
-    )
-    return replace(build, objects=kept, manifests=tuple(path for path in build.manifests if inside(path, scope)))
