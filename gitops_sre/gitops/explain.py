@@ -45,9 +45,9 @@ class Explanation:
         by which a chart restarts pods when their configuration changes.
         """
         if field.before is None:
-            return field.after is not None and any(_equal(each, field.after) for each in self.came)
+            return field.after in self.came
         if field.after is None:
-            return any(_equal(each, field.before) for each in self.went)
+            return field.before in self.went
         if self._swaps(field.before, field.after):
             return True
         if _CHECKSUM.search(field.path) and _HEX.fullmatch(field.before) and _HEX.fullmatch(field.after):
@@ -55,7 +55,7 @@ class Explanation:
         return self._stands_alone(field.before, field.after)
 
     def _swaps(self, before: str, after: str) -> bool:
-        return _equal(self._replaced(before), after) or any(
+        return self._replaced(before) == after or any(
             _replaced_once(before, after, *pair) for pair in self.swapped if pair[0]
         )
 
@@ -117,16 +117,6 @@ def _leaves(value: str | None, raw: str) -> Iterator[str]:
         return
 
 
-def _equal(one: str, other: str) -> bool:
-    """Same text, or the same number written differently."""
-    if one == other:
-        return True
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return False
-
-
 def _replaced_once(before: str, after: str, old: str, new: str) -> bool:
     """One occurrence of `old` is all that was replaced; a number is never cut out of a longer one."""
     at = before.find(old)
@@ -141,7 +131,7 @@ def _replaced_once(before: str, after: str, old: str, new: str) -> bool:
 
 def _around(holder: str, value: str, other: str) -> bool:
     """The texts are the same but for `value`, a whole word of `holder`, and what stands there in `other`."""
-    if _equal(holder, value):
+    if holder == value:
         return True
     for found in re.finditer(rf"(?<![A-Za-z0-9.]){re.escape(value)}(?![A-Za-z0-9])", holder):
         start, end = holder[: found.start()], holder[found.end() :]

@@ -10,8 +10,9 @@ from typing import Any
 
 from gitops_sre.gitops.built import Identity, part
 from gitops_sre.gitops.declared import GROUPS, Data, Declared, declared, made_by
-from gitops_sre.gitops.files import AtCommit
+from gitops_sre.gitops.files import MANIFESTS, AtCommit
 from gitops_sre.gitops.flux.units import kustomizations
+from gitops_sre.gitops.generated import generated
 from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, reads
 from gitops_sre.gitops.roots import Readers
 from gitops_sre.gitops.workspace import Recipe
@@ -79,11 +80,14 @@ class Offline:
         base = self._change.base
         mentioned = sorted({path for group in GROUPS for path in self._repository.mentioning(base, group)})
         maps = self._repository.mentioning(base, "kind: ConfigMap")
-        before = self._placed(declared(self._files, mentioned, near, maps))
+        sets = self._repository.mentioning(base, "ApplicationSet")
+        scopes = {posixpath.dirname(path) if path.endswith(MANIFESTS) else path for path in near} if sets else set()
+        before = [*self._placed(declared(self._files, mentioned, near, maps)), *generated(self._files, scopes)]
         after = {(each.file, each.kind, each.key): each for each in before}
-        if any(file.path in maps or file.path in mentioned for file in self._change.files):
-            new = declared(changed_files(self._repository, self._change), mentioned, near, maps)
-            after = {(each.file, each.kind, each.key): each for each in self._placed(new)}
+        if sets or any(file.path in maps or file.path in mentioned for file in self._change.files):
+            files = changed_files(self._repository, self._change)
+            new = [*self._placed(declared(files, mentioned, near, maps)), *generated(files, scopes)]
+            after = {(each.file, each.kind, each.key): each for each in new}
         many = Counter(each.key for each in before)
         for old in before:
             later = after.get((old.file, old.kind, old.key), old)
