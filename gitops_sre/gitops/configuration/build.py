@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from gitops_sre.gitops.configuration.entries import (
     RELEASES,
@@ -47,17 +49,23 @@ class Build:
     pods: tuple[tuple[Object, Sheet], ...] = ()
     """Documents with containers."""
 
-    def __add__(self, other: Build) -> Build:
-        return Build(
-            self.entries + other.entries,
-            self.uses + other.uses,
-            tuple(dict.fromkeys(self.objects + other.objects)),
-            self.consumers | other.consumers,
-            self.hashed | other.hashed,
-            self.replaced + other.replaced,
-            self.unclear + other.unclear,
-            self.pods + other.pods,
+    @classmethod
+    def joined(cls, builds: Iterable[Build]) -> Build:
+        """Several as one."""
+        each = list(builds)
+        return cls(
+            tuple(chain.from_iterable(build.entries for build in each)),
+            tuple(chain.from_iterable(build.uses for build in each)),
+            tuple(dict.fromkeys(chain.from_iterable(build.objects for build in each))),
+            frozenset(chain.from_iterable(build.consumers for build in each)),
+            frozenset(chain.from_iterable(build.hashed for build in each)),
+            tuple(chain.from_iterable(build.replaced for build in each)),
+            tuple(chain.from_iterable(build.unclear for build in each)),
+            tuple(chain.from_iterable(build.pods for build in each)),
         )
+
+    def __add__(self, other: Build) -> Build:
+        return Build.joined((self, other))
 
     def without(self, about: Object, names: Names = ()) -> Build:
         """Without what is set so far of an object, or of one name in it."""

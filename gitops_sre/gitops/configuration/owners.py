@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from gitops_sre.gitops.configuration.build import Build
 from gitops_sre.gitops.configuration.entries import RELEASES, Entry, Names, Object
@@ -114,8 +115,9 @@ class Owners:
             return not mine  # nothing of the workload stands here: what another one reads is not meant
         if mine:
             return any(use.how != "key" or use.key == names[0] for use in mine)
-        return about[1] in self._named_by_releases()
+        return about[1] in self._named_by_releases
 
+    @cached_property
     def _named_by_releases(self) -> set[str]:
         """Values of the workload's release: one may be the name of a ConfigMap that the chart mounts, also as charts of
         charts write it (`{{ .Release.Name }}-config`)."""

@@ -33,12 +33,13 @@ class Reader:
 
     def manifests(self, paths: Iterable[str], name: str) -> Build:
         """Plain manifests; of a workload `name` (empty: unknown). Raises YamlTextError."""
-        build, rank = Build(), self._next()
-        for path in paths:
-            text = self._files.text(path) or ""
-            if self._leaf in text or (name and name in text) or "onfigMap" in text:
-                build += self._file(path, rank)
-        return build
+        rank = self._next()
+        return Build.joined(self._file(path, rank) for path in paths if self._may_matter(path, name))
+
+    def _may_matter(self, path: str, name: str) -> bool:
+        """Whether a file can be the setting's, the workload's, or say who reads what: cheap, before it is parsed."""
+        text = self._files.text(path) or ""
+        return self._leaf in text or (name != "" and name in text) or "onfigMap" in text
 
     def kustomization(self, folder: str) -> Build:
         """A kustomization with everything that it includes. Raises YamlTextError."""
@@ -51,8 +52,7 @@ class Reader:
         for base in layer.bases:
             build += self._layer(base, Build())
         rank = self._next()
-        for path in layer.resources:
-            build += self._file(path, rank)
+        build = Build.joined((build, *(self._file(path, rank) for path in layer.resources)))
         build = self._generated(layer, build + self._charts(layer))
         for component in layer.components:
             build = self._layer(component, build)
@@ -65,13 +65,14 @@ class Reader:
         return self._rank
 
     def _file(self, path: str, rank: int) -> Build:
-        build = Build()
+        found = []
         for document in self._documents(path):
             sheet = Sheet(path, document)
             if not self._namespace or value(document, "metadata", "namespace") in ("", self._namespace):
                 kind, name = sheet.object
-                build += of_sheet(sheet, (kind, name), rank, f"{kind} {name} in {path}" if kind else f"the file {path}")
-        return build
+                reason = f"{kind} {name} in {path}" if kind else f"the file {path}"
+                found.append(of_sheet(sheet, (kind, name), rank, reason))
+        return Build.joined(found)
 
     def _documents(self, path: str) -> tuple[Document, ...]:
         try:
