@@ -164,10 +164,16 @@ class Objects:
 
     def tree(self, oid: str) -> Mapping[str, Entry]:
         """The entries of a folder."""
+        with self._lock:
+            if (known := self._trees.get(oid)) is not None:
+                self._trees.move_to_end(oid)
+                return known
         return self.trees([oid])[oid]
 
     def trees(self, oids: Sequence[str]) -> dict[str, Mapping[str, Entry]]:
         """The entries of folders, read in one go."""
+        if not oids:
+            return {}
         with self._lock:
             known = {oid: self._trees[oid] for oid in oids if oid in self._trees}
             for oid in known:
@@ -213,6 +219,10 @@ class Objects:
 
     def blob(self, oid: str) -> bytes:
         """A file's content."""
+        with self._lock:
+            if (known := self._blobs.get(oid)) is not None:
+                self._blobs.move_to_end(oid)
+                return known
         return self.blobs([oid])[oid]
 
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
