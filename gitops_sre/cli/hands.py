@@ -68,6 +68,7 @@ class _Asked:
     culprit: str = ""
     to: str = ""
     settings: tuple[str, ...] = ()
+    pin: bool = False
     as_diff: bool = False
 
     def place(self) -> Place:
@@ -122,6 +123,7 @@ def locate(**options: Any) -> int:
 @click.option("--culprit", default="", help="The commit to undo.")
 @click.option("--to", default="", help="The value to set or to go back to.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other parameter of the action.")
+@click.option("--pin", is_flag=True, help="Hold off automations that would undo the change, in the same diff.")
 @click.option("--diff", "as_diff", is_flag=True, help="Print a unified diff, which `git apply` takes (the default).")
 def propose(action: str, **options: Any) -> int:
     """Print the change that an action would make: as a unified diff, or as JSON with reasons and proof.
@@ -132,7 +134,7 @@ def propose(action: str, **options: Any) -> int:
     if asked.as_json and asked.as_diff:
         raise click.UsageError("give either --json or --diff")
     place = asked.place()
-    answer = _Answer(action, place, asked.parameters(place.repository))
+    answer = _Answer(action, place, asked.parameters(place.repository), asked.pin)
     try:
         answer.make()
     except OSError as error:
@@ -155,6 +157,7 @@ class _Answer:
     action: str
     place: Place
     parameters: Mapping[str, str]
+    pin: bool
     refused: str = ""
     made: hands.Made | None = field(default=None)
 
@@ -171,7 +174,7 @@ class _Answer:
             culprit=self.parameters.get("culprit", ""),
             verification=VerificationPlan((), 0, 0, 0),
         )
-        made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path)
+        made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path, pinned=self.pin)
         if isinstance(made, Refused):
             self.refused = made.reason
         else:

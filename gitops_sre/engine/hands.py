@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from gitops_sre.action import ACTIONS
 from gitops_sre.gitops import edit
+from gitops_sre.gitops.fights.guard import guard
+from gitops_sre.gitops.files import AtCommit
 from gitops_sre.model.change import Change, Draft
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import Plan
@@ -20,13 +22,23 @@ class Made:
     change: Change
 
 
-def make(plan: Plan, repository: Repository, locator: Locator, base: str, policy_path: str) -> Made | Refused:
-    """The change of a plan on commit `base`; nothing is written. Raises OSError when the repository cannot be read."""
+def make(
+    plan: Plan, repository: Repository, locator: Locator, base: str, policy_path: str, *, pinned: bool = True
+) -> Made | Refused:
+    """The change of a plan on commit `base`; nothing is written.
+
+    What would undo it is held off by pins in the same change (unless not `pinned`: then they are only noted), or it
+    is refused. Raises OSError when the repository cannot be read.
+    """
     action = ACTIONS.get(plan.action)
     if action is None:
         return Refused(f"there is no action {plan.action!r}; there are {', '.join(sorted(ACTIONS))}")
     draft = action.draft(plan, locator, base)
     if isinstance(draft, Refused):
         return draft
-    change = edit.apply(repository, base, draft.edits, policy_path)
+    draft = guard(AtCommit(repository, base), plan.target, draft)
+    if isinstance(draft, Refused):
+        return draft
+    edits = draft.edits if pinned else tuple(each for each in draft.edits if each.part != "pin")
+    change = edit.apply(repository, base, edits, policy_path)
     return change if isinstance(change, Refused) else Made(draft, change)

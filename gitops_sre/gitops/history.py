@@ -8,26 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from gitops_sre import yamltext
-from gitops_sre.gitops import environments
-from gitops_sre.gitops.alignment import Follower, Pair, pairs
+from gitops_sre.gitops import coupling, environments
+from gitops_sre.gitops.alignment import Pair, pairs
 from gitops_sre.gitops.files import decoded
+from gitops_sre.gitops.lookback import LOOK_BACK, Change, Looker, follower, leaves
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left
-from gitops_sre.model.change_feed import FileChange, Revision
+from gitops_sre.model.change_feed import FileChange
 from gitops_sre.model.image import Image
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.target import Target
 from gitops_sre.ports import Repository
 from gitops_sre.yamltext import Place, YamlTextError
-
-LOOK_BACK = 400
-"""Revisions of a field's files that are searched for its last different value."""
-_BATCH = 20
-"""Revisions whose file contents are read at once."""
-_BUMPS = 60
-"""Earlier changes of a field that are counted to say what moves together with it."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +81,8 @@ def restore(repository: Repository, commit: str, steps: Sequence[Step], scope: S
             else:
                 texts = _Texts(step.name, blobs[change.before_blob], blobs[change.after_blob])
                 by_file.setdefault(path, []).append(texts)
-    for path, texts in by_file.items():
-        found += _file(path, texts, repository.read(commit, path))
+    for path, of_file in by_file.items():
+        found += _file(path, of_file, repository.read(commit, path))
     edits = tuple(each for each in found if isinstance(each, FieldEdit))
     left = tuple(each for each in found if isinstance(each, Left))
     if not edits:
@@ -153,7 +146,7 @@ def _undone(path: str, steps: Sequence[_Texts], now: str) -> Iterator[FieldEdit 
     for step in steps:
         before, after = decoded(path, step.before), decoded(path, step.after)
         old, new = leaves(before), leaves(after)
-        follow = _follower(after, now)
+        follow = follower(after, now)
         for pair in pairs(old, new):
             if pair.one is None or pair.two is None:
                 yield _entry(path, step.name, pair)
@@ -182,64 +175,6 @@ def _value_back(path: str, there: Place, was: str, raw: str, given: str, today: 
     if today != given:
         return Left(path, *there, f"changed again since {name}: {given} -> {today}")
     return FieldEdit(path, *there, given, was, "", raw, reason=f"{name} changed it from {was}")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A commit that changed fields, and what they held before it, in the order of the fields (None: not there)."""
-
-    revision: Revision
-    before: tuple[str | None, ...]
-
-
-class Looker:
-    """Follows fields back in time, one change of any of them after the other."""
-
-    def __init__(self, repository: Repository, commit: str, fields: Sequence[Field]) -> None:
-        self._repository = repository
-        self._fields = fields
-        self._where: list[Place | None] = [(field.document, field.path) for field in fields]
-        self._files = [field.file for field in fields]
-        self._values: list[str | None] = [field.value for field in fields]
-        self._revisions = repository.revisions(commit, sorted(set(self._files)), limit=LOOK_BACK)
-        self._blobs: dict[str, bytes] = {}
-
-    def changes(self) -> Iterator[Change]:
-        """Newest first. Raises YamlTextError when a file could not be read at some time."""
-        for at, revision in enumerate(self._revisions):
-            if at % _BATCH == 0:
-                self._fetch(self._revisions[at : at + _BATCH])
-            if self._step(revision):
-                yield Change(revision, tuple(self._values))
-
-    def _fetch(self, revisions: Sequence[Revision]) -> None:
-        wanted = {b for r in revisions for c in r.changes for b in (c.before_blob, c.after_blob) if b and c.plain}
-        self._blobs = dict(self._repository.blobs(wanted))
-
-    def _step(self, revision: Revision) -> bool:
-        """Go back over one revision; whether a field had another value before it."""
-        changed = False
-        for change in revision.changes:
-            mine = [at for at, file in enumerate(self._files) if file == change.after_path and self._where[at]]
-            before = self._text(change.before_path, change.before_blob)
-            after = self._text(change.after_path, change.after_blob)
-            for at in mine:
-                self._files[at] = change.before_path or change.after_path
-                was = self._values[at]
-                self._where[at], self._values[at] = self._back(before, after, at)
-                changed |= was != self._values[at]
-        return changed
-
-    def _text(self, path: str, blob: str) -> str:
-        return decoded(path, self._blobs[blob]) if blob else ""
-
-    def _back(self, before: str, after: str, at: int) -> tuple[Place | None, str | None]:
-        place = self._where[at]
-        old = leaves(before)
-        if place is None or old.get(place) == self._values[at]:
-            return place, self._values[at]
-        there = _follower(after, before).leaf(place)
-        return there, old[there] if there is not None else None
 
 
 def last_good(
@@ -289,24 +224,10 @@ def _restored(
     draft = restore(repository, commit, steps, scope)
     if isinstance(draft, Refused):
         return draft
-    own = {(field.file, field.document, field.path) for field in fields}
-    edits = tuple(
-        each if (each.file, each.document, each.path) in own else replace(each, part="coupled") for each in draft.edits
-    )
-    return replace(draft, edits=edits, notes=(f"the last good values are from before {_named(oldest)}", *draft.notes))
+    draft = coupling.told(repository, commit, fields, draft, shas[0])
+    return replace(draft, notes=(f"the last good values are from before {_named(oldest)}", *draft.notes))
 
 
 def _named(change: Change) -> str:
     commit = change.revision.commit
     return f"{commit.sha[:12]} ({commit.at:%Y-%m-%d}, {commit.subject[:60]!r})"
-
-
-@lru_cache(maxsize=256)
-def _follower(one: str, two: str) -> Follower:
-    return Follower(leaves(one), leaves(two))
-
-
-@lru_cache(maxsize=512)
-def leaves(text: str) -> Mapping[Place, str]:
-    """Value by place."""
-    return {scalar.place: scalar.value for scalar in yamltext.scalars(text)}

@@ -149,3 +149,17 @@ def test_an_earlier_version_is_found_with_what_belonged_to_it(made: History) -> 
         made.commit({"web/kustomization.yaml": kustomization(version, version)}, f"bump to {version}")
     draft = last_good(made, "acme/web", "web", to="v1")
     assert applied(made, draft) == {"web/kustomization.yaml": kustomization("v1", "v1")}
+
+
+def test_what_only_once_shared_a_commit_goes_its_own_way(made: History) -> None:
+    web, api = "shop/web/kustomization.yaml", "shop/api/values.yaml"
+    made.commit({web: kustomization("v1", "v1"), api: "image: {repository: acme/api, tag: a1}\n"})
+    for version in ("v2", "v3", "v4", "v5"):
+        made.commit({web: kustomization(version, version)})
+    made.commit({web: kustomization("v6", "v6"), api: "image: {repository: acme/api, tag: a2}\n"}, "bump a group")
+    draft = last_good(made, "acme/web", "shop")
+    assert applied(made, draft) == {web: kustomization("v5", "v5")}
+    assert isinstance(draft, Draft)
+    assert ["changed together with it in 5 of 5 changes" in each.reason for each in draft.edits] == [True, False]
+    assert [left.file for left in draft.left] == [api]
+    assert "goes its own way (changed together with it in 1 of 5 changes)" in draft.left[0].reason
