@@ -299,3 +299,36 @@ def test_hostile_files_break_nothing(text: str) -> None:
         read(Memory({"a.yaml": f"# argoproj.io/\n{text}"}))
     except YamlTextError as error:
         pytest.fail(f"a broken file must be reported, not raised: {error}")
+
+
+def test_a_loop_of_a_charts_template_makes_an_application_for_each_of_its_values() -> None:
+    looped = application("{{ .name }}", "path: {{ .path }}\ntargetRevision: {{ $.Values.revision }}\n")
+    named = application("{{ $name }}", "path: apps/{{ $app.folder }}\n")
+    apps = "apps:\n- {name: web, path: apps/web}\n- {name: db, path: apps/db}\n"
+    values = f"revision: v4\n{apps}more:\n  mail: {{folder: post}}\n"
+    files = {
+        "root/Chart.yaml": "name: root\nversion: 1.0.0\n",
+        "root/values.yaml": values,
+        "root/templates/apps.yaml": f"{{{{- range .Values.apps }}}}\n---\n{looped}{{{{- end }}}}\n",
+        "root/templates/more.yaml": f"{{{{- range $name, $app := .Values.more }}}}\n---\n{named}{{{{ end }}}}\n",
+        "root/templates/if.yaml": f"{{{{- if .Values.on }}}}\n{application('on', 'path: x' + chr(10))}{{{{- end }}}}\n",
+    }
+    found = applications(Memory(files))
+    assert [(each.name, each.sources[0].source.path, each.sources[0].source.revision) for each in found] == [
+        ("web", "apps/web", "v4"),
+        ("db", "apps/db", "v4"),
+        ("on", "x", "HEAD"),
+        ("mail", "apps/post", "HEAD"),
+    ]
+    assert all("conditions" in each.notes[-1] for each in found)
+
+
+def test_a_loop_that_cannot_be_followed_is_said() -> None:
+    looped = application("{{ .name }}", "path: apps\n")
+    files = {
+        "root/Chart.yaml": "name: root\nversion: 1.0.0\n",
+        "root/templates/apps.yaml": f"{{{{- range (list 1 2) }}}}\n---\n{looped}{{{{- end }}}}\n",
+    }
+    (one,) = applications(Memory(files))
+    assert "not followed" in one.notes[0]
+    assert one.name == "{{ .name }}"

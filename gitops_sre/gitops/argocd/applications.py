@@ -15,6 +15,7 @@ from typing import Literal
 
 from gitops_sre.gitops import environments
 from gitops_sre.gitops.argocd.generators import Element, Generators
+from gitops_sre.gitops.argocd.loops import NOTE
 from gitops_sre.gitops.argocd.manifests import Manifest, Unread, manifests
 from gitops_sre.gitops.argocd.patched import applied
 from gitops_sre.gitops.argocd.templates import Parameter, Parameters, filled, of_tree
@@ -187,9 +188,8 @@ class _Reader:
         """The Applications that one object declares."""
         item = manifest.object
         if item.kind == "Application":
-            chart = _chart_of(self._files, item.file)
-            known = self._chart_values(chart) if chart is not None and manifest.locked else {}
-            yield self._one(manifest, item.tree, Element(known, ""), go=True)
+            for element in self._turns(manifest):
+                yield self._one(manifest, item.tree, element, go=True)
             return
         generators = Generators(self._files, item, self._urls)
         template = item.below("spec", "template")
@@ -197,6 +197,26 @@ class _Reader:
             tree = merged(template, element.template) if element.template else template
             patch = ("its templatePatch is not evaluated",) if item.value("spec", "templatePatch") else ()
             yield self._one(manifest, tree, replace(element, notes=(*element.notes, *patch)), go=generators.go)
+
+    def _turns(self, manifest: Manifest) -> Iterator[Element]:
+        """What fills in an Application: nothing, or the values of the chart that it is a template of, once for each
+        turn of the loop around it."""
+        chart = _chart_of(self._files, manifest.object.file) if manifest.locked else None
+        if chart is None:
+            yield Element({}, "")
+            return
+        values = self._chart_values(chart)
+        if not manifest.loops:
+            yield Element(values, "", (NOTE,) if "{{" in (self._files.text(manifest.object.file) or "") else ())
+            return
+        first, *inner = manifest.loops
+        if first is None or inner or first.over[0] != "Values":
+            yield Element(values, "a loop", ("a loop of the chart's template is not followed", NOTE))
+            return
+        for number, turn in enumerate(first.turns(values)):
+            yield Element(
+                {**values, **turn}, f"turn {number + 1} of the loop over .{'.'.join(map(str, first.over))}", (NOTE,)
+            )
 
     def _chart_values(self, chart: str) -> dict[Path, Parameter]:
         """Parameters of a template in a chart: what its values file says."""

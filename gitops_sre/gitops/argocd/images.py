@@ -21,7 +21,7 @@ from gitops_sre.gitops.flux import values
 from gitops_sre.gitops.flux.builds import inside
 from gitops_sre.gitops.flux.objects import Held, Tree, held_in, merged, under
 from gitops_sre.gitops.flux.values import Owner
-from gitops_sre.gitops.versions import same
+from gitops_sre.gitops.versions import plain, same
 from gitops_sre.model.change import Field
 from gitops_sre.model.image import Image
 from gitops_sre.yamltext import Path, YamlTextError
@@ -40,10 +40,19 @@ def image_owners(files: Files, path_scope: str, image: str, environment: str = "
         try:
             found += [(declared.environment, owner) for owner in owners(files, declared, image)]
         except YamlTextError as error:
-            problems.append(error)
+            problems += [error] if _may_name(files, declared, image) else []
     if problems and not found:
         raise problems[0]
     return _grouped(found)
+
+
+def _may_name(files: Files, declared: Declared, image: str) -> bool:
+    """Whether what could not be read or edited may be about the image, by its bytes."""
+    last = plain(image).rpartition("/")[2]
+    places = {declared.file, *(path for each in declared.sources for path in each.source.value_files)}
+    return any(
+        last in (files.text(path) or "") for path in places.union(*(each.overridden_by for each in declared.sources))
+    )
 
 
 def owners(files: Files, declared: Declared, image: str) -> list[Owner]:

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 from gitops_sre import yamltext
 from gitops_sre.gitops import environments
+from gitops_sre.gitops.argocd import loops
+from gitops_sre.gitops.argocd.loops import Loop
 from gitops_sre.gitops.files import Document, Files
 from gitops_sre.gitops.flux.objects import INNER, Held, Object, Tree, held_in, mentioning, opened, under
 from gitops_sre.yamltext import Path, YamlTextError
@@ -36,6 +38,8 @@ class Manifest:
     locked: str = ""
     applied_by: str = ""
     unsure: str = ""
+    loops: tuple[Loop | None, ...] = ()
+    """The loops of a chart's template around it, outermost first; None for what cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +84,23 @@ def _concerning(scope: str) -> Callable[[str, str], bool]:
 
 @lru_cache(maxsize=2048)
 def _in_text(path: str, text: str) -> tuple[Manifest | Unread, ...]:
-    locked = ""
-    try:
-        parts = _documents(text)
-    except YamlTextError as error:
-        locked = f"{path}: {error}"
+    problem: YamlTextError | None = None
+    for readable in (text, _masked(text), _masked(loops.blanked(text))):
         try:
-            parts = _documents(_masked(text))
-        except YamlTextError:
-            return (Unread(path, locked),)
-    found = (_object(path, number, part) for number, part in enumerate(parts))
-    readable = _masked(text) if locked else text
-    return tuple(Manifest(_with_empty(item, readable), locked) for item in found if item is not None)
+            parts = _documents(readable)
+        except YamlTextError as error:
+            problem = problem or error
+            continue
+        locked = f"{path}: {problem}" if problem else ""
+        found = (_object(path, number, part) for number, part in enumerate(parts))
+        objects = [_with_empty(item, readable) for item in found if item is not None]
+        return tuple(Manifest(item, locked, loops=_loops(text, item) if locked else ()) for item in objects)
+    return (Unread(path, f"{path}: {problem}"),)
+
+
+def _loops(text: str, item: Object) -> tuple[Loop | None, ...]:
+    kind = item.tree.get(("kind",))
+    return loops.loops_at(text, kind.scalar.start) if kind else ()
 
 
 def _with_empty(item: Object, text: str) -> Object:

@@ -17,7 +17,7 @@ from gitops_sre.gitops.flux.variables import Resolved
 from gitops_sre.yamltext import Path
 
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
-_FIELD = re.compile(r"\.[A-Za-z_][\w]*(?:\.[A-Za-z_][\w]*)*")
+_FIELD = re.compile(r"(?:\$\w*)?(?:\.[A-Za-z_]\w*)+|\$\w+|\.")
 _WORD = re.compile(r'"[^"]*"|`[^`]*`|\S+')
 
 
@@ -147,4 +147,5 @@ def _operand(word: str, parameters: Parameters) -> Parameter | None:
 
 
 def _keys(field: str) -> tuple[str, ...]:
-    return tuple(field[1:].split("."))
+    """The path that a field names: `.a.b`, `$.a.b` (from the root), `$item.a`, and the dot alone."""
+    return tuple(part for part in field.split(".") if part not in ("", "$"))
