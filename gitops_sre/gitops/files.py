@@ -62,15 +62,18 @@ def decoded(path: str, data: bytes) -> str:
 
 
 def documents(files: Files, path: str) -> tuple[Document, ...]:
-    """The documents of a YAML or JSON file as path -> scalar. Raises YamlTextError that names the file."""
+    """The documents of a file that `yamltext` reads as path -> scalar: YAML, JSON, `KEY=value` lines, a single token.
+
+    A block scalar that is YAML itself is there as a whole and by what is in it. Raises YamlTextError that names the file.
+    """
     text = files.text(path)
     if text is None:
         raise YamlTextError(f"{path}: there is no such regular file")
     try:
-        found = yamltext.scalars(text)
+        found = yamltext.scalars(text, opened=True)
     except YamlTextError as error:
         raise YamlTextError(f"{path}: {error}") from error
-    parts: list[dict[Path, Scalar]] = [{} for _ in range(found[-1].document + 1 if found else 0)]
+    parts: list[dict[Path, Scalar]] = [{} for _ in range(max((scalar.document for scalar in found), default=-1) + 1)]
     for scalar in found:
         parts[scalar.document][scalar.path] = scalar
     return tuple(parts)
