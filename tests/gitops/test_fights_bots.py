@@ -159,6 +159,8 @@ spec:
         config:
           path: {path}
           updates: [{{key: image.tag, value: "${{{{ imageFrom('x').Tag }}}}"}}]
+      - uses: git-commit
+        config: {{path: ./src, message: ${{{{ outputs.x }}}}}}
 """
 PROJECT = """\
 apiVersion: kargo.akuity.io/v1alpha1
@@ -197,6 +199,8 @@ def test_a_policy_for_several_stages_is_not_pinned(world: Infra, selector: str) 
         (PROJECT.format(selector="name: production", on="false"), PATH, ["proposes"]),
         (PROJECT.format(selector="name: production", on="true"), "src/apps/other/values.yaml", []),
         (PROJECT.format(selector="name: production", on="true"), "src/apps/web/values-eu.yaml", []),
+        (PROJECT.format(selector="name: production", on="true"), "src/apps/${{ ctx.stage }}/values.yaml", []),
+        (PROJECT.format(selector="name: production", on="true"), "out/apps/web/values.yaml", []),
     ],
 )
 def test_promotions_by_hand_are_noted_and_those_of_other_files_are_no_fight(
@@ -205,6 +209,28 @@ def test_promotions_by_hand_are_noted_and_those_of_other_files_are_no_fight(
     fight = plain(world, {"kargo/stage.yaml": STAGE.format(path=path), "kargo/project.yaml": project})
     assert [each.severity for each in fight.found(fight.edit(FILE, TAG, "1.4.1"))] == severities
     assert fight.found(fight.edit(FILE, ("level",), "debug")) == []
+
+
+TASK = """\
+apiVersion: kargo.akuity.io/v1alpha1
+kind: PromotionTask
+metadata: {name: promote, namespace: shop}
+spec:
+  steps:
+  - uses: kustomize-set-image
+    config: {path: "./src/env/${{ ctx.stage }}"}
+  - uses: git-commit
+    config: {path: ./src}
+"""
+
+
+@pytest.mark.parametrize(("environment", "count"), [("production", 1), ("staging", 0)])
+def test_the_steps_of_a_task_are_those_of_its_stage(world: Infra, environment: str, count: int) -> None:
+    stage = STAGE.format(path="x").partition("      - uses")[0] + "      - task: {name: promote}\n"
+    file = f"env/{environment}/kustomization.yaml"
+    files = {file: f"images:\n- name: {IMAGE}\n  newTag: v2\n", "kargo/stage.yaml": stage, "kargo/task.yaml": TASK}
+    fight = ring(world, files, f"env/{environment}")
+    assert len(fight.found(fight.edit(file, ("images", 0, "newTag"), "v1"))) == count
 
 
 def test_a_stage_that_the_application_lets_write_is_seen_without_its_file(world: Infra) -> None:

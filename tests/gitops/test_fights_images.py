@@ -122,6 +122,51 @@ def test_a_policy_that_sorts_by_a_part_of_the_tag_is_narrowed_to_that_part(world
     assert 'range: "1.x, <=1.4.1"' in files["images/policy.yaml"]
 
 
+BY_TIME = """\
+apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: web
+spec:
+  {filter}policy:
+    {sort}:
+      order: asc
+"""
+
+
+@pytest.mark.parametrize("sort", ["alphabetical", "numerical"])
+def test_a_policy_that_goes_by_time_takes_the_restored_tag_alone(world: Infra, sort: str) -> None:
+    pattern = "filterTags:\n    pattern: {}\n    extract: $ts\n  "
+    text = BY_TIME.format(sort=sort, filter=pattern.format("'^main-[a-f0-9]+-(?P<ts>[0-9]+)'"))
+    fight = flux(world, apps__production__web=release("main-abc-102"), images__policy=text)
+    _, files = fight.pinned(fight.edit("apps/production/web.yaml", TAG, "main-abd-101"))
+    only = pattern.format(r"'^main\-abd\-(?P<ts>101)$'")
+    assert files["images/policy.yaml"] == BY_TIME.format(sort=sort, filter=only)
+
+
+def test_a_policy_that_takes_every_tag_takes_the_restored_one_alone(world: Infra) -> None:
+    fight = flux(
+        world, apps__production__web=release("102"), images__policy=BY_TIME.format(sort="numerical", filter="")
+    )
+    _, files = fight.pinned(fight.edit("apps/production/web.yaml", TAG, "101"))
+    assert 'filterTags:\n    pattern: "^101$"\n' in files["images/policy.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BY_TIME.format(sort="numerical", filter="").partition("spec:")[0] + "spec: {}\n", "is set elsewhere"),
+        (BY_TIME.format(sort="numerical", filter="filterTags: {pattern: '(a)(b)', extract: $1}\n  "), "by an edit"),
+    ],
+)
+def test_a_policy_that_cannot_be_narrowed_is_refused(world: Infra, text: str, says: str) -> None:
+    fight = flux(world, apps__production__web=release("102"), images__policy=text)
+    edit = fight.edit("apps/production/web.yaml", TAG, "101")
+    reason = fight.refused(edit)
+    assert "look at ImagePolicy web in images/policy.yaml" in reason
+    assert "0 automations" in reason or says in reason
+
+
 def test_without_policy_and_automation_here_a_marked_line_is_refused_with_what_to_do(world: Infra) -> None:
     fight = flux(world, apps__production__web=release())
     reason = fight.refused(fight.edit("apps/production/web.yaml", TAG, "1.4.1"))
@@ -210,8 +255,16 @@ def test_an_allow_list_that_stands_is_replaced_and_put_back(world: Infra) -> Non
     assert "web.allow-tags: 'regexp:^v1\\.4\\.1$' # one\n" in files["argocd/web.yaml"]
 
 
-def test_an_image_without_alias_cannot_be_pinned_and_is_refused(world: Infra) -> None:
-    fight = argo(world, IMAGE)
+@pytest.mark.parametrize("listed", [IMAGE, f"db.example.com/x:1,{IMAGE}:~1.4"])
+def test_an_image_without_alias_is_constrained_to_the_restored_version(world: Infra, listed: str) -> None:
+    fight = argo(world, listed)
+    _, files = fight.pinned(fight.edit("apps/production/kustomization.yaml", NEW_TAG, "v1.4.1"))
+    pinned = listed.removesuffix(":~1.4") + ":v1.4.1"
+    assert f"image-list: {pinned}\n" in files["argocd/web.yaml"].replace('"', "")
+
+
+def test_an_image_without_alias_that_does_not_go_by_version_is_refused(world: Infra) -> None:
+    fight = argo(world, IMAGE, more="    argocd-image-updater.argoproj.io/update-strategy: newest-build\n")
     reason = fight.refused(fight.edit("apps/production/kustomization.yaml", NEW_TAG, "v1.4.1"))
     assert f"give {IMAGE} an alias in image-list" in reason
 
@@ -260,3 +313,14 @@ def test_an_image_updater_resource_of_many_applications_is_not_pinned(world: Inf
     assert "it covers all applications like production-*" in reason
     fight = by_resource(world, "staging-*")
     assert fight.found(fight.edit("apps/production/kustomization.yaml", NEW_TAG, "v1.4.1")) == []
+
+
+def test_an_image_updater_resource_without_settings_gets_them_and_loses_them_again(world: Infra) -> None:
+    text = UPDATER.format(pattern="production-web", image=IMAGE).partition("      commonUpdateSettings")[0]
+    files = {"apps/production/kustomization.yaml": KUSTOMIZATION, "argocd/updater.yaml": text}
+    fight = ring(world, files, "apps/production")
+    _, files = fight.pinned(fight.edit("apps/production/kustomization.yaml", NEW_TAG, "v1.4.1"))
+    settings = '      commonUpdateSettings:\n        allowTags: "regexp:^v1\\\\.4\\\\.1$"\n'
+    assert files["argocd/updater.yaml"].replace("'", '"').replace("\\\\", "\\") == (text + settings).replace(
+        "\\\\", "\\"
+    )

@@ -32,8 +32,8 @@ def detect(scan: Scan) -> Iterator[Fight]:
     versions = [edit for edit in scan.edits if is_version(edit)]
     for edit in versions:
         yield from _moving(scan, edit)
-    if versions:
-        yield from _proposed(scan, versions)
+    if named := [edit for edit in versions if edit.before and edit.before.rpartition(":")[2].lower() not in MOVING]:
+        yield from _proposed(scan, named)
 
 
 def _marked(scan: Scan, edit: FieldEdit) -> Iterator[Fight]:

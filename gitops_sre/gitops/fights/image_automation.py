@@ -17,6 +17,8 @@ from gitops_sre.yamltext import Path
 
 _MARKER = re.compile(r'#\s*\{\s*"\$imagepolicy"\s*:\s*"(?P<namespace>[^":]*):(?P<name>[^":]+)(?::(?P<part>[a-z]+))?"')
 _SEMVER = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_RANGE: Path = ("spec", "policy", "semver", "range")
+_REFERENCE = re.compile(r"\$\{?(\w+)\}?")
 _GROUP = re.compile(r"\(\?P?<")
 
 
@@ -83,35 +85,60 @@ def _covers(automation: Object, file: str) -> bool:
 
 
 def _cap(scan: Scan, marked: _Marked, policies: list[Object]) -> tuple[tuple[FieldEdit, ...], str]:
-    """The policy takes nothing above the restored version. Unlike leaving out the bad version alone, this also keeps
-    versions between the two away."""
+    """The policy takes nothing above the restored version, or, where it does not go by version, that tag alone. Unlike
+    leaving out the bad version, this also keeps the versions between the two away."""
     if len(policies) != 1:
         return (), f"{len(policies)} policies have this name" if policies else "the policy is not here"
     policy = policies[0]
-    scalar = policy.document.get(_RANGE)
-    version = _extracted(policy, marked.tag)
-    if scalar is None or not _SEMVER.fullmatch(version):
-        return (), f"{policy} has no semantic version range that could be narrowed to {marked.tag or 'a digest'}"
+    if not marked.tag or not policy.within("spec", "policy"):
+        return (), f"{policy} is set elsewhere" if marked.tag else f"{policy} cannot be narrowed to a digest"
     if others := _others(scan, marked):
         return (), f"{policy} also writes {', '.join(others[:3])}, which narrowing it would move too"
-    narrowed = " || ".join(f"{part.strip()}, <={version}" for part in scalar.value.split("||"))
-    reason = f"{policy} takes nothing above {version}; newer versions wait until the pin is taken off"
-    return scan.pin(policy, _RANGE, narrowed, reason), f"{policy} cannot be narrowed by an edit"
+    scalar, version = policy.document.get(_RANGE), _extracted(policy, marked.tag)
+    if scalar is not None and _SEMVER.fullmatch(version):
+        narrowed = " || ".join(f"{part.strip()}, <={version}" for part in scalar.value.split("||"))
+        reason = f"{policy} takes nothing above {version}; newer versions wait until the pin is taken off"
+        pins = scan.pin(policy, _RANGE, narrowed, reason)
+    else:
+        reason = f"{policy} takes {marked.tag} alone; newer tags wait until the pin is taken off"
+        only = _only(policy, marked.tag)
+        pins = scan.pin(policy, ("spec", "filterTags", "pattern"), only, reason) if only else ()
+    return pins, f"{policy} cannot be narrowed by an edit"
 
 
-_RANGE: Path = ("spec", "policy", "semver", "range")
+def _only(policy: Object, tag: str) -> str:
+    """A pattern for one tag, in which the groups that the policy extracts still hold what they held. Empty when they
+    cannot be told."""
+    pattern, extract = policy.value("spec", "filterTags", "pattern"), policy.value("spec", "filterTags", "extract")
+    match = _searched(pattern, tag)
+    names = [found[1] for found in _REFERENCE.finditer(extract)]
+    if not names:
+        return f"^{re.escape(tag)}$"
+    if match is None or len(names) > 1 or names[0] not in match.re.groupindex:
+        return ""
+    start, end = match.span(names[0])
+    parts = [re.escape(part) for part in (tag[:start], tag[start:end], tag[end:])]
+    return f"^{parts[0]}(?P<{names[0]}>{parts[1]}){parts[2]}$"
 
 
 def _extracted(policy: Object, tag: str) -> str:
-    """The part of a tag that a policy sorts by."""
+    """The part of a tag that a policy sorts by, or the empty string."""
     pattern, extract = policy.value("spec", "filterTags", "pattern"), policy.value("spec", "filterTags", "extract")
-    if not pattern or not extract or not tag:
+    if not pattern or not extract:
         return tag
+    match = _searched(pattern, tag)
     try:
-        match = re.search(_GROUP.sub("(?P<", pattern), tag)
-        return match.expand(re.sub(r"\$\{?(\w+)\}?", r"\\g<\1>", extract)) if match else ""
+        return match.expand(_REFERENCE.sub(r"\\g<\1>", extract)) if match else ""
     except (re.error, IndexError):
         return ""
+
+
+def _searched(pattern: str, tag: str) -> re.Match[str] | None:
+    """The match of a Go pattern (RE2, which Python's syntax covers but for the other way to name groups)."""
+    try:
+        return re.search(_GROUP.sub("(?P<", pattern), tag)
+    except re.error:
+        return None
 
 
 def _others(scan: Scan, marked: _Marked) -> list[str]:

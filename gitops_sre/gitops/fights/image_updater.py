@@ -13,8 +13,9 @@ from gitops_sre.gitops.fights.applications import covers, of_template
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.image import Image
-from gitops_sre.yamltext import Path
+from gitops_sre.yamltext import Path, Scalar
 
+_SEMVER = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?")
 PREFIX = "argocd-image-updater.argoproj.io/"
 
 
@@ -40,7 +41,10 @@ def _by_annotations(scan: Scan, application: Object, edits: list[FieldEdit]) -> 
             continue
         method = application.value(*at, f"{PREFIX}write-back-method") or "argocd"
         key = f"{PREFIX}{alias}.allow-tags" if alias else ""
-        pins = _allow_only(scan, application, (*at, key), tag_in(edit)) if key else ()
+        pins = (
+            _allow_only(scan, application, (*at, key), tag_in(edit)) if key
+            else _constrained(scan, application, listed, reference, tag_in(edit))
+        )  # fmt: skip
         remedy = (
             f"give {reference} an alias in image-list" if not alias else f"allow only the restored tag by {key}"
         ) + f" of {application} in {application.file}, by hand"
@@ -78,6 +82,17 @@ def _matching(scan: Scan, reference: str, edits: list[FieldEdit]) -> FieldEdit |
     name = Image.read(reference).name
     found = [edit for edit in edits if same_image(image_of(scan, edit), name)]
     return next((edit for edit in found if tag_in(edit)), found[0] if found else None)
+
+
+def _constrained(scan: Scan, owner: Object, listed: Scalar, reference: str, tag: str) -> tuple[FieldEdit, ...]:
+    """An image without alias has no settings of its own; its version constraint can be the restored version."""
+    by_version = owner.value(*listed.path[:-1], f"{PREFIX}update-strategy") in ("", "semver")
+    if not by_version or not _SEMVER.fullmatch(tag):
+        return ()
+    entries = [entry.replace(reference, f"{Image.read(reference).name}:{tag}") if entry.strip() == reference else entry
+               for entry in listed.value.split(",")]  # fmt: skip
+    reason = f"{owner} may take {tag} of {Image.read(reference).name} alone; newer ones wait until the pin is taken off"
+    return scan.pin(owner, listed.path, ",".join(entries), reason)
 
 
 def _allow_only(scan: Scan, owner: Object, path: Path, tag: str) -> tuple[FieldEdit, ...]:

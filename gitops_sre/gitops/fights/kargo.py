@@ -18,6 +18,7 @@ from gitops_sre.yamltext import Path
 _GROUP = "kargo.akuity.io"
 _WRITES = ("yaml-update", "yaml-merge", "json-update", "kustomize-set-image", "helm-update-chart", "helm-update-image")
 _EXPRESSION = re.compile("\\$(?:\\{\\{|\u2983\u2983).*?(?:\\}\\}|\u2984\u2984)")
+_STAGE = re.compile("\\$(?:\\{\\{|\u2983\u2983)\\s*ctx\\.stage\\s*(?:\\}\\}|\u2984\u2984)")
 _AUTHORIZED = "kargo.akuity.io/authorized-stage"
 
 
@@ -30,7 +31,7 @@ def detect(scan: Scan) -> Iterator[Fight]:
     named = dict.fromkeys(name for each in found if (name := _authorized(scan, each)))
     for stage in (each for each in found if each.kind == "Stage" and _GROUP in each.value("apiVersion")):
         key = f"{stage.namespace}:{stage.name}"
-        written = next((edit for edit in edits if _writes(stage, edit.file)), None)
+        written = next((edit for edit in edits if _writes(scan, stage, edit.file)), None)
         if written is not None or key in named:
             named.pop(key, None)
             yield _fight(scan, stage.namespace, stage.name, stage, written or edits[0], found)
@@ -47,22 +48,34 @@ def _authorized(scan: Scan, each: Object) -> str:
     return "" if _EXPRESSION.search(f"${stage}") else stage
 
 
-def _writes(stage: Object, file: str) -> bool:
-    steps: Path = ("spec", "promotionTemplate", "spec", "steps")
-    for at in stage.items(*steps):
-        path = stage.value(*steps, at, "config", "path")
-        if stage.value(*steps, at, "uses") in _WRITES and path and _same_file(path, file):
-            return True
+def _writes(scan: Scan, stage: Object, file: str) -> bool:
+    """Whether a promotion commits a change of a file: what it changes elsewhere, to render from, is not pushed."""
+    steps = list(_steps(scan, stage, ("spec", "promotionTemplate", "spec", "steps")))
+    for commit in (path for uses, path in steps if uses == "git-commit"):
+        for path in (path for uses, path in steps if uses in _WRITES and f"{path}/".startswith(f"{commit}/")):
+            if _same_file(path[len(commit) :].strip("/"), stage.name, file):
+                return True
     return False
 
 
-def _same_file(path: str, file: str) -> bool:
-    """Whether a path in a promotion's work folder is a file of the repository or its folder: the first part is where
-    the step before checked it out, and expressions stand for anything."""
-    parts = (re.escape(part) for part in _EXPRESSION.split(path.removeprefix("./")))
-    pattern = re.compile("[^/]+".join(parts))
-    folder = file.rpartition("/")[0]
-    return any(pattern.fullmatch(f"{out}{place}") for place in (file, folder) for out in ("", "src/", "out/", "repo/"))
+def _steps(scan: Scan, owner: Object, at: Path) -> Iterator[tuple[str, str]]:
+    """(step, path it works on) of a template, with the tasks that it uses written out."""
+    for number in owner.items(*at):
+        if task := owner.value(*at, number, "task", "name"):
+            kind = owner.value(*at, number, "task", "kind") or "PromotionTask"
+            for each in scan.objects(kind, kind):
+                if each.name == task and (kind == "ClusterPromotionTask" or each.namespace in ("", owner.namespace)):
+                    yield from _steps(scan, each, ("spec", "steps"))
+        path = owner.value(*at, number, "config", "path")
+        yield owner.value(*at, number, "uses"), path.removeprefix("./").rstrip("/")
+
+
+def _same_file(path: str, stage: str, file: str) -> bool:
+    """Whether a path in the checked-out repository is a file or its folder; expressions but the stage's name stand for
+    anything."""
+    named = _STAGE.sub(stage, path)
+    pattern = re.compile("[^/]+".join(re.escape(part) for part in _EXPRESSION.split(named)))
+    return any(pattern.fullmatch(place) for place in (file, file.rpartition("/")[0]))
 
 
 def _fight(

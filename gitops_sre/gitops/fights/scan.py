@@ -157,7 +157,8 @@ class Scan:
         """The edit that sets a value to hold something off, or nothing when it cannot be made. `flag`: it is a bool."""
         now = owner.document.get(path)
         raw = value if flag else yamltext.quoted_like(now.raw if now else '""', value)
-        before, after_raw = (now.value, raw) if now else (None, f"{path[-1]}: {raw}")
+        entry = f"{path[-1]}: {raw}" if owner.within(*path[:-1]) else ""  # empty: what is missing above it is made
+        before, after_raw = (now.value, raw) if now else (None, entry)
         edit = FieldEdit(owner.file, owner.number, path, before, value, now.raw if now else "", after_raw)
         edit = replace(edit, part="pin", reason=f"pin: {reason}")
         made = editing.apply(self.files.repository, self.files.commit, [edit], "")
