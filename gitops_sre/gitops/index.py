@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 import threading
+import weakref
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
@@ -39,10 +40,11 @@ class Compared(Repository, Protocol):
 
 
 class Inclusions:
-    """The index over one repository, at the commit that was last asked for. Safe for threads."""
+    """The index over one repository, at the commit that was last asked for. Safe for threads. It does not keep the
+    repository alive."""
 
     def __init__(self, repository: Compared) -> None:
-        self._repository = repository
+        self._repository: Compared = weakref.proxy(repository)
         self._lock = threading.Lock()
         self._clear()
 
@@ -61,6 +63,32 @@ class Inclusions:
                 found |= fresh
                 fresh = {posixpath.dirname(file) for folder in fresh for file in self._naming.get(folder, ())} - found
             return tuple(sorted(found))
+
+    def leading_into(self, commit: str, scope: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Folders outside of a folder whose kustomizations lead into it by a path that goes up first, directly or
+        through each other; and those of them that no other includes. Raises OSError."""
+        with self._lock:
+            self._move_to(commit)
+            seen = [scope] if scope else []
+            included: set[str] = set()
+            for folder in seen:
+                for place in self._leading(commit, folder):
+                    if place != folder and not _inside(place, scope):
+                        included.add(folder)
+                        seen += [] if place in seen else [place]
+        found = tuple(seen[1:])
+        return found, tuple(folder for folder in found if folder not in included)
+
+    def _leading(self, commit: str, folder: str) -> list[str]:
+        """Folders whose kustomizations name a folder, or anything in it, and are not around it."""
+        named = {folder}
+        for path in self._repository.files(commit, folder):
+            place = path
+            while place not in named:
+                named.add(place)
+                place = posixpath.dirname(place)
+        found = {posixpath.dirname(file) for place in named for file in self._naming.get(place, ())}
+        return sorted(place for place in found if not _inside(folder, place))
 
     def _clear(self) -> None:
         self._commit = ""
@@ -105,6 +133,22 @@ class Inclusions:
                 self._naming[place] = left
             else:
                 del self._naming[place]
+
+
+def inclusions(repository: Compared) -> Inclusions:
+    """The index of a repository: one for all who ask, for as long as the repository lives."""
+    with _SHARED_LOCK:
+        if (known := _SHARED.get(repository)) is None:
+            known = _SHARED[repository] = Inclusions(repository)
+        return known
+
+
+_SHARED: weakref.WeakKeyDictionary[Compared, Inclusions] = weakref.WeakKeyDictionary()
+_SHARED_LOCK = threading.Lock()
+
+
+def _inside(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def _place(folder: str, word: str) -> str | None:
