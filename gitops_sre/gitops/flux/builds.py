@@ -142,12 +142,20 @@ def _generated(files: Files, tree: Tree, folder: str) -> Iterator[Object]:
                 case ("literals", int()):
                     data["data", held.value.partition("=")[0], ENTRY] = held
                 case ("envs", int()) | ("env",):
-                    text = files.text(join(folder, held.value) or "") or ""
-                    keys = (line.partition("=")[0].strip() for line in text.splitlines() if "=" in line)
-                    data |= {("data", key, ENTRY): held for key in keys}
+                    data |= {("data", *place): each for place, each in _listed(files, held, folder).items()}
         if name is not None:
             where = namespace.value if namespace else ""
             yield Object(file, name.scalar.document, "ConfigMap", where, name.value, data)
+
+
+def _listed(files: Files, held: Held, folder: str) -> Tree:
+    """The values of a file of `KEY=value` lines, when it can be read."""
+    path = join(folder, held.value)
+    try:
+        found = documents(files, path) if path is not None else ()
+    except YamlTextError:
+        return {}
+    return held_in(path or "", found[0]) if found else {}
 
 
 def _content(files: Files, held: Held, folder: str) -> dict[Path, Held]:
@@ -165,8 +173,7 @@ def content(files: Files, item: Object, key: str) -> tuple[Tree, ...]:
     cannot be read."""
     made = item.tree.get(("data", key, CONTENT))
     if made is None:
-        held = item.tree.get(("data", key))
-        return opened(held) if held is not None else ()
+        return opened(item.tree, ("data", key))
     trees = (held_in(made.file, document) for document in documents(files, made.file))
     return tuple({path: replace(held, by=made.by) for path, held in tree.items()} for tree in trees)
 

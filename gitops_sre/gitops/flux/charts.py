@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
+from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents
 from gitops_sre.gitops.flux import kinds
 from gitops_sre.gitops.flux.builds import inside
 from gitops_sre.gitops.flux.kinds import HelmRelease, Reference
-from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, read
+from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, naming, read
 from gitops_sre.gitops.flux.units import Unit, unapplied, units
 from gitops_sre.gitops.flux.values import edited
 from gitops_sre.gitops.flux.variables import resolved
@@ -48,7 +49,7 @@ def chart_owners(files: Files, path_scope: str, chart: str, environment: str = "
 def _words(files: Files, chart: str) -> tuple[str, ...]:
     """What a file must hold to concern a chart: its name, or that of a source which does."""
     last = _bare(chart).rpartition("/")[2]
-    sources = (item for path in mentioning(files, last) if _SOURCE.search(files.text(path) or "")
+    sources = (item for path in naming(files, last) if _SOURCE.search(files.text(path) or "")
                for item in _readable(files, path))  # fmt: skip
     names = (item.name for item in sources if matches(chart, item.value("spec", "url") or item.value("spec", "chart")))
     return tuple(dict.fromkeys((last, *names)))
@@ -67,10 +68,11 @@ def _collected(files: Files, known: Sequence[Unit], chart: str) -> tuple[list[tu
 
 
 def together(found: Iterable[tuple[Field, ...]]) -> list[tuple[Field, ...]]:
-    """Owners that hold the same version as one."""
+    """Owners of one environment that hold the same version as one."""
     groups: dict[tuple[str, ...], dict[tuple[object, ...], Field]] = {}
     for fields in found:
-        group = groups.setdefault(tuple(field.value for field in fields), {})
+        environment = environments.of(fields[0].file)
+        group = groups.setdefault((environment, *(field.value for field in fields)), {})
         for field in fields:
             group.setdefault((field.file, field.document, field.path), field)
     return [tuple(group.values()) for group in groups.values()]
@@ -208,7 +210,7 @@ REFS: dict[str, tuple[str, ...]] = {
 def _elsewhere(files: Files, scope: str, chart: str) -> Iterator[tuple[Field, ...]]:
     """Versions in helmfiles and in kustomizations' `helmCharts`."""
     last = _bare(chart).rpartition("/")[2]
-    for path in mentioning(files, last, scope):
+    for path in naming(files, last, scope):
         text = files.text(path) or ""
         name = path.rpartition("/")[2]
         if name in KUSTOMIZATIONS and "helmCharts" in text:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import Files
 from gitops_sre.gitops.flux import builds, kinds, patches, values, variables
 from gitops_sre.gitops.flux.kinds import HelmRelease
@@ -43,11 +44,12 @@ def image_owners(files: Files, path_scope: str, image: str, environment: str = "
 
 
 def grouped(found: Sequence[Owner]) -> list[tuple[Field, ...]]:
-    """Places that hold one version as one owner; places that differ apart. Surer ones go before others."""
+    """Places of one environment that hold one version as one owner; the others apart. Surer ones go before others."""
     sure = [owner for owner in found if owner.sure] or found
-    groups: dict[tuple[str, str], dict[tuple[str, int, Path], Field]] = {}
+    groups: dict[tuple[str, str, str], dict[tuple[str, int, Path], Field]] = {}
     for owner in sure:
-        fields = groups.setdefault(owner.version, {})
+        environment = environments.of(owner.fields[0].file)
+        fields = groups.setdefault((environment, *owner.version), {})
         for field in owner.fields:
             fields.setdefault((field.file, field.document, field.path), field)
     return [tuple(fields.values()) for fields in groups.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,12 +10,10 @@ from functools import cached_property
 from gitops_sre import yamltext
 from gitops_sre.gitops.files import MANIFESTS, AtCommit, Files, documents
 from gitops_sre.model.change import Field, Role
-from gitops_sre.yamltext import Path, Scalar, YamlTextError
+from gitops_sre.yamltext import OPENED, Path, Scalar, YamlTextError
 
 GROUP = "toolkit.fluxcd.io/"
 """What the API group of every Flux object ends with."""
-INNER = "|yaml"
-"""Path element that enters a block scalar which is YAML itself; the number of its document follows."""
 
 
 @dataclass(frozen=True)
@@ -121,21 +120,33 @@ def mentioning(files: Files, text: str, folder: str = "") -> tuple[str, ...]:
     return tuple(path for path in files.under(folder) if path.endswith(MANIFESTS) and text in (files.text(path) or ""))
 
 
-def opened(held: Held) -> tuple[Tree, ...]:
-    """The documents of a scalar that is YAML itself, each value with its place in the file; none when it is not."""
+def naming(files: Files, word: str, folder: str = "") -> tuple[str, ...]:
+    """Manifest files below a folder in which a word ends a name: `web` in `shop/web:v1`, not in `webhook`."""
+    ends = re.compile(rf"(?<![\w.-]){re.escape(word)}(?:/?[\"'\s,}}\])]|[:@$]|$)")
+    return tuple(path for path in mentioning(files, word, folder) if ends.search(files.text(path) or ""))
+
+
+def opened(tree: Tree, path: Path) -> tuple[Tree, ...]:
+    """The documents in a value that is YAML itself, each value with its place in the file; none when it is not.
+
+    What stands in quotes instead of a block scalar can be read and not edited: its places lead nowhere.
+    """
+    within = under(tree, (*path, OPENED))
+    if within:
+        return tuple(under(within, (number,)) for number in dict.fromkeys(place[0] for place in within))
+    held = tree.get(path)
     try:
-        found = yamltext.scalars(held.value)
+        found = yamltext.scalars(held.value, opened=True) if held is not None else ()
     except YamlTextError:
         return ()
-    outer = held.scalar
-    trees: list[dict[Path, Held]] = [{} for _ in range(found[-1].document + 1 if found else 0)]
-    anchored: dict[int, Path] = {}
-    for inner in found:
-        path = inner.path if inner.style == "empty" else anchored.setdefault(inner.start, inner.path)
-        place = (*outer.path, INNER, inner.document, *path)
-        scalar = replace(inner, document=outer.document, path=place, line=outer.line + inner.line)
-        trees[inner.document][inner.path] = Held(held.file, scalar, held.by)
-    return tuple(trees)
+    trees: dict[int, dict[Path, Held]] = {}
+    for each in found:
+        if held is not None and each.path:
+            outer = held.scalar
+            place = (*outer.path, OPENED, each.document, *each.path)
+            scalar = replace(each, document=outer.document, path=place, line=outer.line)
+            trees.setdefault(each.document, {})[each.path] = Held(held.file, scalar, held.by)
+    return tuple(trees.values())
 
 
 def merged(base: Tree, over: Tree) -> Tree:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre.gitops.files import Files, documents, join
-from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, merged, opened, under
+from gitops_sre.gitops.flux.objects import Object, Tree, held_in, merged, opened, under
 from gitops_sre.yamltext import Path, YamlTextError
 
 _REQUIREMENT = re.compile(r"\s*(!?)([\w./-]+)\s*(?:(==?|!=)\s*([\w.-]*)|\s(in|notin)\s*\(([^)]*)\))?\s*(?:,|$)")
@@ -46,25 +46,26 @@ class Patch:
 def of(files: Files, tree: Tree, folder: str) -> list[Patch]:
     """The patches that a kustomization (or a Flux Kustomization's `spec`) declares, in order. Raises YamlTextError."""
     found: list[Patch] = []
-    for path, held in tree.items():
+    for path in tree:
         match path:
             case ("patchesStrategicMerge", int()):
-                found += _loaded(files, held, folder, {})
+                found += _loaded(files, tree, path, folder, {})
             case ("patches" | "patchesJson6902", int(), "path" | "patch"):
                 target = {str(key[-1]): each.value for key, each in under(tree, (*path[:2], "target")).items()}
-                found += _loaded(files, held, folder, target)
+                found += _loaded(files, tree, path, folder, target)
     return found
 
 
-def _loaded(files: Files, held: Held, folder: str, target: Mapping[str, str]) -> list[Patch]:
+def _loaded(files: Files, tree: Tree, place: Path, folder: str, target: Mapping[str, str]) -> list[Patch]:
+    held = tree[place]
     path = join(folder, held.value) if "\n" not in held.value else None
     if path is not None and files.text(path) is not None:
         trees: Sequence[Tree] = [held_in(path, document) for document in documents(files, path)]
-        return [Patch(tree, target, f"{held.file} applies the patch {path}") for tree in trees if tree]
-    trees = opened(held)
+        return [Patch(each, target, f"{held.file} applies the patch {path}") for each in trees if each]
+    trees = opened(tree, place)
     if not trees and held.value:
         raise YamlTextError(f"{held.file}, line {held.scalar.line}: a patch that cannot be read; edit it by hand")
-    return [Patch(tree, target, f"a patch in {held.file} sets it") for tree in trees if tree]
+    return [Patch(each, target, f"a patch in {held.file} sets it") for each in trees if each]
 
 
 def applied(item: Object, patches: Sequence[Patch]) -> Object:

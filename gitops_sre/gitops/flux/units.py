@@ -12,7 +12,7 @@ from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, join, manifests
 from gitops_sre.gitops.flux import builds, kinds, patches
 from gitops_sre.gitops.flux.builds import Build, Wanted, inside
 from gitops_sre.gitops.flux.kinds import KUSTOMIZATION, Kustomization, Reference
-from gitops_sre.gitops.flux.objects import Object, mentioning, read, under
+from gitops_sre.gitops.flux.objects import Object, mentioning, naming, read, under
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
@@ -50,7 +50,7 @@ def units(files: Files, scope: str, words: Sequence[str] = (), environment: str 
     `environment`, units whose place says another one are left out.
     """
     scope = scope.strip("/")
-    wanted = frozenset(path for word in words for path in mentioning(files, word)) if words else None
+    wanted = frozenset(path for word in words for path in naming(files, word)) if words else None
     folders, roots = includers(files, scope)
     known = kustomizations(files, (scope, *folders))
     own = [each for each in known if inside(each.path, scope) or (scope and inside(each.object.file, scope))]
@@ -162,7 +162,7 @@ def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[s
     """The objects in a folder's files that no kustomization includes."""
     read_already = {path for unit in known for path in unit.build.manifests}
     read_already |= {file for unit in known for item in unit.objects for file in item.files()}
-    paths = {path for word in words for path in mentioning(files, word, scope.strip("/"))} - read_already
+    paths = {path for word in words for path in naming(files, word, scope.strip("/"))} - read_already
     objects = tuple(item for path in sorted(paths) for item in _readable(files, path))
     return Unit(scope, None, Build(objects, ()))
 

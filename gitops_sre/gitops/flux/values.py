@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gitops_sre.gitops.flux.objects import INNER, Held, Tree, opened
+from gitops_sre.gitops.flux.objects import Held, Tree
 from gitops_sre.gitops.flux.variables import Resolved
 from gitops_sre.gitops.versions import DIGEST_KEYS, NAME_KEYS, REGISTRY_KEYS, TAG_KEYS, plain, same
 from gitops_sre.model.change import Field, Role
@@ -44,18 +44,9 @@ def references(tree: Tree, image: str, resolve: Resolve, reason: str) -> Iterato
 
 
 def _all(tree: Tree, image: str, resolve: Resolve, reason: str) -> Iterator[Owner]:
-    last = plain(image).rpartition("/")[2]
     for path, held in tree.items():
-        if held.scalar.style == "block" and last in held.value and not _is_open(tree, path):
-            for inner in opened(held):
-                yield from _all(inner, image, resolve, reason)
-        elif path and (owner := _at(tree, path, held, image, resolve, reason)) is not None:
+        if path and (owner := _at(tree, path, held, image, resolve, reason)) is not None:
             yield owner
-
-
-def _is_open(tree: Tree, path: Path) -> bool:
-    size = len(path)
-    return any(other[:size] == path and other[size : size + 1] == (INNER,) for other in tree)
 
 
 def _at(tree: Tree, path: Path, held: Held, image: str, resolve: Resolve, reason: str) -> Owner | None:
