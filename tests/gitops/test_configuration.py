@@ -522,6 +522,53 @@ def test_what_restarts_nothing_is_said() -> None:
     assert "running pods keep" in owners(files, aim("base"), "LOG")[0][0].reason
 
 
+INSIDE = """\
+  app.yaml: |
+    timeout: 1
+    server: {timeout: 2}
+    list:
+    - {name: a, timeout: 3}
+  app.json: |-
+    {"server": {"port": 4}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("timeout", ("app.yaml", "|yaml", 0, "timeout")),
+        ("server.timeout", ("app.yaml", "|yaml", 0, "server", "timeout")),
+        ("a.timeout", ("app.yaml", "|yaml", 0, "list", 0, "timeout")),
+        ("web-config.app.yaml.server.timeout", ("app.yaml", "|yaml", 0, "server", "timeout")),
+        ("port", ("app.json", "|yaml", 0, "server", "port")),
+    ],
+)
+def test_a_key_of_a_text_that_is_yaml_is_found_by_its_path(key: str, path: tuple[str | int, ...]) -> None:
+    assert the(owners(plain("web", INSIDE), aim("m"), key)) == ("m/web-config.yaml", ("data", *path))
+
+
+def test_an_inline_patch_beats_the_base() -> None:
+    inline = "- patch: |-\n    " + workload("web", sets("LOG", "new")).replace("\n", "\n    ")
+    files = {**base(body=sets("LOG", "old")), OVER: f"resources: [../base]\npatches:\n{inline}\n"}
+    assert the(owners(files, aim("over"), "LOG")) == (OVER, ("patches", 0, "patch", "|yaml", 0, *ENV))
+    operation = "- {op: replace, path: /spec/template/spec/containers/0/env/0/value, value: new}"
+    files[OVER] = f"resources: [../base]\npatches:\n- target: {{kind: Deployment}}\n  patch: |\n    {operation}\n"
+    assert the(owners(files, aim("over"), "LOG")) == (OVER, ("patches", 0, "patch", "|yaml", 0, 0, "value"))
+
+
+def test_a_line_of_a_generators_env_file_is_found() -> None:
+    generator = "configMapGenerator:\n- {name: web-config, envs: [web.env]}\n"
+    files = {**base(generator=generator), "base/web.env": "# at start\nLOG=a\nexport MODE='b'\n"}
+    assert the(owners(files, aim("base"), "LOG")) == ("base/web.env", ("LOG",))
+    assert the(owners(files, aim("base"), "MODE")) == ("base/web.env", ("MODE",))
+
+
+def test_a_generators_file_of_another_format_is_refused_by_name() -> None:
+    files = {**base(generator="configMapGenerator: [{name: web-config, files: [app.toml]}]\n"),
+             "base/app.toml": "[server]\nport = 1\n"}  # fmt: skip
+    assert "base/app.toml sets it, in a format that is not read" in refusal(files, aim("base"), "port")
+
+
 def test_one_line_of_a_text_is_found_by_its_key() -> None:
     text = config("web-config", "  app.properties: |\n    # pool\n    pool.size=5\n    log = a\n")
     files = {"m/w.yaml": workload("web", reads("web-config")), "m/c.yaml": text}

@@ -8,12 +8,12 @@ definitions. A name is the way to it inside its object, so that any end of that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitops_sre.gitops.files import Document, indexes, value
 from gitops_sre.model.change import Field
-from gitops_sre.yamltext import Path, Scalar
+from gitops_sre.yamltext import OPENED, Path, Scalar
 
 Object = tuple[str, str]
 """Kind and name, as the build gives it out. The kind "" is a plain file, and its name is its path."""
@@ -55,6 +55,8 @@ _USES: Mapping[tuple[str | int, str | int], tuple[str, str]] = {
     ("secret", "secretName"): ("Secret", "files"),
 }
 _IDENTITIES = ("name", "secretKey")
+_HASH = re.compile(r"-[24-9bcdfghkmt]{10}$")
+"""The suffix of a generated name: ten characters of kustomize's hash alphabet."""
 _LINE = re.compile(r"^[ \t]*([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*[=:][ \t]*\S", re.M)
 """Lines of a text (properties, variables) that give a key a value. The whole text is then the field."""
 
@@ -116,16 +118,22 @@ def field(file: str, scalar: Scalar, reason: str) -> Field:
     return Field(file, scalar.document, scalar.path, "value", scalar.value, scalar.raw, reason)
 
 
+def unhashed(name: str) -> str:
+    """A name without the hash that kustomize gives to what it generates."""
+    return _HASH.sub("", name)
+
+
 def entries(sheet: Sheet, about: Object, rank: int, reason: str) -> Iterator[Entry]:
     """What a document sets in the object that it is, or patches."""
     kind = value(sheet.leaves, "kind") or about[0]
     refusal = _refusal(sheet, kind, about)
+    opened = {path[: path.index(OPENED)] for path in sheet.leaves if OPENED in path}
     for step, root in _roots(sheet, kind):
         for path, scalar in sheet.leaves.items():
             if path[: len(root)] == root and (names := _shaped(kind, root, named(sheet.leaves, path, len(root)))):
                 here = field(sheet.file, scalar, reason)
                 yield Entry(about, names, here, rank + step, refusal)
-                for line in dict.fromkeys(_LINE.findall(scalar.value)) if scalar.style == "block" else ():
+                for line in _lines(scalar) if path not in opened else ():
                     yield Entry(about, (*names, line), here, rank + step, refusal)
     yield from _variables(sheet, about, rank, reason, refusal)
 
@@ -137,14 +145,19 @@ def named(leaves: Document, path: Path, start: int = 0) -> Names:
     for at in range(start, len(path)):
         part = path[at]
         if isinstance(part, str):
-            names += [] if part.startswith("|") else [part]
-        elif not (at and str(path[at - 1]).startswith("|")):
+            names += [] if part == OPENED else [part]
+        elif not (at and path[at - 1] == OPENED):
             names.append(
                 next((text for key in _IDENTITIES if (text := value(leaves, *path[: at + 1], key))), str(part))
             )
     if len(path) - start > 1 and isinstance(path[-2], int) and (*path[:-1], "name") in leaves:
         return tuple(names[:-1]) if path[-1] == "value" else () if path[-1] == "name" else tuple(names)
     return tuple(names)
+
+
+def _lines(scalar: Scalar) -> Iterable[str]:
+    """The keys of a text that is not YAML itself, each with a line of its own."""
+    return dict.fromkeys(_LINE.findall(scalar.value)) if scalar.style == "block" else ()
 
 
 def _roots(sheet: Sheet, kind: str) -> Iterator[tuple[int, Path]]:

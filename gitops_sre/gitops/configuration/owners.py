@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from gitops_sre.gitops.configuration.build import Build
-from gitops_sre.gitops.configuration.entries import RELEASES, Entry, Names, Object
+from gitops_sre.gitops.configuration.entries import RELEASES, Entry, Names, Object, unhashed
 from gitops_sre.model.change import Field
 from gitops_sre.model.target import Target
 from gitops_sre.yamltext import Path, YamlTextError
@@ -16,8 +16,6 @@ from gitops_sre.yamltext import Path, YamlTextError
 Name = tuple[Object, Names]
 _Place = tuple[str, int, Path]
 
-_HASH = re.compile(r"-[24-9bcdfghkmt]{10}$")
-"""The suffix of a generated name: ten characters of kustomize's hash alphabet."""
 _RELEASE_NAME = re.compile(r"\{\{-?\s*\.Release\.Name\s*-?\}\}")
 _FREE = ("", "FeatureFlag", "FeatureFlagConfiguration", "Kustomization")
 """Kinds that no workload names as its own."""
@@ -189,7 +187,7 @@ def _decided(entries: Iterable[Entry]) -> Mapping[Name, Sequence[Entry]]:
 
 def _same(used: Object, about: Object) -> bool:
     """Whether a name in use is that of an object, or that of its generated copy."""
-    return used == about or (used[0] == about[0] and _HASH.sub("", used[1]) == about[1])
+    return used == about or (used[0] == about[0] and unhashed(used[1]) == about[1])
 
 
 def _flag(about: Object, names: Names, decided: Mapping[Name, object]) -> Name | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gitops_sre.gitops import kustomize
 from gitops_sre.gitops.configuration.build import Build, Replaced, of_sheet, of_values
-from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, field, named
+from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, field, named, unhashed
 from gitops_sre.gitops.configuration.patches import patched
 from gitops_sre.gitops.files import Document, Files, documents, indexes, join, value, values
 from gitops_sre.gitops.kustomize import Layer
@@ -33,13 +33,19 @@ class Reader:
 
     def manifests(self, paths: Iterable[str], name: str) -> Build:
         """Plain manifests; of a workload `name` (empty: unknown). Raises YamlTextError."""
-        rank = self._next()
-        return Build.joined(self._file(path, rank) for path in paths if self._may_matter(path, name))
+        rank, all_paths = self._next(), tuple(paths)
+        first = [path for path in all_paths if self._mentions(path, (self._leaf, *([name] if name else [])))]
+        build = Build.joined(self._file(path, rank) for path in first)
+        found = not name or any(each[1] == name for each in build.consumers)
+        # What the workload reads is known by name; where there is no workload, all that say who reads what.
+        words = {unhashed(use.used[1]) for use in build.uses} if found else {"onfigMap"}
+        rest = [path for path in all_paths if path not in set(first) and self._mentions(path, words)]
+        return Build.joined((build, *(self._file(path, rank) for path in rest)))
 
-    def _may_matter(self, path: str, name: str) -> bool:
-        """Whether a file can be the setting's, the workload's, or say who reads what: cheap, before it is parsed."""
+    def _mentions(self, path: str, words: Iterable[str]) -> bool:
+        """Whether a file's text holds any of these words: cheap, before it is parsed."""
         text = self._files.text(path) or ""
-        return self._leaf in text or (name != "" and name in text) or "onfigMap" in text
+        return any(word in text for word in words)
 
     def kustomization(self, folder: str) -> Build:
         """A kustomization with everything that it includes. Raises YamlTextError."""
