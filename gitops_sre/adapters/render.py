@@ -30,6 +30,10 @@ from gitops_sre.yamltext import YamlTextError
 _DEAD_PROXY = "http://127.0.0.1:9"
 """Port 9 (discard) refuses at once where nothing listens: a tool that reaches for the network fails fast."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_OUTSIDE = "is not in or below"
+"""What kustomize says of a file beside the folder that it builds."""
+_LONGEST_PATH = 4096
+_LONGEST_MESSAGE = 500
 _MAX_OUTPUT = 64 * 1024 * 1024
 _MAX_VALUES = 2_000_000
 _VERSION = {
@@ -93,18 +97,20 @@ class ToolRenderer:
             return tuple(each for text in texts for each in _objects(text))
         except (_CannotRenderError, YamlTextError, OSError) as error:
             why = str(error).replace(f"{tree.resolve()}/", "").replace(f"{tree}/", "")
-            return Unavailable(f"{source.path or '.'} cannot be rendered: {why}")
+            return Unavailable(f"{source.path or '.'} cannot be rendered: {_short(why)}")
 
     def _kustomize(self, files: Folder, folder: Path, source: Source) -> str:
         layer = kustomize.read(files, source.path)
         if layer.all_missing:
             names = ", ".join(layer.all_missing[:3])
             raise _CannotRenderError(f"not in the repository: {names}; vendor remote bases to have them proven")
-        if (kubectl := _which("kubectl")) is not None:
-            return self._run([str(kubectl), "kustomize", str(folder)])
-        if (tool := _which("kustomize")) is not None:
-            return self._run([str(tool), "build", str(folder)])
-        raise _CannotRenderError("neither kubectl nor kustomize is on PATH; install one (`gitops-sre doctor`)")
+        command = _builder(folder)
+        try:
+            return self._run(command)
+        except _CannotRenderError as error:
+            if _OUTSIDE not in str(error) or not _stays_inside(files, layer):
+                raise
+            return self._run([*command, "--load-restrictor", "LoadRestrictionsNone"])
 
     def _helm(self, tree: Path, folder: Path, source: Source) -> str:
         helm = _which("helm")
@@ -131,11 +137,42 @@ class ToolRenderer:
                 raise _CannotRenderError(f"{tool} took more than {self._timeout:g} s") from None
             if done.returncode != 0:
                 message = " ".join(done.stderr.decode("utf-8", "replace").split())
-                raise _CannotRenderError(f"{tool} failed: {message[:400] or f'exit status {done.returncode}'}")
+                raise _CannotRenderError(f"{tool} failed: {message or f'exit status {done.returncode}'}")
             if output.tell() > _MAX_OUTPUT:
                 raise _CannotRenderError(f"{tool} wrote more than {_MAX_OUTPUT} bytes")
             output.seek(0)
             return output.read().decode("utf-8", "replace")
+
+
+def _builder(folder: Path) -> list[str]:
+    if (kubectl := _which("kubectl")) is not None:
+        return [str(kubectl), "kustomize", str(folder)]
+    if (tool := _which("kustomize")) is not None:
+        return [str(tool), "build", str(folder)]
+    raise _CannotRenderError("neither kubectl nor kustomize is on PATH; install one (`gitops-sre doctor`)")
+
+
+def _stays_inside(files: Folder, layer: kustomize.Layer) -> bool:
+    """Whether nothing that a build reads can lie outside the tree. Flux then lets a kustomization read files beside
+    its own folder, which the tools do not by themselves; what a plugin's file names is not known."""
+    if any(path[0] in ("generators", "transformers", "validators") for path in layer.document):
+        return False
+    folder = layer.file.rpartition("/")[0]
+    named = (each for scalar in layer.document.values() for each in (scalar.value, scalar.value.partition("=")[2]))
+    root = files.root.resolve()
+    outside = any(
+        "\n" not in each and len(each) < _LONGEST_PATH and not (root / folder / each).resolve().is_relative_to(root)
+        for each in named
+        if each.isprintable()
+    )
+    return not outside and all(_stays_inside(files, each) for each in (*layer.bases, *layer.components))
+
+
+def _short(why: str) -> str:
+    """The beginning and, since tools say the cause last, the end of a message."""
+    return (
+        why if len(why) <= _LONGEST_MESSAGE else f"{why[: _LONGEST_MESSAGE // 2]} ... {why[-_LONGEST_MESSAGE // 2 :]}"
+    )
 
 
 def _environment(home: str) -> dict[str, str]:

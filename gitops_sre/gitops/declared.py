@@ -53,16 +53,18 @@ class _Object:
     data: Data
 
 
-def declared(files: Files, paths: Sequence[str], near: Sequence[str], maps: Sequence[str]) -> tuple[Declared, ...]:
+def declared(
+    files: Files, paths: Sequence[str], near: Sequence[str], maps: Sequence[str], names: Sequence[str] = ()
+) -> tuple[Declared, ...]:
     """The objects in some files that may render one of the places `near` (files and folders). Others are not parsed.
-    `maps` are files that may hold the ConfigMaps which they refer to."""
+    `maps` are files that may hold the ConfigMaps which they refer to, `names` those of which the values count too."""
     found = []
     for path in paths:
         text = _text(files, path)
-        if not any(group in text for group in GROUPS) or not _near(text, near):
+        if not any(group in text for group in GROUPS) or not (path in near or _near(text, near) or _takes(text, names)):
             continue
         for manifest in _manifests(text):
-            if (made := made_by(manifest, _nearest(files, maps, path))) is not None:
+            if (made := made_by(manifest, nearest(files, maps, path))) is not None:
                 found.append(replace(made, file=path))
     return tuple(found)
 
@@ -224,6 +226,18 @@ def _near(text: str, near: Sequence[str]) -> bool:
     )
 
 
+def _takes(text: str, names: Sequence[str]) -> bool:
+    return ("substituteFrom" in text or "valuesFrom" in text) and any(name in text for name in names)
+
+
+def config_maps(files: Files, path: str) -> list[str]:
+    """Names of the ConfigMaps of a file."""
+    found = (
+        part(each, "metadata", "name") for each in _manifests(_text(files, path)) if each.get("kind") == "ConfigMap"
+    )
+    return [name for name in found if isinstance(name, str)]
+
+
 def _around(place: str) -> Iterator[str]:
     """A place and every folder that holds it, the root as the empty text."""
     while place:
@@ -232,8 +246,8 @@ def _around(place: str) -> Iterator[str]:
     yield ""
 
 
-def _nearest(files: Files, maps: Sequence[str], place: str) -> Data:
-    """Data of ConfigMaps in the repository: of several with one name, that which lies nearest to a file, if one does.
+def nearest(files: Files, maps: Sequence[str], place: str) -> Data:
+    """Data of ConfigMaps in some files: of several with one name, that which lies nearest to a file, if one does.
     Those of a Secret are not read."""
 
     def data(kind: str, name: str) -> Mapping[str, Any] | None:

@@ -85,6 +85,7 @@ def explanation(change: Change, renamed: Sequence[Pair] = ()) -> Explanation:
     """What the edits of a change, and objects whose name changed with their content, can account for."""
     edits = change.edits
     swapped = [(each.before, each.after) for each in edits if each.before and each.after is not None]
+    swapped += [pair for one, two in swapped if (pair := _literal(one, two)) is not None]
     files = {file.path: file for file in change.files}
     outer = [pair for each in edits if (pair := _outer(files.get(each.file), each)) is not None]
     whole = [(file.before, file.after) for file in change.files]
@@ -93,6 +94,12 @@ def explanation(change: Change, renamed: Sequence[Pair] = ()) -> Explanation:
     went = [leaf for each in edits if not each.after for leaf in _leaves(each.before, each.before_raw)]
     pairs = dict.fromkeys([*swapped, *renamed, *outer, *whole, *stripped])
     return Explanation(tuple(pairs), frozenset(came), frozenset(went))
+
+
+def _literal(before: str, after: str) -> Pair | None:
+    """The values of a generator's literal, `key=value`, whose key stays."""
+    (one, joint, old), (two, _, new) = before.partition("="), after.partition("=")
+    return (old, new) if joint and one == two and old else None
 
 
 def _outer(file: FileEdit | None, edit: FieldEdit) -> Pair | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitops_sre.gitops.built import Identity, part
-from gitops_sre.gitops.declared import GROUPS, Data, Declared, declared, made_by
+from gitops_sre.gitops.declared import GROUPS, Data, Declared, config_maps, declared, made_by, nearest
 from gitops_sre.gitops.files import MANIFESTS, AtCommit
 from gitops_sre.gitops.flux.units import kustomizations
 from gitops_sre.gitops.generated import generated
@@ -31,6 +31,7 @@ class Offline:
         self._target = target
         self._files = AtCommit(repository, change.base)
         self._paths = repository.files(change.base)
+        self._maps = repository.mentioning(change.base, "kind: ConfigMap")
 
     def sources(self, given: Sequence[Sides]) -> list[Sides]:
         """Sources of the declared applications and of those given; where none of them reads a changed file, the
@@ -51,7 +52,8 @@ class Offline:
             if each.before is None or each.after is None:
                 continue
             objects = rendering.objects.get(each.application, {})
-            old, new = (made_by(side, _among(objects)) for side in (each.before, each.after))
+            data = _among(objects, nearest(self._files, self._maps, each.origin or each.declared))
+            old, new = (made_by(side, data) for side in (each.before, each.after))
             if (
                 old is None
                 or new is None
@@ -79,14 +81,17 @@ class Offline:
     def _declared(self, near: Sequence[str]) -> Iterator[Sides]:
         base = self._change.base
         mentioned = sorted({path for group in GROUPS for path in self._repository.mentioning(base, group)})
-        maps = self._repository.mentioning(base, "kind: ConfigMap")
         sets = self._repository.mentioning(base, "ApplicationSet")
         scopes = {posixpath.dirname(path) if path.endswith(MANIFESTS) else path for path in near} if sets else set()
-        before = [*self._placed(declared(self._files, mentioned, near, maps)), *generated(self._files, scopes)]
+        changed = {file.path for file in self._change.files}
+        names = [name for path in changed & set(self._maps) for name in config_maps(self._files, path)]
+        found = declared(self._files, mentioned, near, self._maps, names)
+        before = [*self._placed(found), *generated(self._files, scopes)]
         after = {(each.file, each.kind, each.key): each for each in before}
-        if sets or any(file.path in maps or file.path in mentioned for file in self._change.files):
+        if sets or changed & {*self._maps, *mentioned}:
             files = changed_files(self._repository, self._change)
-            new = [*self._placed(declared(files, mentioned, near, maps)), *generated(files, scopes)]
+            found = declared(files, mentioned, near, self._maps, names)
+            new = [*self._placed(found), *generated(files, scopes)]
             after = {(each.file, each.kind, each.key): each for each in new}
         many = Counter(each.key for each in before)
         for old in before:
@@ -133,12 +138,12 @@ def _plain_url(url: str) -> str:
     return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
 
 
-def _among(objects: Mapping[Identity, Manifest]) -> Data:
-    """Data of the ConfigMaps of a build."""
+def _among(objects: Mapping[Identity, Manifest], others: Data) -> Data:
+    """Data of the ConfigMaps of a build, or else of others."""
 
     def data(kind: str, name: str) -> Mapping[str, Any] | None:
         found = [part(held, "data") for who, held in objects.items() if (who.kind, who.name) == (kind, name)]
         held = found[0] if kind == "ConfigMap" and len(found) == 1 else None
-        return held if isinstance(held, Mapping) else None
+        return held if isinstance(held, Mapping) else others(kind, name)
 
     return data

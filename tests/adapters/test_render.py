@@ -97,6 +97,22 @@ def test_what_needs_the_network_or_leads_outside_is_unavailable(tmp_path: Path, 
     assert says in why(ToolRenderer(timeout=20).render(tree, source("over")))
 
 
+@kubectl
+def test_a_file_beside_the_folder_is_read_as_flux_does_and_one_of_the_machine_is_not(tmp_path: Path) -> None:
+    secret = write(tmp_path / "machine", {"secret": "canary"}) / "secret"
+    text = "resources: [../shared/web.yaml]\n"
+    tree = write(tmp_path / "t", {
+        "shared/web.yaml": deployment("web", IMAGE), "app/kustomization.yaml": text,
+        "bad/kustomization.yaml": f"{text}configMapGenerator: [{{name: c, files: [{secret}]}}]\n",
+        "up/kustomization.yaml": f"{text}configMapGenerator: [{{name: c, files: [x=../../machine/secret]}}]\n",
+        "plugin/kustomization.yaml": f"{text}generators: [../shared/web.yaml]\n",
+    })  # fmt: skip
+    objects = ToolRenderer().render(tree, source("app"))
+    assert not isinstance(objects, Unavailable), objects
+    for path in ("bad", "up", "plugin"):
+        assert "is not in or below" in why(ToolRenderer().render(tree, source(path)))
+
+
 @helm
 @pytest.mark.parametrize(
     ("files", "values", "says"),

@@ -127,9 +127,8 @@ def test_a_shared_base_shows_every_environment_that_it_reaches(world: Infra) -> 
     proof = proven(world, change(world, base, of, "v1"), of, [application(each) for each in OVERLAYS.values()])
     crossed = outcome(proof, "stays-in-environment")
     assert isinstance(crossed, Inconclusive)
-    assert crossed.reason == (
-        "the files are shared: dev (Deployment dev/web); production (Deployment production/web) would change with staging"
-    )
+    others = "dev (Deployment dev/web); production (Deployment production/web)"
+    assert crossed.reason == f"the files are shared: {others} would change with staging"
     assert [each.name for each in proof.checks if not isinstance(each.outcome, Done)] == ["stays-in-environment"]
     assert [each.namespace for each in proof.objects] == list(ENVIRONMENTS)
     assert proof.radius.environments == tuple(sorted(ENVIRONMENTS))

@@ -30,6 +30,7 @@ def follows(
         ("shop/web:v2@sha256:aa", "shop/web:v1@sha256:bb", [swap("v2", "v1"), swap("sha256:aa", "sha256:bb")]),
         ("reg.example.com/a:1", "mirror.example.com/a:1", [swap("reg.example.com/a", "mirror.example.com/a")]),
         ("url=http://x/v2?mode=v2", "url=http://x/v1?mode=v1", [swap("v2", "v1")]),
+        ("info", "debug", [swap("level=info", "level=debug")]),  # a literal of a generator
         (None, "5", [swap(None, "5")]),
         (None, "soft", [swap(None, "", ("", "affinity:\n  kind: soft\n  weight: 3"))]),  # nested in what is inserted
         ("shop/web:v2", "shop/web:v1", [swap(None, "v1", ("", "newTag: v1"))]),
