@@ -332,3 +332,22 @@ def test_a_loop_that_cannot_be_followed_is_said() -> None:
     (one,) = applications(Memory(files))
     assert "not followed" in one.notes[0]
     assert one.name == "{{ .name }}"
+
+
+def test_variables_and_inclusions_of_a_charts_template() -> None:
+    source = (
+        "path: {{ .path | default .name | quote }}\nrepoURL2: {{ $config.url }}\n"
+        "targetRevision: {{ $config.revision }}\n{{- with .tool }}\n{{- . | toYaml | nindent 4 }}\n{{- end }}\n"
+    )
+    looped = application('{{ printf "example.%s" .name | quote }}', source)
+    head = "{{- range .Values.apps }}\n{{- $config := $.Values.config -}}\n"
+    files = {
+        "root/Chart.yaml": "name: root\n",
+        "root/values.yaml": "config: {revision: v7}\napps:\n- name: web\n",
+        "root/templates/apps.yaml": f"{head}{looped}---\n{{{{ end -}}}}\n",
+    }
+    (web,) = applications(Memory(files))
+    assert (web.name, web.sources[0].source.path, web.sources[0].source.revision) == ("example.web", "web", "v7")
+    held = web.parameters["$config", "revision"].held
+    assert held is not None
+    assert held.scalar.path == ("config", "revision")

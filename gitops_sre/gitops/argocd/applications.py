@@ -15,7 +15,7 @@ from typing import Literal
 
 from gitops_sre.gitops import environments
 from gitops_sre.gitops.argocd.generators import Element, Generators
-from gitops_sre.gitops.argocd.loops import NOTE
+from gitops_sre.gitops.argocd.loops import NOTE, Loop, assigned
 from gitops_sre.gitops.argocd.manifests import Manifest, Unread, manifests
 from gitops_sre.gitops.argocd.patched import applied
 from gitops_sre.gitops.argocd.templates import Parameter, Parameters, filled, of_tree
@@ -206,17 +206,20 @@ class _Reader:
             yield Element({}, "")
             return
         values = self._chart_values(chart)
-        if not manifest.loops:
-            yield Element(values, "", (NOTE,) if "{{" in (self._files.text(manifest.object.file) or "") else ())
+        first, *inner = manifest.loops or (Loop(()),)
+        if first is None or inner or first.over[:1] not in ((), ("Values",)):
+            yield Element(self._assigned(manifest, values), "a loop", ("a loop of the chart is not followed", NOTE))
             return
-        first, *inner = manifest.loops
-        if first is None or inner or first.over[0] != "Values":
-            yield Element(values, "a loop", ("a loop of the chart's template is not followed", NOTE))
-            return
-        for number, turn in enumerate(first.turns(values)):
-            yield Element(
-                {**values, **turn}, f"turn {number + 1} of the loop over .{'.'.join(map(str, first.over))}", (NOTE,)
-            )
+        turns = first.turns(values) if first.over else [values]
+        for number, turn in enumerate(turns):
+            name = f"turn {number + 1} of the loop over .{'.'.join(map(str, first.over))}" if first.over else ""
+            yield Element(self._assigned(manifest, {**values, **turn}), name, (NOTE,))
+
+    def _assigned(self, manifest: Manifest, values: Parameters) -> Parameters:
+        """Parameters with the variables that the template sets before the object."""
+        kind = manifest.object.tree.get(("kind",))
+        text = self._files.text(manifest.object.file) or ""
+        return assigned(text, kind.scalar.start, values) if kind else values
 
     def _chart_values(self, chart: str) -> dict[Path, Parameter]:
         """Parameters of a template in a chart: what its values file says."""

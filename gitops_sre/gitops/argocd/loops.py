@@ -1,4 +1,4 @@
-"""Lines of a chart's template that hold nothing but control: conditions are taken as met, loops are remembered.
+"""Lines of a chart's template that hold nothing but expressions: conditions are taken as met, loops are remembered.
 
 Charts that make Applications (the app-of-apps pattern) wrap whole documents in `{{ if }}` and `{{ range }}`. Without
 these lines the rest is YAML, and a loop over values gives parameters like an ApplicationSet's list. Source: Go's
@@ -11,14 +11,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops_sre.gitops.argocd.templates import Parameter, Parameters
+from gitops_sre.gitops.argocd.templates import Parameter, Parameters, evaluated, is_field, keys
 from gitops_sre.yamltext import Path
 
-_CONTROL = re.compile(
-    r"^[ \t]*\{\{-?[ \t]*(if|else|end|with|range|define|block|/\*|\$\w+[ \t]*:?=)([^\n]*?)-?\}\}[ \t]*\r?$", re.M
-)
+_LINES = re.compile(r"^[ \t]*\{\{(?:(?!\}\}).)*\}\}[ \t]*\r?$", re.M | re.S)
+"""Lines that an expression fills alone: control, inclusions, assignments."""
+_CONTROL = re.compile(r"\{\{-?\s*(if|else|end|with|range|define|block)\b((?:(?!\}\}).)*?)-?\}\}", re.S)
+_ASSIGNMENT = re.compile(r"\{\{-?\s*(\$\w+)\s*:=\s*((?:(?!\}\}).)+?)\s*-?\}\}", re.S)
 _RANGE = re.compile(r"(?:(\$\w+)(?:,\s*(\$\w+))?\s*:=\s*)?\$?((?:\.\w+)+)")
-NOTE = "conditions in the chart's template are not evaluated"
+NOTE = "conditions and inclusions in the chart's template are not evaluated"
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,22 @@ class Loop:
 
 
 def blanked(text: str) -> str:
-    """The text with the lines of control as comments, every place kept."""
-    return _CONTROL.sub(
-        lambda found: "#" + " " * (len(found[0].rstrip("\r")) - 1) + "\r" * found[0].endswith("\r"), text
-    )
+    """The text with such lines as comments, every place kept."""
+    return _LINES.sub(lambda found: re.sub(r"[^\r\n]+", lambda line: "#".ljust(len(line[0])), found[0]), text)
+
+
+def assigned(text: str, position: int, parameters: Parameters) -> dict[Path, Parameter]:
+    """The variables that a template sets before a position, of which the last setting counts."""
+    found: dict[Path, Parameter] = dict(parameters)
+    for each in _ASSIGNMENT.finditer(text, 0, position):
+        name, expression = each[1], each[2]
+        source = keys(expression) if is_field(expression) else None
+        if source is not None:
+            size = len(source)
+            found |= {(name, *path[size:]): value for path, value in found.items() if path[:size] == source}
+        elif (value := evaluated(expression, found)) is not None:
+            found[name,] = value
+    return found
 
 
 def loops_at(text: str, position: int) -> tuple[Loop | None, ...]:

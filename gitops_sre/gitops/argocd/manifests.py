@@ -12,7 +12,7 @@ from gitops_sre.gitops import environments
 from gitops_sre.gitops.argocd import loops
 from gitops_sre.gitops.argocd.loops import Loop
 from gitops_sre.gitops.files import Document, Files
-from gitops_sre.gitops.flux.objects import INNER, Held, Object, Tree, held_in, mentioning, opened, under
+from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, opened
 from gitops_sre.yamltext import Path, YamlTextError
 
 _MAX_CHILDREN = 6
@@ -85,7 +85,8 @@ def _concerning(scope: str) -> Callable[[str, str], bool]:
 @lru_cache(maxsize=2048)
 def _in_text(path: str, text: str) -> tuple[Manifest | Unread, ...]:
     problem: YamlTextError | None = None
-    for readable in (text, _masked(text), _masked(loops.blanked(text))):
+    for mask in _MASKS if len(text) <= yamltext.MAX_SIZE else _MASKS[:1]:
+        readable = mask(text)
         try:
             parts = _documents(readable)
         except YamlTextError as error:
@@ -134,8 +135,9 @@ def _object(path: str, number: int, document: Document) -> Object | None:
 
 
 def _documents(text: str) -> tuple[Document, ...]:
-    found = yamltext.scalars(text)
-    parts: list[dict[Path, yamltext.Scalar]] = [{} for _ in range(found[-1].document + 1 if found else 0)]
+    found = yamltext.scalars(text, opened=True)
+    count = max((scalar.document for scalar in found), default=-1) + 1
+    parts: list[dict[Path, yamltext.Scalar]] = [{} for _ in range(count)]
     for scalar in found:
         parts[scalar.document][scalar.path] = scalar
     return tuple(parts)
@@ -143,6 +145,10 @@ def _documents(text: str) -> tuple[Document, ...]:
 
 def _masked(text: str) -> str:
     return re.sub(r"\{\{.*?\}\}", lambda found: found[0].translate(_BRACES), text)
+
+
+_MASKS: tuple[Callable[[str], str], ...] = (str, _masked, lambda text: _masked(loops.blanked(text)))
+"""Ways to read a file, the exact one first: every later one can only be read, not edited."""
 
 
 def unmasked(tree: Tree) -> Tree:
@@ -160,14 +166,12 @@ def _unmasked(held: Held) -> Held:
 def embedded(tree: Tree, *path: str | int) -> Tree:
     """The YAML in a block scalar at a path, each value with its place in the file. Raises YamlTextError when it is
     there and cannot be read."""
-    if found := under(tree, (*path, INNER, 0)):
-        return found
     held = tree.get(path)
-    if held is None or not held.value.strip():
-        return {}
-    masked = replace(held, scalar=replace(held.scalar, value=_masked(held.value)))
-    parts = opened(masked)
-    if not parts and not re.fullmatch(r"(\s*(#.*)?\n?)*", held.value):
+    parts = opened(tree, path)
+    if held is None or not held.value.strip() or parts:
+        return parts[0] if parts else {}
+    parts = opened({path: replace(held, scalar=replace(held.scalar, value=_masked(held.value)))}, path)
+    if not parts and any(line.strip() and not line.lstrip().startswith("#") for line in held.value.splitlines()):
         where = f"{held.file}, line {held.scalar.line}"
         raise YamlTextError(f"{where}: the values in this text are no YAML that can be read; edit them by hand")
     return unmasked(parts[0]) if parts else {}

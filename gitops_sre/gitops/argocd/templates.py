@@ -60,7 +60,7 @@ def filled(text: str, parameters: Parameters, *, go: bool) -> Resolved:
     places: dict[str, Held] = {}
 
     def fill(match: re.Match[str]) -> str:
-        found = _go(match[1], parameters) if go else _flat(match[1], parameters)
+        found = evaluated(match[1], parameters) if go else _flat(match[1], parameters)
         if found is None:
             return match[0]
         if found.held is not None:
@@ -96,7 +96,7 @@ def _flat(name: str, parameters: Parameters) -> Parameter | None:
     return next((value for path, value in parameters.items() if ".".join(map(str, path)) == name), None)
 
 
-def _go(expression: str, parameters: Parameters) -> Parameter | None:
+def evaluated(expression: str, parameters: Parameters) -> Parameter | None:
     """The value of a pipeline of known functions."""
     found: Parameter | None = None
     for at, step in enumerate(expression.split("|")):
@@ -113,9 +113,20 @@ def _call(words: list[str], parameters: Parameters) -> Parameter | None:
     if len(words) == 1:
         return _operand(words[0], parameters)
     if words[0] == "index" and _FIELD.fullmatch(words[1]):
-        keys = [int(word) if word.isdigit() else word.strip('"`') for word in words[2:]]
-        return parameters.get((*_keys(words[1]), *keys))
+        steps = [int(word) if word.isdigit() else word.strip('"`') for word in words[2:]]
+        return parameters.get((*keys(words[1]), *steps))
+    if words[0] == "printf" and words[1][:1] == '"':
+        return _printed(words[1].strip('"'), [_operand(word, parameters) for word in words[2:]])
     return _piped(words[:-1], _operand(words[-1], parameters), parameters)
+
+
+def _printed(pattern: str, operands: list[Parameter | None]) -> Parameter | None:
+    known = [each.text for each in operands if each is not None]
+    verbs = re.findall(r"%.", pattern)
+    if len(known) != len(operands) or len(verbs) != len(known) or not set(verbs) <= {"%s", "%v", "%d"}:
+        return None
+    parts = re.split(r"%.", pattern)
+    return Parameter("".join(part for pair in zip(parts, [*known, ""], strict=True) for part in pair))
 
 
 def _piped(words: list[str], given: Parameter | None, parameters: Parameters) -> Parameter | None:
@@ -135,17 +146,22 @@ _FUNCTIONS: dict[str, Callable[[str], str]] = {
     "trim": str.strip,
     "normalize": normalized,
     "toString": str,
-    "quote": lambda text: f'"{text}"',
-    "squote": lambda text: f"'{text}'",
+    "quote": str,  # the quotes are for YAML, which takes them off again
+    "squote": str,
 }
 
 
 def _operand(word: str, parameters: Parameters) -> Parameter | None:
     if word[:1] in ('"', "`") and word[-1:] == word[:1] and len(word) > 1:
         return Parameter(word[1:-1])
-    return parameters.get(_keys(word)) if _FIELD.fullmatch(word) else None
+    return parameters.get(keys(word)) if _FIELD.fullmatch(word) else None
 
 
-def _keys(field: str) -> tuple[str, ...]:
+def is_field(expression: str) -> bool:
+    """Whether an expression only names a field."""
+    return _FIELD.fullmatch(expression) is not None
+
+
+def keys(field: str) -> tuple[str, ...]:
     """The path that a field names: `.a.b`, `$.a.b` (from the root), `$item.a`, and the dot alone."""
     return tuple(part for part in field.split(".") if part not in ("", "$"))
