@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from gitops_sre import yamltext
 from gitops_sre.gitops import environments, kustomize
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, detect, kustomization_in, manifests, plain_source
 from gitops_sre.gitops.ownership import layers, values, values_from
@@ -38,8 +39,8 @@ def owners(files: AtCommit, target: Target, at: ObjectField) -> list[tuple[Field
         return values.owners(files, release, at, values.in_files(release.values, target.environment))
     found = _placed(files, target, at)
     if found:
-        return _distinct(_owner(files, each, at.path) for each in found)
-    return _distinct(_by_values(files, target, at)) if at.kind in _FROM_VALUES else []
+        return _distinct(files, (_owner(files, each, at.path) for each in found))
+    return _distinct(files, _by_values(files, target, at)) if at.kind in _FROM_VALUES else []
 
 
 def _kind(files: AtCommit, target: Target) -> str:
@@ -108,6 +109,17 @@ def _releases(files: AtCommit, target: Target) -> Iterator[tuple[Placed, Release
             yield from ((found, release) for release in values.of_object(files, found.thing, referred))
 
 
-def _distinct(found: Iterable[tuple[Field, ...]]) -> list[tuple[Field, ...]]:
+def _distinct(files: AtCommit, found: Iterable[tuple[Field, ...]]) -> list[tuple[Field, ...]]:
     """Owners once each, those without a place left out."""
-    return list(dict.fromkeys(fields for fields in found if fields))
+    owners = dict.fromkeys(fields for fields in found if fields)
+    return [tuple(_with_source(files, field) for field in fields) for fields in owners]
+
+
+def _with_source(files: AtCommit, field: Field) -> Field:
+    """A map or list with its source text, by which it can be taken out."""
+    if not field.present or field.raw or field.value:
+        return field
+    text = files.text(field.file) or ""
+    if yamltext.get(text, field.document, field.path) is not None:
+        return field  # a scalar that is empty
+    return replace(field, raw=yamltext.source(text, field.document, field.path).raw)

@@ -35,6 +35,8 @@ VALUES_OF: dict[str, tuple[Key, ...]] = {
 
 _MAIN = frozenset({"main", "app", "server", "application"})
 """Names that charts give to a workload's own container."""
+_GROUPS = frozenset({"resources", "podAnnotations"})
+"""Maps whose keys a chart passes on whatever they are: where one stands, its keys are the chart's."""
 _SWITCHED = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 """Kinds that a chart makes only when a switch (`enabled`) beside the value says so."""
 
@@ -112,7 +114,7 @@ def owners(files: AtCommit, release: Release, at: ObjectField, owner: Owner) -> 
         return [owner(key) for key in standing]
     if standing:
         return [owner(key) for key in standing]
-    believed = [key for key in keys if _believed(files, release, key, at)]
+    believed = [key for key in keys if _believed(files, release, key)]
     if not believed:
         looked = ", ".join(".".join(key) for key in keys)
         raise YamlTextError(
@@ -229,9 +231,10 @@ def _switched_on(release: Release, key: Key) -> bool:
     return switch[0].value == "true"
 
 
-def _believed(files: AtCommit, release: Release, key: Key, at: ObjectField) -> bool:
+def _believed(files: AtCommit, release: Release, key: Key) -> bool:
     """Whether a key that does not stand there yet is the chart's."""
-    group = key[: len(key) - (2 if at.path[-3:-2] == ("resources",) else 1)]
+    last = next((number for number, part in enumerate(key) if part in _GROUPS), -1)
+    group = key[: last + 1]
     if key[0] == "controllers":
         shape = key[:4] if key[2] == "containers" else (*key[:2], "containers")
         return any(stands(part.view, shape) for part in release.values.parts)
