@@ -14,6 +14,7 @@ _STYLES: dict[str | None, Style] = {
     None: "plain", "": "plain", "'": "single", '"': "double", "|": "block", ">": "block"
 }  # fmt: skip
 _CORE = "tag:yaml.org,2002:"
+_BRANCHES = re.compile(r"\{\{-?\s*(if|else|end|range|with|define|block|template|include)\b")
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|(?<=\s)#[^\r\n]*)+)+")
 _COLON = re.compile(r"[ \t]*:")
 _STARTS: dict[str, Kind] = {"MappingStartEvent": "map", "SequenceStartEvent": "list"}
@@ -43,7 +44,7 @@ class Builder:
         self._stack: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self.opaque: list[tuple[int, int]] = []
-        """Spans of quoted and block scalars, where braces are only text."""
+        """Spans of scalars in which braces are only text."""
 
     def documents(self, events: Iterable[Any]) -> Iterator[Node]:
         """The root of each document. Raises YamlTextError for what cannot be edited safely."""
@@ -137,7 +138,7 @@ class Builder:
             node.end = _content_end(self._text, node.start, node.end)
         tag = "" if event.tag is None else str(event.tag)
         node.type = _type(tag, node)
-        if node.style in ("single", "double", "block"):
+        if node.style in ("single", "double", "block") or _is_only_text(source):
             self.opaque.append((node.start, node.end))
         return node
 
@@ -151,6 +152,13 @@ class Builder:
             return colon.end() if colon else index
         entries = parent.node.entries
         return dash(self._text, entries[-1].end if entries else parent.node.start, index) + 1
+
+
+def _is_only_text(source: str) -> bool:
+    """Whether braces in an unquoted scalar are a part of what it says: no line begins with them and nothing branches,
+    so that whoever fills them in finds the same keys and values as stand here."""
+    return "{{" in source and not any(line.lstrip().startswith("{{") for line in source.splitlines()[1:]) \
+        and not _BRANCHES.search(source)  # fmt: skip
 
 
 def dash(text: str, start: int, limit: int) -> int:
