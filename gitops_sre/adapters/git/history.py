@@ -70,11 +70,9 @@ def change(before_path: str, after_path: str, before: tuple[str, str], after: tu
 
 def touching(changes: Iterable[FileChange], paths: Sequence[str]) -> tuple[FileChange, ...]:
     """The changes to any of some paths (files, or folders with what is below; none: all)."""
-    if not paths:
-        return tuple(changes)
     return tuple(each for each in changes if below(each.before_path, paths) or below(each.after_path, paths))
 
 
 def below(path: str, paths: Sequence[str]) -> bool:
-    """Whether a path is one of some paths or below one of them."""
-    return bool(path) and any(not part or path == part or path.startswith(f"{part}/") for part in paths)
+    """Whether a path is one of some paths or below one of them; with no paths every path is."""
+    return bool(path) and (not paths or any(not part or path == part or path.startswith(f"{part}/") for part in paths))

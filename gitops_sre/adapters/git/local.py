@@ -38,7 +38,7 @@ class LocalRepository(CommitReader):
         except RepositoryError as failure:
             return Unavailable(f"git {self._path}: {failure}")
         if status != 0:
-            said = f" ({error})" if error != "no message" else ""
+            said = f" ({error})" if error else ""
             return Refused(f"{self._path}: no commit is named {revision!r}{said}; fetch it, or name another")
         return output.decode("ascii").strip()
 

@@ -126,8 +126,12 @@ class Mentions:
         """Ask git, which reads every file; a text of several lines by its longest one first."""
         line = max(text.replace("\0", "\n").split("\n"), key=len)
         command = ["grep", "-l", "-z", "-F", "--full-name", "--no-color", "--no-recurse-submodules", "-e", line]
-        status, output, error = self._runner.run([*command, root, "--", *under])
-        if status > 1:
+        command += [root, "--", *under]
+        status, output, error = self._runner.run(command)
+        if error:  # also when it could not read some file and went on
+            self._objects.have(entry.oid for path, entry in self.listed(root) if entry.regular and below(path, under))
+            status, output, error = self._runner.run(command)
+        if status > 1 or error:
             raise RepositoryError(f"`git grep` failed: {error}")
         names = output.decode("utf-8", "surrogateescape").split("\0")
         paths = sorted(name.removeprefix(f"{root}:") for name in names if name)

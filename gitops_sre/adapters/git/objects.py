@@ -133,7 +133,7 @@ class Objects:
     Safe for threads. Raises RepositoryError for what stays missing."""
 
     def __init__(self, runner: Runner, obtain: Callable[[Sequence[str]], None]) -> None:
-        self._batch, self._obtain = Batch(runner), obtain
+        self._runner, self._batch, self._obtain = runner, Batch(runner), obtain
         self._lock = threading.RLock()
         self._trees: OrderedDict[str, Mapping[str, Entry]] = OrderedDict()
         self._blobs: OrderedDict[str, bytes] = OrderedDict()
@@ -225,6 +225,11 @@ class Objects:
                 return known
         return self.blobs([oid])[oid]
 
+    def known(self, oid: str) -> bool:
+        """Whether a file's content is there, without obtaining it."""
+        with self._lock:
+            return oid in self._blobs or bool(self._batch.get([sha(oid)]))
+
     def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
         """File contents, read in one pass; the missing ones are obtained in one batch."""
         wanted = list(dict.fromkeys(oids))
@@ -239,6 +244,18 @@ class Objects:
             while self._bytes > _BLOB_BYTES:
                 self._bytes -= len(self._blobs.popitem(last=False)[1])
         return {**known, **fresh}
+
+    def have(self, oids: Iterable[str]) -> None:
+        """Obtain in one batch what is missing of some files, without reading them. Raises RepositoryError."""
+        if missing := self._lost(oids):
+            self._obtain(missing)
+            if still := self._lost(missing):
+                raise RepositoryError(f"object {still[0]} is missing from the clone; fetch again")
+
+    def _lost(self, oids: Iterable[str]) -> list[str]:
+        wanted = "".join(f"{sha(oid)}\n" for oid in dict.fromkeys(oids))
+        said = self._runner.output(["cat-file", "--batch-check", "--buffer"], wanted.encode()) if wanted else b""
+        return [line.split(" ")[0] for line in said.decode("ascii").splitlines() if line.endswith(" missing")]
 
     def _commit(self, commit: str) -> tuple[str, tuple[str, ...]]:
         with self._lock:

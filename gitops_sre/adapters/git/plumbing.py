@@ -79,7 +79,7 @@ def one_line(text: str) -> str:
     """An error on one line, without what is or looks like a credential."""
     text = re.sub(r"://[^/@\s]*@", "://***@", text)
     text = re.sub(r"(?i)(authorization|token|bearer|basic)([:=\s]+)\S+", r"\1\2***", text)
-    return " ".join(text.split())[:300] or "no message"
+    return " ".join(text.split())[:300]
 
 
 class Runner:
@@ -95,7 +95,7 @@ class Runner:
         """What git says. Raises RepositoryError when it fails."""
         status, output, error = self.run(arguments, stdin, environment)
         if status != 0:
-            raise RepositoryError(f"`git {arguments[0]}` failed: {error}")
+            raise RepositoryError(f"`git {arguments[0]}` failed: {error or 'no message'}")
         return output
 
     def run(

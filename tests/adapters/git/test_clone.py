@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,55 +13,7 @@ import pytest
 
 from gitops_sre.adapters.git import GitRepository, RepositoryError
 from gitops_sre.model.outcome import Unavailable
-
-ENV = {
-    "PATH": os.environ["PATH"],
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "Ann",
-    "GIT_AUTHOR_EMAIL": "ann@example.com",
-    "GIT_COMMITTER_NAME": "Ann",
-    "GIT_COMMITTER_EMAIL": "ann@example.com",
-}
-
-
-class Remote:
-    """A work tree and the bare repository that it pushes to."""
-
-    def __init__(self, folder: Path, *, partial: bool = True) -> None:
-        self.work, self.bare = folder / "work", folder / "remote.git"
-        self.clock = datetime(2026, 3, 1, tzinfo=UTC)
-        self.git("init", "-q", "-b", "main", str(self.work), cwd=folder)
-        self.git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=folder)
-        if partial:
-            self.git("config", "uploadpack.allowFilter", "true", cwd=self.bare)
-            self.git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=self.bare)
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.bare}"
-
-    def git(self, *arguments: str, cwd: Path | None = None) -> str:
-        stamp = {"GIT_COMMITTER_DATE": f"@{self.clock.timestamp():.0f} +0000"}
-        done = subprocess.run(
-            ["git", *arguments], cwd=cwd or self.work, env=ENV | stamp, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    def commit(self, files: dict[str, str | None], subject: str = "change") -> str:
-        """Write (None: remove) and push; each commit is a minute later than the one before."""
-        self.clock += timedelta(minutes=1)
-        for name, content in files.items():
-            path = self.work / name
-            if content is None:
-                path.unlink()
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.encode())
-        self.git("add", "-A")
-        self.git("commit", "-q", "--allow-empty", "-m", subject)
-        self.git("push", "-q", "-f", str(self.bare), "HEAD:main")
-        return self.git("rev-parse", "HEAD")
+from tests.adapters.git.repositories import ENV, Remote
 
 
 @pytest.fixture
