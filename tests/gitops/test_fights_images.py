@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from gitops_sre.gitops.target import at_path
 from tests.gitops.fights import Ring, ring
 from tests.gitops.infra import Infra
 
@@ -324,3 +327,17 @@ def test_an_image_updater_resource_without_settings_gets_them_and_loses_them_aga
     assert files["argocd/updater.yaml"].replace("'", '"').replace("\\\\", "\\") == (text + settings).replace(
         "\\\\", "\\"
     )
+
+
+def test_without_any_application_an_image_updater_resource_may_mean_it(world: Infra) -> None:
+    files = {
+        "apps/production/kustomization.yaml": KUSTOMIZATION,
+        "argocd/updater.yaml": UPDATER.format(pattern="*-web", image=IMAGE),
+    }
+    known = ring(world, files, "apps/production")
+    unknown = replace(known, target=at_path("apps/production"))
+    edit = known.edit("apps/production/kustomization.yaml", NEW_TAG, "v1.4.1")
+    assert [each.severity for each in unknown.found(edit)] == ["may-undo"]
+    application = APPLICATION.format(name="staging", images="x", path="apps/production")
+    named = replace(ring(world, {"argocd/app.yaml": application}, "apps/production"), target=unknown.target)
+    assert named.found(edit) == []

@@ -37,6 +37,13 @@ def covers(scan: Scan, application: Object) -> bool:
     return any(_path_fits(application, path, scan.target.source.path) for path in _source_paths(application))
 
 
+def applied_by(scan: Scan) -> frozenset[str]:
+    """The names of the Applications that apply the target, as far as the target or the repository says them."""
+    if wanted := scan.target.application.rpartition("/")[2]:
+        return frozenset({wanted})
+    return frozenset(each.name for each in scan.objects("kind: Application", "Application") if covers(scan, each))
+
+
 def detect(scan: Scan) -> Iterator[Fight]:
     """Fights with what the Application hides, and with what the ApplicationSet sets over the files."""
     if not scan.edits:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitops_sre.gitops.fights.applications import covers, of_template
+from gitops_sre.gitops.fights.applications import applied_by, covers, of_template
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.image import Image
@@ -54,27 +54,26 @@ def _by_annotations(scan: Scan, application: Object, edits: list[FieldEdit]) -> 
 
 
 def _by_resource(scan: Scan, updater: Object, edits: list[FieldEdit]) -> Iterator[Fight]:
-    application = scan.target.application.rpartition("/")[2]
+    names = applied_by(scan)
     for ref in updater.items("spec", "applicationRefs"):
         pattern = updater.value("spec", "applicationRefs", ref, "namePattern")
-        if application and not _glob(pattern, application):
+        if names and not any(_glob(pattern, name) for name in names):
             continue
         for at in updater.items("spec", "applicationRefs", ref, "images"):
             path: Path = ("spec", "applicationRefs", ref, "images", at)
-            reference = updater.value(*path, "imageName")
-            edit = _matching(scan, reference, edits)
-            if edit is None:
-                continue
-            only = "*" not in pattern and "?" not in pattern and "[" not in pattern
-            key: Path = (*path, "commonUpdateSettings", "allowTags")
-            pins = _allow_only(scan, updater, key, tag_in(edit)) if only else ()
-            wide = "" if only else f" (it covers all applications like {pattern}: a pin here would hold others too)"
-            scalar = updater.document.get((*path, "imageName"))
-            yield Fight("argocd-image-updater", updater.file, updater.number, (*path, "imageName"),
-                        scalar.line if scalar else updater.line,
-                        f"{updater} keeps {reference} of applications like {pattern} at the newest tag",
-                        f"allow only the restored tag by hand, in commonUpdateSettings.allowTags{wide}",
-                        pins=pins)  # fmt: skip
+            if edit := _matching(scan, updater.value(*path, "imageName"), edits):
+                yield _kept(scan, updater, path, pattern, tag_in(edit) if names else "", known=bool(names))
+
+
+def _kept(scan: Scan, updater: Object, path: Path, pattern: str, tag: str, *, known: bool) -> Fight:
+    many = any(sign in pattern for sign in "*?[")
+    pins = () if many else _allow_only(scan, updater, (*path, "commonUpdateSettings", "allowTags"), tag)
+    wide = f" (it covers all applications like {pattern}: a pin here would hold others too)" if many else ""
+    scalar = updater.document[*path, "imageName"]
+    return Fight("argocd-image-updater", updater.file, updater.number, scalar.path, scalar.line,
+                 f"{updater} keeps {scalar.value} of applications like {pattern} at the newest tag",
+                 f"allow only the restored tag by hand, in commonUpdateSettings.allowTags{wide}",
+                 "undoes" if known else "may-undo", pins)  # fmt: skip
 
 
 def _matching(scan: Scan, reference: str, edits: list[FieldEdit]) -> FieldEdit | None:
