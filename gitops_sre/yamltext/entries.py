@@ -41,7 +41,8 @@ class Collection:
         if self.node.flow:
             return self._flow_insertion(at, source)
         end = lines.newline(self.text)
-        body = self._indented(source, end)
+        margin = lines.margin(source)
+        body = self._indented(lines.dedented(f"\n{source}", margin)[1:] if margin else source, end)
         if at == 0 and self._starts_midline():
             start = self._start(0)
             return Cut(start, start, body.removeprefix(self.indent) + end + self.indent)
@@ -49,6 +50,11 @@ class Collection:
         if place and self.text[place - 1] != "\n":
             return Cut(place, place, end + body)
         return Cut(place, place, body + end)
+
+    def deepened(self, source: str, above: Node) -> str:
+        """An entry's source indented by as much as its collection stands deeper than what holds it."""
+        deeper = len(self.indent) - lines.column(self.text, above.start)
+        return source if self.node.flow or deeper < 1 else lines.indented(f"\n{source}", " " * deeper)[1:]
 
     @property
     def indent(self) -> str:

@@ -60,3 +60,9 @@ _COMMENT = re.compile(r"[ \t]*(#[^\n]*)?\r?")
 def is_gap(line: str) -> bool:
     """Whether a line (without its line end) says nothing: blank, or a comment alone."""
     return bool(_COMMENT.fullmatch(line))
+
+
+def margin(source: str) -> str:
+    """The blanks before the first line of a source that says something."""
+    first = next((line for line in source.split("\n") if not is_gap(line)), "")
+    return first[: len(first) - len(first.lstrip(" "))]

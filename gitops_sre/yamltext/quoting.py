@@ -42,11 +42,13 @@ def quoted_like(raw: str, value: str) -> str:
     """The source text for a value in the style of `raw`; quotes are added where a reader would take another type.
 
     A plain number stays plain only when every reader prints the new one as it is written (`1.10` and `0123` are
-    quoted). A block scalar stays one. Raises YamlTextError for values with control or invisible formatting
-    characters, and with line breaks where no block scalar stood.
+    quoted). A block scalar stays one. What is empty is filled as a new value is. Raises YamlTextError for values with
+    control or invisible formatting characters, and with line breaks where no block scalar stood.
     """
     if raw[:1] in ("|", ">"):
         return block(value, _indent_of(raw))
+    if not raw:
+        return new_scalar(value, text=False, json_style=False)
     if not value.isprintable():
         raise YamlTextError(f"the value {value!r} holds control or formatting characters; give a printable one")
     if raw.startswith("'"):

@@ -263,10 +263,21 @@ def _removed(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
     after = _outward(parsed, edit.document, edit.path, cut).applied(text)
     _same_but(text, after, edit.document, edit.path)
     made = replace(edit, before_raw=raw, after_raw="", position=spot.index)
-    again = _put(after, made.document, made.path, raw, spot.index)
-    if again != text:
+    if _put(after, made.document, made.path, raw, spot.index) != text:
+        # It was the only entry, and the others of this file stand at another depth: its own goes with it.
+        made = replace(made, before_raw=spot.collection.deepened(raw, _above(parsed, edit.document, edit.path)))
+    if _put(after, made.document, made.path, made.before_raw, spot.index) != text:
         raise YamlTextError(f"{show(edit.document, edit.path)}: could not be put back byte for byte; edit it by hand")
     return after, made
+
+
+def _above(parsed: Parsed, number: int, path: Path) -> Node:
+    """The collection that holds the one of an entry."""
+    inner = _inner(parsed, number, path)
+    if inner is not None:
+        return _above(inner[0].parsed, inner[1], inner[2])
+    chain = _chain(parsed, number, path)
+    return _holder(parsed, number, chain[:-1])
 
 
 def _expect_entry(text: str, edit: FieldEdit, raw: str) -> None:
@@ -279,10 +290,10 @@ def _expect_entry(text: str, edit: FieldEdit, raw: str) -> None:
 
 
 def _said(raw: str) -> Leaves:
-    """What an entry's source says by itself."""
+    """What an entry's source says by itself; one of a flow mapping may need its braces."""
     bare = raw.strip().strip(",")
     try:
-        return parse(bare if bare[:1] not in ('"', "'") else f"{{{bare}}}").leaves
+        return parse(bare).leaves
     except YamlTextError:
         return parse(f"{{{bare}}}").leaves
 
@@ -298,7 +309,7 @@ def _inserted(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
         raw, at = _new_entry(text, parsed, number, path, edit.after or "")
         position = edit.position
     after = _put(text, number, at, raw, position)
-    spot = _spot(after, parse(after), number, at := _landed(after, number, at, position))
+    spot = _spot(after, parse(after), number, at := _landed(parse(after), number, at, position))
     cut, stands = spot.collection.removal(spot.index)
     if _outward(parse(after), number, at, cut).applied(after) != text:
         raise YamlTextError(f"{show(number, path)}: could not be taken out again byte for byte; edit it by hand")
@@ -317,27 +328,22 @@ def _expect_free(text: str, edit: FieldEdit) -> None:
         raise YamlTextError(f"{show(edit.document, edit.path)} holds {now!r} now, expected nothing; plan again")
 
 
-def _landed(after: str, number: int, path: Path, position: int | None) -> Path:
+def _landed(parsed: Parsed, number: int, path: Path, position: int | None) -> Path:
     """The path of what was put in: in a list its place says which item it is."""
     if not isinstance(path[-1], int):
         return path
-    parsed = parse(after)
     inner = _inner(parsed, number, path)
-    chain = _chain(inner[0].parsed, inner[1], inner[2][:-1]) if inner else _chain(parsed, number, path[:-1])
-    root = inner[0].parsed.roots[inner[1]] if inner else parsed.roots[number]
-    count = len((chain[-1].node if chain else root).entries)
+    if inner is not None:
+        deeper = _landed(inner[0].parsed, inner[1], inner[2], position)
+        return (*path[: len(path) - len(deeper)], *deeper)
+    chain = _chain(parsed, number, path[:-1])
+    count = len((chain[-1].node if chain else parsed.roots[number]).entries)
     return (*path[:-1], count - 1 if position is None else min(max(position, 0), count - 1))
 
 
 def _put(text: str, number: int, path: Path, raw: str, position: int | None) -> str:
     """The text with an entry's source put in where `path` says."""
-    parsed = parse(text)
-    inner = _inner(parsed, number, path)
-    if inner is not None:
-        cut = _putting(inner[0].text, inner[0].parsed, inner[1], inner[2], raw, position)
-    else:
-        cut = _putting(text, parsed, number, path, raw, position)
-    return _outward(parsed, number, path, cut).applied(text)
+    return _putting(text, parse(text), number, path, raw, position).applied(text)
 
 
 def _putting(text: str, parsed: Parsed, number: int, path: Path, raw: str, position: int | None) -> Cut:
@@ -363,7 +369,8 @@ def _first_in_block(text: str, parsed: Parsed, holder: Node, node: Node, raw: st
     if holder.flow or holder.kind != "map" or text[node.start - 1] != ":":
         raise YamlTextError(f"line {node.line}: nothing stands there that could be filled; edit it by hand")
     step, dash = writing.steps(text, parsed.roots)
-    indent = " " * (lines.column(text, holder.start) + (dash if kind == "list" else step))
+    deeper = 0 if lines.margin(raw) else dash if kind == "list" else step
+    indent = " " * (lines.column(text, holder.start) + deeper)
     at, end = lines.after(text, node.end), lines.newline(text)
     body = lines.indented("\n" + raw, indent)[1:]
     body = body.replace("\n", end) if "\r" not in body else body

@@ -127,7 +127,7 @@ def test_raw_text_that_is_no_scalar_is_refused(raw: str) -> None:
         ("a: *nowhere\n", "undefined alias"),
         ("? [a]\n: b\n", "line 1, column 3: a key that is no scalar"),
         ("a: {{ .Values.x }}\n", "templates are edited where they are filled in"),
-        ("a: x-{{ .Values.x }}\n", "line 1: template braces"),
+        ("a: x-{{ if .Values.x }}y{{ end }}\n", "line 1: template braces"),
         ("{{- if .x }}\na: 1\n{{- end }}\n", "template"),
         ("a: \x01\n", "not valid YAML"),
         ("[" * 5000, "nested deeper than 64"),
