@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
@@ -182,3 +184,29 @@ def test_a_mounted_file_is_only_noted_and_everything_else_needs_no_restart() -> 
     answer = draft("set_config", Located([at("data", "LOG", value="a")]), key="LOG", value="b")
     assert isinstance(answer, Draft)
     assert answer.notes == ()
+
+
+NAMES, HELD = (st.from_regex(text, fullmatch=True) for text in (r"[a-z][a-z.]{0,6}", r"[a-z0-9]{1,5}"))
+
+
+@given(
+    st.lists(st.tuples(NAMES, HELD), min_size=1, max_size=6),
+    st.from_regex(r"[a-z0-9/:]{1,8}", fullmatch=True),
+    st.sampled_from(["=", " = ", ": "]),
+)  # fmt: skip
+def test_a_line_that_was_edited_says_the_new_value_and_the_inverse_restores_it(
+    lines: list[tuple[str, str]], value: str, sign: str
+) -> None:
+    text = "".join(f"{name}{sign}{held}\n" for name, held in lines)
+    block = at("data", "a.properties", value=text, raw="|\n" + "".join(f"  {line}\n" for line in text.splitlines()))
+    key = lines[0][0]
+    answer = draft("set_config", Located([block]), key=key, value=value)
+    names = [name for name, _ in lines]
+    if isinstance(answer, Refused):
+        assert names.count(key) > 1 or lines[0][1] == value or "secret" in answer.reason
+        return
+    edit = answer.edits[0]
+    assert edit.after == "".join(f"{name}{sign}{value if name == key else held}\n" for name, held in lines)
+    assert edit.after_raw.replace("  ", "") == edit.before_raw.replace("  ", "").replace(
+        f"\n{key}{sign}{lines[0][1]}\n", f"\n{key}{sign}{value}\n"
+    )
