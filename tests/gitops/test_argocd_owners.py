@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gitops_sre.gitops.argocd.charts import chart_owners
-from gitops_sre.gitops.argocd.images import dotted, image_owners
+from gitops_sre.gitops.argocd.images import dotted, image_owners, owners_of
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import YamlTextError, show
 from tests.gitops.argocd import Memory, application, application_set
@@ -118,6 +118,16 @@ def test_a_literal_in_a_template_decides_for_all_that_the_set_makes() -> None:
     files = {"set.yaml": application_set(LIST, source, name="'web-{{env}}'"), "apps/production/x.yaml": ""}
     ((field,),) = image_owners(Memory(files), "apps/production", IMAGE)
     assert show(field.document, field.path) == "spec.template.spec.source.kustomize.images[0]"
+    assert "decides for all of ApplicationSet argocd/shop" in field.reason
+
+
+def test_the_application_of_a_cluster_is_found_by_its_name() -> None:
+    source = f"path: apps/web\nkustomize:\n  images: ['{IMAGE}:v2']\n"
+    files = {f"{name}.yaml": application(f"web-{name}", source, namespace=name) for name in ("staging", "production")}
+    ((field,),) = owners_of(Memory(files), "argocd/web-production", IMAGE)
+    assert field.file == "production.yaml"
+    assert owners_of(Memory(files), "argocd/web", IMAGE) == []
+    assert owners_of(Memory(files), "other/web-production", IMAGE) == []
 
 
 def test_inline_values_of_a_template_lead_to_the_element_that_fills_them_in() -> None:
@@ -132,7 +142,7 @@ def test_inline_values_of_a_template_lead_to_the_element_that_fills_them_in() ->
     [
         (f"kustomize:\n  images: ['{IMAGE}:{{{{unknown}}}}']\n", "'{{env}}'", "filled in from something else"),
         (f"kustomize:\n  images: ['{IMAGE}:{{{{env}}}}-{{{{tag}}}}']\n", "'{{env}}'", "variables"),
-        (f"kustomize:\n  images: ['{IMAGE}:v1']\n", "web-{{env}}", "quote the templates"),
+        (f"kustomize:\n  images: ['{IMAGE}:v1']\n", "{{env}}", "quote the templates"),
     ],
 )
 def test_what_a_template_makes_of_several_or_unknown_things_is_refused(source: str, name: str, said: str) -> None:

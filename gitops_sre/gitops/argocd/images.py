@@ -64,6 +64,20 @@ def owners(files: Files, declared: Declared, image: str) -> list[Owner]:
     return [_checked(declared, owner) for owner in found]
 
 
+def owners_of(
+    files: Files, application: str, image: str, repository_urls: Sequence[str] = ()
+) -> list[tuple[Field, ...]]:
+    """Where the Application of a cluster (`namespace/name`) takes an image's version from, when it decides it; none
+    where it does not, or where nothing in the repository declares it. Raises YamlTextError as `image_owners` does."""
+    namespace, _, name = application.rpartition("/")
+    mine = [
+        each
+        for each in applications(files, repository_urls)
+        if each.name == name and (not namespace or each.namespace in ("", namespace))
+    ]
+    return _grouped([(each.environment, owner) for each in mine for owner in owners(files, each, image)])
+
+
 def in_scope(found: Iterable[Declared], scope: str) -> tuple[Declared, ...]:
     """Applications of a folder: declared in it, made by a generator's file in it, or with sources or value files in
     it; without any, those whose source holds the folder."""
@@ -158,9 +172,17 @@ def dotted(name: str) -> Path:
 
 
 def _checked(declared: Declared, owner: Owner) -> Owner:
-    for each in owner.fields:
-        editable(declared, each)
-    return owner
+    return replace(owner, fields=tuple(_noted(declared, editable(declared, each)) for each in owner.fields))
+
+
+def _noted(declared: Declared, place: Field) -> Field:
+    """What stands in a template itself is the same for all that the set makes, which its reason says."""
+    shared = (
+        declared.kind == "ApplicationSet" and place.file == declared.file and place.path[:2] == ("spec", "template")
+    )
+    return (
+        replace(place, reason=f"{place.reason}; the template decides for all of {declared.object}") if shared else place
+    )
 
 
 def editable(declared: Declared, place: Field) -> Field:
