@@ -24,7 +24,7 @@ from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.settings import ConfigError, Settings
 
-__all__ = ["World", "bot", "build", "local", "open_store"]
+__all__ = ["World", "bot", "build", "local", "open_store", "renderer"]
 
 
 class SystemClock:
@@ -71,6 +71,11 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
 def local(path: Path) -> LocalRepository:
     """A repository on disk, for commands that need nothing else."""
     return LocalRepository(path)
+
+
+def renderer() -> ToolRenderer:
+    """The tools that render manifests."""
+    return ToolRenderer()
 
 
 def bot(settings: Settings, told: Told = nobody) -> Bot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from gitops_sre.engine import hands
 from gitops_sre.gitops import diff
 from gitops_sre.gitops import target as targets
 from gitops_sre.gitops.locate import GitOpsLocator
-from gitops_sre.model.change import Field, FieldEdit, Left
-from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.gitops.proof import prove_offline
+from gitops_sre.model.change import Draft, Field, FieldEdit, Left, Proof
+from gitops_sre.model.outcome import Done, Inconclusive, Refused, Unavailable
 from gitops_sre.model.plan import Plan, VerificationPlan
 from gitops_sre.model.target import Target, WorkloadRef
 from gitops_sre.settings import PolicySettings
@@ -69,6 +70,7 @@ class _Asked:
     to: str = ""
     settings: tuple[str, ...] = ()
     pin: bool = False
+    proof: bool = True
     as_diff: bool = False
 
     def place(self) -> Place:
@@ -124,6 +126,7 @@ def locate(**options: Any) -> int:
 @click.option("--to", default="", help="The value to set or to go back to.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other parameter of the action.")
 @click.option("--pin", is_flag=True, help="Hold off automations that would undo the change, in the same diff.")
+@click.option("--proof/--no-proof", default=True, show_default=True, help="Render before and after.")
 @click.option("--diff", "as_diff", is_flag=True, help="Print a unified diff, which `git apply` takes (the default).")
 def propose(action: str, **options: Any) -> int:
     """Print the change that an action would make: as a unified diff, or as JSON with reasons and proof.
@@ -134,7 +137,7 @@ def propose(action: str, **options: Any) -> int:
     if asked.as_json and asked.as_diff:
         raise click.UsageError("give either --json or --diff")
     place = asked.place()
-    answer = _Answer(action, place, asked.parameters(place.repository), asked.pin)
+    answer = _Answer(action, place, asked.parameters(place.repository), asked.pin, asked.proof)
     try:
         answer.make()
     except OSError as error:
@@ -143,7 +146,7 @@ def propose(action: str, **options: Any) -> int:
         place.repository.close()
     if asked.as_json:
         click.echo(json.dumps(answer.shown(), indent=2))
-    elif answer.made is not None:
+    else:
         click.echo(answer.diff, nl=False)
     for line in answer.remarks():
         click.echo(f"gitops-sre: {line}", err=True)
@@ -158,11 +161,13 @@ class _Answer:
     place: Place
     parameters: Mapping[str, str]
     pin: bool
+    prove: bool
     refused: str = ""
-    made: hands.Made | None = field(default=None)
+    made: hands.Made | None = None
+    proof: Proof | None = None
 
     def make(self) -> None:
-        """Draft and apply. Raises OSError when the repository cannot be read."""
+        """Draft, apply and prove. Raises OSError when the repository cannot be read."""
         where = self.place
         plan = Plan(
             action=self.action,
@@ -177,25 +182,41 @@ class _Answer:
         made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path, pinned=self.pin)
         if isinstance(made, Refused):
             self.refused = made.reason
-        else:
-            self.made = made
+            return
+        self.made = made
+        if self.prove:
+            self.proof = prove_offline(
+                repository=where.repository,
+                renderer=wiring.renderer(),
+                locator=where.locator,
+                change=made.change,
+                target=where.target,
+            )
+            outcomes = [(check.name, check.outcome) for check in self.proof.checks]
+            self.refused = "; ".join(f"{name}: {why.reason}" for name, why in outcomes if isinstance(why, Refused))
 
     @property
     def diff(self) -> str:
-        """The change as a unified diff."""
-        return diff.unified(self.made.change.files) if self.made else ""
+        """The change as a unified diff; empty when it is refused."""
+        return diff.unified(self.made.change.files) if self.made and not self.refused else ""
 
     def remarks(self) -> list[str]:
         """What a person should know beside the diff."""
-        if self.made is None:
+        if self.refused or self.made is None:
             return [self.refused]
         draft = self.made.draft
-        return [*draft.notes, *(f"left alone: {_where(left)}: {left.reason}" for left in draft.left)]
+        left = [f"left alone: {_where(each)}: {each.reason}" for each in draft.left]
+        unshown = [
+            f"{check.name}: {check.outcome.reason}"
+            for check in (self.proof.checks if self.proof else ())
+            if isinstance(check.outcome, (Inconclusive, Unavailable))
+        ]
+        return [*draft.notes, *left, *unshown]
 
     def shown(self) -> dict[str, object]:
         """The JSON."""
         edits = self.made.change.edits if self.made else ()
-        draft = self.made.draft if self.made else None
+        draft = self.made.draft if self.made else Draft(())
         return {
             "action": self.action,
             "at": self.place.commit,
@@ -203,13 +224,26 @@ class _Answer:
             "refused": self.refused or None,
             "fields": [_edit(each) for each in edits],
             "coupled": [_edit(each) for each in edits if each.part == "coupled"],
-            "left": [{"where": _where(each), "file": each.file, "reason": each.reason} for each in draft.left]
-            if draft
-            else [],
-            "notes": list(draft.notes) if draft else [],
-            "follow_ups": [_edit(each) for each in draft.follow_ups] if draft else [],
+            "pins": [_edit(each) for each in draft.edits if each.part == "pin"],
+            "left": [{"where": _where(each), "file": each.file, "reason": each.reason} for each in draft.left],
+            "notes": list(draft.notes),
+            "follow_ups": [_edit(each) for each in draft.follow_ups],
+            "proof": _proof(self.proof) if self.proof else None,
+            "blast_radius": asdict(self.proof.radius) if self.proof else None,
             "diff": self.diff,
         }
+
+
+def _proof(proof: Proof) -> dict[str, object]:
+    checks = [
+        {
+            "name": check.name,
+            "outcome": check.outcome.kind,
+            "reason": check.outcome.note if isinstance(check.outcome, Done) else check.outcome.reason,
+        }
+        for check in proof.checks
+    ]
+    return {"checks": checks, "objects": [asdict(each) for each in proof.objects]}
 
 
 def _commit(repository: LocalRepository, revision: str) -> str:

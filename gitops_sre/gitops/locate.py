@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import environments, helm, history, kustomize, versions
+from gitops_sre.gitops.argocd import charts as argo_charts
+from gitops_sre.gitops.argocd import images as argo_images
+from gitops_sre.gitops.configuration import setting_owners
 from gitops_sre.gitops.files import (
     KUSTOMIZATIONS,
     AtCommit,
@@ -22,8 +25,10 @@ from gitops_sre.gitops.files import (
     value,
 )
 from gitops_sre.gitops.files import as_field as field_of
-from gitops_sre.gitops.flux.charts import chart_owners
-from gitops_sre.gitops.flux.images import image_owners as flux_image_owners
+from gitops_sre.gitops.flux import charts as flux_charts
+from gitops_sre.gitops.flux import images as flux_images
+from gitops_sre.gitops.flux.charts import together
+from gitops_sre.gitops.ownership.owners import owners as object_owners
 from gitops_sre.model.change import Draft, Field
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.target import ObjectField, Source, Target
@@ -42,8 +47,7 @@ class GitOpsLocator:
 
     def image_fields(self, commit: str, target: Target, image: str) -> tuple[Field, ...] | Refused:
         """The owning fields of one image of a target: tag, and digest where one stands beside it."""
-        files = AtCommit(self._repository, commit)
-        target = replace(target, source=plain_source(target.source))
+        files, target = self._at(commit, target)
         try:
             if overridden := _overridden(files, target):
                 return overridden
@@ -56,20 +60,33 @@ class GitOpsLocator:
 
     def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
         """The owning fields of a chart's version."""
-        files = AtCommit(self._repository, commit)
+        files, target = self._at(commit, target)
+        folder = target.source.path
         try:
-            owners = chart_owners(files, plain_source(target.source).path, chart)
+            owners = argo_charts.chart_owners(files, folder, chart, target.environment)
+            owners = together([*owners, *flux_charts.chart_owners(files, folder, chart)])
         except YamlTextError as error:
             return Refused(str(error))
         return _only(owners, target, f"chart {chart}")
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
-        """The owning fields of one field of a rendered object."""
-        return Refused(f"object fields are not located yet ({at})")
+        """The owning fields of one field of a rendered object; not present ones say where it would be inserted."""
+        files, target = self._at(commit, target)
+        try:
+            return _only(object_owners(files, target, at), target, str(at))
+        except YamlTextError as error:
+            return Refused(str(error))
 
     def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:
         """The owning fields of a setting."""
-        return Refused(f"settings are not located yet ({key})")
+        files, target = self._at(commit, target)
+        try:
+            return _only(setting_owners(files, target, key), target, key)
+        except YamlTextError as error:
+            return Refused(str(error))
+
+    def _at(self, commit: str, target: Target) -> tuple[AtCommit, Target]:
+        return AtCommit(self._repository, commit), replace(target, source=plain_source(target.source))
 
     def undo(self, commit: str, target: Target, culprit: str) -> Draft | Refused:
         """What restores, at `commit`, the values of a target from before a culprit commit."""
@@ -126,7 +143,9 @@ class GitOpsLocator:
 def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple[Field, ...]]:
     """Owners when only a folder is known: what overrides the files, then every place that gives a version."""
     folder = target.source.path
-    if found := flux_image_owners(files, folder, image):
+    if found := argo_images.image_owners(files, folder, image, target.environment):
+        return found
+    if found := flux_images.image_owners(files, folder, image):
         return found
     if kustomization_in(files, folder):
         found = kustomize.overrides(files, kustomize.read(files, folder), image)
