@@ -66,6 +66,7 @@ def test_other_jobs_are_no_migration(world: Infra, name: str, hook: str) -> None
         "apps/web/migrations/002_add.py",
         "V2__add_table.sql",
         "alembic/versions/a.py",
+        "c/templates/db-migrate.yaml",
         "x/schema.sql",
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_sre.model.change import Draft
@@ -353,6 +355,8 @@ def test_an_exact_version_in_place_of_a_range_is_its_own_pin(world: Infra, versi
 def test_a_range_that_is_restored_caps_and_an_exact_version_is_no_fight(world: Infra) -> None:
     fight = flux(world)
     assert isinstance(fight.unopposed(fight.edit("apps/web/release.yaml", VERSION, "1.x")), Inconclusive)
+    other = replace(fight.edit("apps/web/release.yaml", LEVEL, "1.x"), path=(*LEVEL[:-1], "version"))
+    assert fight.found(other) == []
     for version in ("1.2.2", "v1.2.2", "1.2.2-rc.x1", "1.2.2+b"):
         assert fight.found(fight.edit("apps/web/release.yaml", VERSION, version)) == []
 

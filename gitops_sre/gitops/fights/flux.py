@@ -87,7 +87,7 @@ def _outranked(scan: Scan, edit: FieldEdit, owner: Object) -> Iterator[Fight]:
 
 
 def _ranged(scan: Scan, edit: FieldEdit) -> Iterator[Fight]:
-    if not edit.path or edit.path[-1] not in ("version", "semver", "targetRevision") or edit.before is None:
+    if edit.before is None or not _chooses(scan, edit):
         return
     line = scan.line(edit)[0]
     if is_range(edit.after or ""):
@@ -99,6 +99,14 @@ def _ranged(scan: Scan, edit: FieldEdit) -> Iterator[Fight]:
                     f"{edit.before} is a range, by which the bad version came and would come again; the exact version "
                     f"{edit.after} holds it off until the range is put back",
                     "put the range back once a good version is out", follow_ups=(edit.inverted(),))  # fmt: skip
+
+
+def _chooses(scan: Scan, edit: FieldEdit) -> bool:
+    """Whether an edit is of a version by which a chart or an artifact is chosen, and not of just any value."""
+    owner, parent = scan.edited(edit), edit.path[:-1]
+    if edit.path[-1:] == ("version",):
+        return any(owner.value(*parent, key) for key in ("chart", "repository", "repo"))
+    return edit.path[-1:] in (("semver",), ("targetRevision",))
 
 
 def is_range(version: str) -> bool:

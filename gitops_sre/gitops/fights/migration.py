@@ -14,7 +14,7 @@ from gitops_sre.yamltext import Path, YamlTextError, show
 
 _FILE = re.compile(
     r"(?:^|/)(?:(?:db|database|schema)[-_]?)?migrat(?:ions?|e)(?:/|$)|(?:^|/)(?:alembic/versions|liquibase|flyway)/"
-    r"|(?:^|/)[VUR]\d[\w.]*__\w+\.sql$|\.sql$", re.I,
+    r"|(?:^|/)templates/[^/]*migrat[^/]*$|(?:^|/)[VUR]\d[\w.]*__\w+\.sql$|\.sql$", re.I,
 )  # fmt: skip
 _WORD = re.compile(r"migrat|flyway|liquibase|alembic|schema[-_.]?(?:update|upgrade|change)|db[-_.]?upgrade", re.I)
 _HOOKS = ("helm.sh/hook", "argocd.argoproj.io/hook")

@@ -118,8 +118,9 @@ class Scan:
     def objects(self, mention: str, *kinds: str) -> Iterator[Object]:
         """The objects of some kinds in manifests that mention a text. What is no YAML even with its template braces
         masked is no object that a reconciler reads from here."""
+        named = re.compile(rf"kind[\"']?:\s*[\"']?(?:{'|'.join(kinds)})\b")
         for file in self.files.repository.mentioning(self.files.commit, mention):
-            if file.endswith(MANIFESTS):
+            if file.endswith(MANIFESTS) and named.search(self.text(file)):
                 yield from (each for each in self.in_file(file) if each.kind in kinds)
 
     def in_file(self, file: str) -> tuple[Object, ...]:
