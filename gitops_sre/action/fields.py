@@ -18,6 +18,8 @@ Found = tuple[Field, ...] | Refused
 def of_workload(plan: Plan, locator: Locator, commit: str, kind: str, *path: str) -> Found:
     """The fields that own a field of the plan's workload, or of an autoscaler that scales it."""
     ref = plan.target.workload
+    if not ref.name:
+        return Refused("no workload is named, and more than one may be meant; name it")
     return locator.object_fields(commit, plan.target, ObjectField(kind, ref.namespace, ref.name, path))
 
 

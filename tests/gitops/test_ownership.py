@@ -251,3 +251,16 @@ def test_the_file_of_the_environment_is_written_to_rather_than_the_one_for_all(w
 def test_hostile_names_find_nothing(world: Infra, name: str) -> None:
     files = {"apps/a.yaml": MANIFEST, "apps/kustomization.yaml": kustomization("a.yaml")}
     assert found(world, files, name=name) == []
+
+
+@pytest.mark.parametrize(("more", "winner"), [("", "kustomization.yaml"), ("replicaCount: 9\n", "more.yaml")])
+def test_of_the_values_of_an_inflated_chart_further_files_win_over_inline_ones(
+    world: Infra, more: str, winner: str
+) -> None:
+    inflation = "helmCharts:\n- name: web\n  valuesFile: values.yaml\n  additionalValuesFiles: [more.yaml]\n"
+    files = {
+        "apps/kustomization.yaml": f"{inflation}  valuesInline: {{replicaCount: 7}}\n",
+        "apps/values.yaml": "replicaCount: 2\n",
+        "apps/more.yaml": more or "tag: v1\n",
+    }
+    assert only(found(world, files)).file == f"apps/{winner}"

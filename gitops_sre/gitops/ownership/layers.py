@@ -53,7 +53,7 @@ def placed(files: AtCommit, layer: Layer, at: ObjectField) -> list[Placed]:
     found = [Placed(thing, ()) for path in layer.resources for thing in things(files, path, inner)]
     for include in (*layer.bases, *layer.components):
         found += placed(files, include, inner)
-    return [_layered(files, layer, each, {at.name, inner.name}) for each in found]
+    return [layered(files, layer, each, {at.name, inner.name}) for each in found]
 
 
 def owners(files: AtCommit, found: Placed, path: tuple[str, ...]) -> tuple[Field, ...]:
@@ -119,8 +119,8 @@ def _own_place(found: Placed, overlay: Layer, path: tuple[str, ...]) -> tuple[Fi
     return ()
 
 
-def _layered(files: AtCommit, layer: Layer, found: Placed, names: set[str]) -> Placed:
-    """An object with what this layer says about it put over the rest."""
+def layered(files: AtCommit, layer: Layer, found: Placed, names: set[str]) -> Placed:
+    """An object with what this layer says about it put over the rest. `names` are those that it bears there."""
     thing = found.thing
     names = names | {thing.name}
     parts = [*thing.parts]

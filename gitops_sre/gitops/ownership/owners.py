@@ -14,7 +14,7 @@ from functools import partial
 from gitops_sre import yamltext
 from gitops_sre.gitops import environments, kustomize
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, detect, kustomization_in, manifests, plain_source
-from gitops_sre.gitops.ownership import layers, values, values_from
+from gitops_sre.gitops.ownership import inflated, layers, values, values_from
 from gitops_sre.gitops.ownership.layers import Placed
 from gitops_sre.gitops.ownership.parts import SCALERS, WORKLOADS, Thing, things
 from gitops_sre.gitops.ownership.values import VALUES_OF, Release
@@ -98,11 +98,16 @@ def _by_values(files: AtCommit, target: Target, at: ObjectField) -> Iterator[tup
     named = [each for each in releases if at.name in each[1].known]
     prefixed = [each for each in releases if any(at.name.startswith(f"{name}-") for name in each[1].known)]
     for placed, release in named or prefixed:
+        if release.values is placed.thing and (over := inflated.patched(files, placed.layers, at)):
+            yield over
+            continue
         owner = partial(_owner, files, replace(placed, thing=release.values))
         yield from values.owners(files, release, at, owner)
 
 
 def _releases(files: AtCommit, target: Target) -> Iterator[tuple[Placed, Release]]:
+    if kustomization_in(files, target.source.path):
+        yield from inflated.releases(files, kustomize.read(files, target.source.path))
     for kind in VALUES_OF:
         for found in _placed(files, target, ObjectField(kind, "", "", ())):
             referred = tuple(values_from.parts(files, found.thing.manifest, found.layers))
