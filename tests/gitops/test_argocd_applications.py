@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from gitops_sre.gitops.argocd.applications import applications, parents, read, reading
@@ -352,3 +354,19 @@ def test_variables_and_inclusions_of_a_charts_template() -> None:
     held = web.parameters["$config", "revision"].held
     assert held is not None
     assert held.scalar.path == ("config", "revision")
+
+
+@pytest.mark.parametrize("piece", ["{{", "{{\n", "{{- $a := ", "{{ range ", "{{ if x }}", "{{ end }}", "{{   "])
+def test_hostile_templates_take_time_by_their_length(piece: str) -> None:
+    text = application("web", "path: apps\n") + "#" + piece * (100_000 // len(piece)) + "\n"
+    files = {"c/Chart.yaml": "name: c\n", "c/templates/a.yaml": text, "b.yaml": text}
+    began = time.perf_counter()
+    read(Memory(files))
+    assert time.perf_counter() - began < 20
+
+
+def test_a_merge_of_too_many_combinations_ends() -> None:
+    ten = "        - list:\n            elements:\n" + "".join(f"            - {{n: '{at}'}}\n" for at in range(10))
+    merge = f"- merge:\n    mergeKeys: [n]\n    generators:\n    - matrix:\n        generators:\n{ten * 9}"
+    found = read(Memory({"set.yaml": application_set(merge, "path: apps\n", name="'{{n}}'")}))
+    assert "more than" in found.unread[0].reason

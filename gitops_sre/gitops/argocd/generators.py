@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from gitops_sre.gitops.argocd.templates import Parameter, Parameters, derived, filled, of_path, of_tree
 from gitops_sre.gitops.files import Files, documents
@@ -184,7 +185,13 @@ class Generators:
         """Elements of the first generator, with what later ones say about those with the same keys. Where the first
         is not known (clusters), each later element is taken for one that is there."""
         keys = [self.object.value(*at, "mergeKeys", number) for number in self.object.children(*at, "mergeKeys")]
-        first, *others = [list(self._of(child, given)) for child in self._children(at)] or [[]]
+        first, *others = [list(islice(self._of(child, given), MAX_ELEMENTS + 1)) for child in self._children(at)] or [
+            []
+        ]
+        if any(len(elements) > MAX_ELEMENTS for elements in (first, *others)):
+            raise YamlTextError(
+                f"{self.object.file}: a generator of {self.object} gives more than {MAX_ELEMENTS} elements"
+            )
         for base in first:
             known = self._merged(base, others, keys)
             yield known

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops_sre.gitops.argocd.templates import Parameter, Parameters, evaluated, is_field, keys
+from gitops_sre.gitops.argocd.templates import Parameter, Parameters, evaluated, is_field, keys, trimmed
 from gitops_sre.yamltext import Path
 
-_LINES = re.compile(r"^[ \t]*\{\{(?:(?!\}\}).)*\}\}[ \t]*\r?$", re.M | re.S)
+_LINES = re.compile(r"^[ \t]*\{\{(?:(?!\}\}).){0,500}\}\}[ \t]*\r?$", re.M | re.S)
 """Lines that an expression fills alone: control, inclusions, assignments."""
-_CONTROL = re.compile(r"\{\{-?\s*(if|else|end|with|range|define|block)\b((?:(?!\}\}).)*?)-?\}\}", re.S)
-_ASSIGNMENT = re.compile(r"\{\{-?\s*(\$\w+)\s*:=\s*((?:(?!\}\}).)+?)\s*-?\}\}", re.S)
+_CONTROL = re.compile(r"\{\{-?[ \t]*(if|else|end|with|range|define|block)\b((?:(?!\}\}).){0,300})\}\}", re.S)
+_ASSIGNMENT = re.compile(r"\{\{-?[ \t]*(\$\w{1,60})[ \t]*:=((?:(?!\}\}).){1,300})\}\}", re.S)
 _RANGE = re.compile(r"(?:(\$\w+)(?:,\s*(\$\w+))?\s*:=\s*)?\$?((?:\.\w+)+)")
 NOTE = "conditions and inclusions in the chart's template are not evaluated"
 
@@ -49,7 +49,7 @@ def assigned(text: str, position: int, parameters: Parameters) -> dict[Path, Par
     """The variables that a template sets before a position, of which the last setting counts."""
     found: dict[Path, Parameter] = dict(parameters)
     for each in _ASSIGNMENT.finditer(text, 0, position):
-        name, expression = each[1], each[2]
+        name, expression = each[1], trimmed(each[2])
         source = keys(expression) if is_field(expression) else None
         if source is not None:
             size = len(source)
@@ -74,7 +74,7 @@ def loops_at(text: str, position: int) -> tuple[Loop | None, ...]:
 
 
 def _loop(expression: str) -> Loop | None:
-    found = _RANGE.fullmatch(expression.strip())
+    found = _RANGE.fullmatch(trimmed(expression))
     if found is None:
         return None
     key, item = (found[1] or "", found[2]) if found[2] else ("", found[1] or "")

@@ -144,7 +144,7 @@ def _documents(text: str) -> tuple[Document, ...]:
 
 
 def _masked(text: str) -> str:
-    return re.sub(r"\{\{.*?\}\}", lambda found: found[0].translate(_BRACES), text)
+    return re.sub(r"\{\{.{0,500}?\}\}", lambda found: found[0].translate(_BRACES), text)
 
 
 _MASKS: tuple[Callable[[str], str], ...] = (str, _masked, lambda text: _masked(loops.blanked(text)))

@@ -16,7 +16,8 @@ from gitops_sre.gitops.flux.objects import Held, Tree
 from gitops_sre.gitops.flux.variables import Resolved
 from gitops_sre.yamltext import Path
 
-_EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.S)
+_EXPRESSION = re.compile(r"\{\{((?:(?!\}\}).){0,500})\}\}", re.S)
+"""Bounded, so that no text takes longer than its length allows."""
 _FIELD = re.compile(r"(?:\$\w*)?(?:\.[A-Za-z_]\w*)+|\$\w+|\.")
 _WORD = re.compile(r'"[^"]*"|`[^`]*`|\S+')
 
@@ -60,11 +61,12 @@ def filled(text: str, parameters: Parameters, *, go: bool) -> Resolved:
     places: dict[str, Held] = {}
 
     def fill(match: re.Match[str]) -> str:
-        found = evaluated(match[1], parameters) if go else _flat(match[1], parameters)
+        name = trimmed(match[1])
+        found = evaluated(name, parameters) if go else _flat(name, parameters)
         if found is None:
             return match[0]
         if found.held is not None:
-            places[match[1]] = found.held
+            places[name] = found.held
         return found.text
 
     return Resolved(_EXPRESSION.sub(fill, text), tuple(places.items()))
@@ -83,6 +85,11 @@ def derived(held: Held, parameters: Parameters, *, go: bool) -> Parameter:
         return Parameter(held.value, held)
     owner = found.owner[1] if found.owner else None
     return Parameter(found.text, owner if owner is not None and owner.value == found.text else None)
+
+
+def trimmed(expression: str) -> str:
+    """An expression without the blanks and trim markers around it."""
+    return expression.removeprefix("-").removesuffix("-").strip()
 
 
 def _flat(name: str, parameters: Parameters) -> Parameter | None:
