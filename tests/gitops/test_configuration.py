@@ -215,3 +215,9 @@ def test_one_line_of_a_text_is_found_by_its_key() -> None:
     files = {"m/w.yaml": workload("web", reads("web-config")), "m/c.yaml": text}
     assert the(owners(files, aim("m"), "pool.size")) == ("m/c.yaml", ("data", "app.properties"))
     assert owners(files, aim("m"), "pool") == []
+
+
+def test_who_else_reads_a_configmap_is_said() -> None:
+    files = {**plain("web", DATA), "m/worker.yaml": workload("worker", reads("web-config"))}
+    assert "; also read by Deployment worker" in owners(files, aim("m"), "LOG")[0][0].reason
+    assert "also read" not in owners(plain("web", DATA), aim("m"), "LOG")[0][0].reason

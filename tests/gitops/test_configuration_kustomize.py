@@ -22,6 +22,7 @@ from tests.gitops.settings_cases import (
     config,
     owners,
     reads,
+    refusal,
     rendered,
     sets,
     the,
@@ -126,3 +127,32 @@ def test_an_edit_there_is_what_kustomize_makes_of_it(case: str, tmp_path: Path) 
     raw = field.raw.replace("old", "fresh")
     edited = yamltext.splice_raw(text, [(field.document, field.path, raw)])
     assert rendered(tmp_path, {**files, field.file: edited}, target).count("fresh") == 1
+
+
+def test_objects_of_one_name_in_two_namespaces_are_told_apart() -> None:
+    files = {"all/kustomization.yaml": "resources: [../dev, ../production]\n"}
+    for space in ("dev", "production"):
+        generator = GENERATOR.format("")
+        files[f"{space}/kustomization.yaml"] = f"namespace: {space}\nresources: [w.yaml]\n{generator}"
+        files[f"{space}/w.yaml"] = workload("web", reads("web-config"))
+    assert the(owners(files, aim("all"), "LOG"))[0] == "production/kustomization.yaml"
+    assert len(owners(files, aim("all", ""), "LOG")) == 2
+    for space in ("dev", "production"):
+        files[f"{space}/kustomization.yaml"] = "resources: [w.yaml, c.yaml]\n"
+        files[f"{space}/w.yaml"] = workload("web", reads("web-config"), namespace=space)
+        files[f"{space}/c.yaml"] = (
+            f"kind: ConfigMap\nmetadata:\n  name: web-config\n  namespace: {space}\ndata:\n{DATA}"
+        )
+    assert the(owners(files, aim("all"), "LOG"))[0] == "production/c.yaml"
+    assert len(owners(files, aim("all", ""), "LOG")) == 2
+
+
+@pytest.mark.parametrize("selector", ["labelSelector: app=web", "annotationSelector: a=b", "namespace: dev"])
+def test_a_patch_that_selects_by_more_than_the_name_is_refused_where_it_may_count(selector: str) -> None:
+    for kind in ("kind: Deployment, ", ""):
+        patches = f"patches: [{{path: p.yaml, target: {{{kind}{selector}}}}}]\n"
+        files = {**base(body=sets("LOG", "a")), "over/p.yaml": workload("any", sets("LOG", "b"))}
+        files[OVER] = f"resources: [../base]\n{patches}"
+        assert f"selects objects by {selector.partition(':')[0]}" in refusal(files, aim("over"), "LOG")
+        files["over/p.yaml"] = workload("any", sets("MODE", "b"))
+        assert the(owners(files, aim("over"), "LOG")) == ("base/web.yaml", ENV)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from gitops_sre.gitops import environments, kustomize
 from gitops_sre.gitops.configuration import chart
 from gitops_sre.gitops.configuration.build import Build
-from gitops_sre.gitops.configuration.read import Reader
+from gitops_sre.gitops.configuration.read import Reader, namespaces
 from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, detect, manifests, value
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.model.target import Target
@@ -32,18 +32,25 @@ def builds(files: Files, target: Target, key: str) -> Iterator[Build]:
         return
     namespace = target.workload.namespace
     if kind == "kustomize":
-        yield Reader(files, key, namespace).kustomization(source.path)
+        yield from _kustomization(files, source.path, key, namespace)
         return
     layers = _outermost(files, source.path)
     for folder, layer in layers.items():
         if environments.fits(folder, target.environment) and _names(files, layer, leaf):
-            yield Reader(files, key, namespace).kustomization(folder)
+            yield from _kustomization(files, folder, key, namespace)
     taken = {path for layer in layers.values() for path in layer.inputs}
     # Where a cluster says what the folder is, every file of it counts, whatever its name.
     known = target.workload.name
     rest = [path for path in manifests(files, source.path) if path not in taken
             and (known or environments.fits(path, target.environment))]  # fmt: skip
     yield Reader(files, key, namespace).manifests(rest, target.workload.name)
+
+
+def _kustomization(files: Files, folder: str, key: str, namespace: str) -> Iterator[Build]:
+    """A kustomization; where the namespace is unknown and it has several, once for each: names repeat in them."""
+    spaces = namespaces(files, kustomize.read(files, folder)) if not namespace else frozenset()
+    for space in sorted(spaces) if len(spaces) > 1 else [namespace]:
+        yield Reader(files, key, space).kustomization(folder)
 
 
 def _value_files(files: Files, target: Target) -> Iterator[tuple[str, ...]]:

@@ -55,7 +55,7 @@ class Owners:
             self._refuse(entry)
             place = (entry.field.file, entry.field.document, entry.field.path)
             alone = None if group[1] != entry.names else place
-            shown = replace(entry.field, reason=entry.field.reason + self._until_restart(entry))
+            shown = replace(entry.field, reason=entry.field.reason + self._shared(entry) + self._until_restart(entry))
             grouped.setdefault((group, alone), {})[place] = shown
         return list({tuple(fields): tuple(fields.values()) for fields in grouped.values()}.values())
 
@@ -145,6 +145,12 @@ class Owners:
             why = next((why for about, why in self._build.unclear if about == entry.object), "")
             if why:
                 raise YamlTextError(f"{why}, which may be {entry.names[-1]}; edit it by hand")
+
+    def _shared(self, entry: Entry) -> str:
+        """Who else reads it."""
+        readers = (use.user for use in self._build.uses if _same(use.used, entry.object))
+        others = [f"{kind} {name}" for kind, name in dict.fromkeys(readers) if (kind, name) not in self._users]
+        return f"; also read by {', '.join(others[:5])}" if self._users and others else ""
 
     def _until_restart(self, entry: Entry) -> str:
         """What running pods do after the edit, where nothing restarts them."""

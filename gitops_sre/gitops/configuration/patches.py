@@ -19,6 +19,7 @@ from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.yamltext import Path, Scalar, YamlTextError
 
 _REGEX = re.compile(r"[\\^$*+?()\[\]{}|]")
+_SELECTORS = ("labelSelector", "annotationSelector", "namespace")
 _NEW_ITEM = 1_000_000
 """Stands for the position of an item that a JSON patch appends: beyond every list that the parser reads."""
 
@@ -29,33 +30,47 @@ Read = Callable[[str], tuple[Document, ...]]
 def patched(files: Files, read: Read, layer: Layer, build: Build, ranks: Callable[[], int], leaf: str) -> Build:
     """A build after a kustomization's patches, each of the next rank. `leaf` is the name that is looked for: an inline
     patch that cannot be read and names it raises YamlTextError."""
-    for sheet, target in _patches(files, read, layer, leaf):
+    for sheet, target, limit in _patches(files, read, layer, leaf):
         reason = f"a patch in {layer.file}" if sheet.file == layer.file else f"the patch {sheet.file} of {layer.file}"
         rank = ranks()
         if (0, "op") in sheet.leaves:
             for about in _selected(build, target):
                 build = _operated(sheet, about, build, rank, reason)
-            continue
-        for about in _selected(build, target) if any(target) else [sheet.object]:
-            _refuse_directives(sheet, about, leaf)
-            build += of_sheet(sheet, about, rank, reason)
+        else:
+            for about in _selected(build, target) if any(target) or limit else [sheet.object]:
+                _refuse_directives(sheet, about, leaf)
+                build += of_sheet(sheet, about, rank, reason)
+        build = _limited(build, rank, f"{reason} {limit}" if limit else "")
     return build
 
 
-def _patches(files: Files, read: Read, layer: Layer, leaf: str) -> Iterator[tuple[Sheet, Object]]:
-    """Each patch with the kind and name (expressions) that it selects; empty where it says so itself."""
+def _limited(build: Build, rank: int, refusal: str) -> Build:
+    """A build whose entries from a rank on are refused: whether the patch is for their object cannot be told."""
+    if not refusal:
+        return build
+    made = (
+        replace(each, refusal=f"{each.field.file}: {refusal}") if each.rank >= rank else each for each in build.entries
+    )
+    return replace(build, entries=tuple(made))
+
+
+def _patches(files: Files, read: Read, layer: Layer, leaf: str) -> Iterator[tuple[Sheet, Object, str]]:
+    """Each patch with the kind and name (expressions) that it selects, empty where it says so itself; and what else
+    limits it, in words."""
     document, folder = layer.document, posixpath.dirname(layer.file)
     for section in ("patchesStrategicMerge", "patches", "patchesJson6902"):
         for at in indexes(document, section):
             bare = section == "patchesStrategicMerge"
             here: Path = (section, at) if bare else (section, at, "patch")
             target = (value(document, section, at, "target", "kind"), value(document, section, at, "target", "name"))
+            others = [key for key in _SELECTORS if value(document, section, at, "target", key)]
+            limit = f"selects objects by {others[0]}, which is not followed; edit it by hand" if others else ""
             entry = value(document, *here) if bare else value(document, section, at, "path")
             path = join(folder, entry) if entry else None
             if path is not None and files.text(path) is not None:
-                yield from ((Sheet(path, part), target) for part in read(path))
+                yield from ((Sheet(path, part), target, limit) for part in read(path))
             elif here in document:
-                yield from ((sheet, target) for sheet in _inline(layer, here, leaf))
+                yield from ((sheet, target, limit) for sheet in _inline(layer, here, leaf))
 
 
 def _inline(layer: Layer, here: Path, leaf: str) -> Iterator[Sheet]:

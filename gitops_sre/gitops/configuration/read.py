@@ -20,6 +20,8 @@ from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import Path, YamlTextError
 
+_NAMESPACE = re.compile(r"^  namespace:[ \t]*[\"']?([\w.-]+)", re.M)
+
 
 class Reader:
     """`key` is what is looked for: a file that cannot be read only matters when it names it. `namespace` (empty: any)
@@ -49,19 +51,20 @@ class Reader:
 
     def kustomization(self, folder: str) -> Build:
         """A kustomization with everything that it includes. Raises YamlTextError."""
-        layer = kustomize.read(self._files, folder)
-        if _sets_namespace(layer):
-            self._namespace = ""
-        return self._layer(layer, Build())
+        return self._layer(kustomize.read(self._files, folder), Build(), "")
 
-    def _layer(self, layer: Layer, build: Build) -> Build:
+    def _layer(self, layer: Layer, build: Build, outer: str) -> Build:
+        """`outer` is the namespace that the kustomizations around it give to all objects."""
+        space = outer or value(layer.document, "namespace")
+        if space and self._namespace and space != self._namespace:
+            return build
         for base in layer.bases:
-            build += self._layer(base, Build())
+            build += self._layer(base, Build(), space)
         rank = self._next()
-        build = Build.joined((build, *(self._file(path, rank) for path in layer.resources)))
+        build = Build.joined((build, *(self._file(path, rank, space) for path in layer.resources)))
         build = self._generated(layer, build + self._charts(layer))
         for component in layer.components:
-            build = self._layer(component, build)
+            build = self._layer(component, build, space or self._namespace)
         build = patched(self._files, self._documents, layer, build, self._next, self._leaf)
         build += Build(replaced=tuple(_replaced(layer)))
         return build.renamed(value(layer.document, "namePrefix"), value(layer.document, "nameSuffix"))
@@ -70,11 +73,12 @@ class Reader:
         self._rank += STEP
         return self._rank
 
-    def _file(self, path: str, rank: int) -> Build:
+    def _file(self, path: str, rank: int, space: str = "") -> Build:
         found = []
         for document in self._documents(path):
             sheet = Sheet(path, document)
-            if not self._namespace or value(document, "metadata", "namespace") in ("", self._namespace):
+            said = space or value(document, "metadata", "namespace")
+            if not self._namespace or said in ("", self._namespace):
                 kind, name = sheet.object
                 reason = f"{kind} {name} in {path}" if kind else f"the file {path}"
                 found.append(of_sheet(sheet, (kind, name), rank, reason))
@@ -181,8 +185,12 @@ class _Generator:
             return ()
 
 
-def _sets_namespace(layer: Layer) -> bool:
-    return bool(value(layer.document, "namespace")) or any(map(_sets_namespace, (*layer.bases, *layer.components)))
+def namespaces(files: Files, layer: Layer) -> frozenset[str]:
+    """The namespaces that a kustomization's objects may be in, as far as its files name them."""
+    if own := value(layer.document, "namespace"):
+        return frozenset({own})
+    said = (found for path in layer.resources for found in _NAMESPACE.findall(files.text(path) or ""))
+    return frozenset(said).union(*(namespaces(files, each) for each in layer.bases))
 
 
 def _plain_name(document: Document, section: str, at: int) -> bool:
