@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from gitops_sre.gitops import kustomize
-from gitops_sre.gitops.files import detect, manifests, plain_source
+from gitops_sre.gitops.files import detect, join, manifests, plain_source, values
 from gitops_sre.gitops.substitution import KubernetesLoader
 from gitops_sre.gitops.workspace import Folder
 from gitops_sre.model.outcome import Unavailable
@@ -32,6 +32,14 @@ _DEAD_PROXY = "http://127.0.0.1:9"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _OUTSIDE = "is not in or below"
 """What kustomize says of a file beside the folder that it builds."""
+_PLUGINS = ("generators", "transformers", "validators")
+_LOADED = re.compile(
+    r"(?:patches|patchesJson6902|replacements)\.\d+\.path|patchesStrategicMerge\.\d+|openapi\.path"
+    r"|(?:configMapGenerator|secretGenerator)\.\d+\.(?:files\.\d+|envs\.\d+|env)"
+)
+"""Fields of a kustomization whose value is loaded as a file, or by HTTP when it is a URL."""
+_URL = re.compile(r"(?:[^=\n]*=)?\s*(https?:\S*)", re.I)
+_ANY_URL = re.compile(r"https?:[^\s\"']*", re.I)
 _LONGEST_PATH = 4096
 _LONGEST_MESSAGE = 500
 _MAX_OUTPUT = 64 * 1024 * 1024
@@ -104,6 +112,8 @@ class ToolRenderer:
         if layer.all_missing:
             names = ", ".join(layer.all_missing[:3])
             raise _CannotRenderError(f"not in the repository: {names}; vendor remote bases to have them proven")
+        if url := next(_fetched(files, layer), None):
+            raise _CannotRenderError(f"not in the repository: {url}; vendor what a build loads to have it proven")
         command = _builder(folder)
         try:
             return self._run(command)
@@ -152,10 +162,25 @@ def _builder(folder: Path) -> list[str]:
     raise _CannotRenderError("neither kubectl nor kustomize is on PATH; install one (`gitops-sre doctor`)")
 
 
+def _fetched(files: Folder, layer: kustomize.Layer) -> Iterator[str]:
+    """URLs that a build would load: the tools go to this very machine without asking a proxy."""
+    for path, scalar in layer.document.items():
+        if _LOADED.fullmatch(".".join(map(str, path))) and (found := _URL.match(scalar.value)):
+            yield f"{found[1]} ({layer.file})"
+    for section in _PLUGINS:
+        for entry in values(layer.document, section):
+            name = join(layer.file.rpartition("/")[0], entry)
+            text = "".join(files.text(each) or "" for each in (name, *files.under(name))) if name else ""
+            if found := _ANY_URL.search(text):
+                yield f"{found[0]} ({name})"
+    for each in (*layer.bases, *layer.components):
+        yield from _fetched(files, each)
+
+
 def _stays_inside(files: Folder, layer: kustomize.Layer) -> bool:
     """Whether nothing that a build reads can lie outside the tree. Flux then lets a kustomization read files beside
     its own folder, which the tools do not by themselves; what a plugin's file names is not known."""
-    if any(path[0] in ("generators", "transformers", "validators") for path in layer.document):
+    if any(path[0] in _PLUGINS for path in layer.document):
         return False
     folder = layer.file.rpartition("/")[0]
     named = (each for scalar in layer.document.values() for each in (scalar.value, scalar.value.partition("=")[2]))

@@ -197,8 +197,10 @@ def _files(change: Change) -> tuple[str, ...]:
 
 
 def _held(differences: list[Difference], seen: Seen) -> Done | None:
-    """The first object that comes to hold an intended value."""
+    """The first object that comes to hold an intended value, or that comes or goes as intended."""
     for each in differences:
+        if _intended(each, seen):
+            return Done(f"{each.identity} {'is added' if each.before is None else 'is removed'}")
         for field in each.fields:
             if each.before is not None and each.after is not None and seen.explained.follows(field):
                 return Done(_said(each, field))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -85,7 +88,7 @@ def test_a_directory_gives_its_documents_lists_taken_apart(tmp_path: Path) -> No
         ("components: [../nowhere]\n", "../nowhere"),
         ("resources: [../../../../etc]\n", "../../../../etc"),
         ("resources: [/etc/passwd]\n", "/etc/passwd"),
-        ("patches: [{path: 'http://example.com/p.yaml'}]\n", "kubectl failed"),
+        ("patches: [{path: 'http://example.com/p.yaml'}]\n", "http://example.com/p.yaml"),
         ("helmCharts: [{name: x, repo: 'https://example.com', version: '1'}]\n", "kubectl failed"),
         ("resources: [\n", "not valid YAML"),
         ("resources: [../base]\ntransformers: [t.yaml]\n", "t.yaml"),
@@ -95,6 +98,82 @@ def test_a_directory_gives_its_documents_lists_taken_apart(tmp_path: Path) -> No
 def test_what_needs_the_network_or_leads_outside_is_unavailable(tmp_path: Path, kustomization: str, says: str) -> None:
     tree = write(tmp_path, {**KUSTOMIZE, "over/kustomization.yaml": kustomization})
     assert says in why(ToolRenderer(timeout=20).render(tree, source("over")))
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """A server on this machine, which no proxy setting keeps a tool from, and what it was asked for."""
+    asked: list[str] = []
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: canary}\n")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+@kubectl
+@pytest.mark.parametrize(
+    "kustomization",
+    [
+        "resources: ['{url}/x.yaml']\n",
+        "resources: [d.yaml]\npatches: [{{path: '{url}/p.yaml'}}]\n",
+        "resources: [d.yaml]\npatchesStrategicMerge: ['{url}/p.yaml']\n",
+        "resources: [d.yaml]\npatchesJson6902: [{{target: {{kind: Deployment, name: web}}, path: '{url}/p.yaml'}}]\n",
+        "resources: [d.yaml]\nreplacements: [{{path: '{url}/r.yaml'}}]\n",
+        "configMapGenerator: [{{name: c, files: ['{url}/f']}}]\n",
+        "configMapGenerator: [{{name: c, files: ['k={url}/f']}}]\n",
+        "configMapGenerator: [{{name: c, envs: ['{url}/e']}}]\n",
+        "resources: [d.yaml]\nopenapi: {{path: '{url}/o.json'}}\n",
+        "resources: [d.yaml]\nconfigurations: ['{url}/c.yaml']\n",
+        "resources: [d.yaml]\ncrds: ['{url}/c.json']\n",
+        "resources: [d.yaml]\ngenerators: ['{url}/g.yaml']\n",
+        "resources: [d.yaml]\ngenerators: [g.yaml]\n",
+        "resources: [d.yaml]\ntransformers: [g]\n",
+        "resources: [../b]\n",
+        "helmCharts: [{{name: x, repo: '{url}', version: '1'}}]\n",
+    ],
+)
+def test_no_kustomization_makes_a_request(tmp_path: Path, canary: tuple[str, list[str]], kustomization: str) -> None:
+    url, asked = canary
+    plugin = f"apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {{name: c}}\nfiles: ['{url}/f']\n"
+    files = {
+        "a/kustomization.yaml": kustomization.format(url=url),
+        "a/d.yaml": deployment("web", IMAGE),
+        "a/g.yaml": plugin,
+        "a/g/kustomization.yaml": "resources: [g.yaml]\n",
+        "a/g/g.yaml": plugin,
+        "b/kustomization.yaml": f"configMapGenerator: [{{name: c, files: ['{url}/f']}}]\n",
+    }
+    assert why(ToolRenderer(timeout=20).render(write(tmp_path, files), source("a")))
+    assert asked == []
+
+
+@helm
+def test_no_chart_makes_a_request(tmp_path: Path, canary: tuple[str, list[str]]) -> None:
+    url, asked = canary
+    chart = (
+        f"apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies: [{{name: d, version: 1.0.0, repository: '{url}'}}]\n"
+    )
+    assert "dependencies" in why(
+        ToolRenderer().render(write(tmp_path, {**CHART, "charts/app/Chart.yaml": chart}), source("charts/app"))
+    )
+    asks = {
+        **CHART,
+        "charts/app/templates/l.yaml": '{{ lookup "v1" "Secret" "default" "x" }}{{ getHostByName "localhost" }}',
+    }
+    ToolRenderer().render(write(tmp_path / "2", asks), source("charts/app"))
+    assert asked == []
 
 
 @kubectl

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitops_sre import yamltext
-from gitops_sre.gitops import edit
 from gitops_sre.gitops.proof import prove_offline
-from gitops_sre.model.change import Change, FieldEdit, Proof
+from gitops_sre.model.change import Change, FieldEdit, FileEdit, Proof
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
 from gitops_sre.model.target import Source, Target, WorkloadRef
 from gitops_sre.ports import Manifest
@@ -31,15 +30,12 @@ def over(environment: str) -> dict[str, str]:
     return {f"apps/web/overlays/{environment}/kustomization.yaml": text}
 
 
-def set_to(world: Infra, base: str, file: str, path: Place, value: str, document: int = 0) -> Change:
-    """One value of a file, changed."""
+def set_to(world: Infra, base: str, file: str, path: Place, value: str | None, before: str | None = "?") -> Change:
+    """One value of a file, changed; None inserts or removes it."""
     text = (world.repository.read(base, file) or b"").decode()
-    raw = yamltext.locate(text, document, path).raw
-    before = yamltext.get(text, document, path)
-    made = FieldEdit(file, document, path, before, value, raw, yamltext.quoted_like(raw, value))
-    found = edit.apply(world.repository, base, [made], "")
-    assert isinstance(found, Change), found.reason
-    return found
+    now = yamltext.get(text, 0, path) if before == "?" else before
+    made = yamltext.rewrite(text, [FieldEdit(file, 0, path, now, value, "", "")])
+    return Change(base, made.edits, (FileEdit(file, text, made.text),))
 
 
 def proven(world: Infra, change: Change, *, workload: str = "Deployment//web", path: str = "", env: str = "") -> Proof:
@@ -248,6 +244,46 @@ def test_applications_that_a_set_makes_are_rendered(world: Infra) -> None:
     )
     assert [(each.application, each.namespace) for each in proof.objects] == [("argocd/web-prod", "prod")]
     assert undone(proof) == []
+
+
+@pytest.mark.parametrize(
+    ("images", "path", "before", "after", "line"),
+    [
+        (f"images: [{{name: {IMAGE}}}]\n", TAG, None, "v1", f"{IMAGE}:v2 -> {IMAGE}:v1"),
+        (f"images:\n- name: {IMAGE}\n  newTag: v9\n", TAG, "v9", None, f"{IMAGE}:v9 -> {IMAGE}:v2"),
+        (f"images:\n- name: {IMAGE}\n  newTag: v9\n", ("images", 0, "digest"), None, f"sha256:{'a' * 64}",
+         f"{IMAGE}:v9 -> {IMAGE}:v9@sha256:{'a' * 64}"),
+    ],
+)  # fmt: skip
+def test_an_override_that_comes_or_goes_is_accounted_for(
+    world: Infra, images: str, path: Place, before: str | None, after: str | None, line: str
+) -> None:
+    base = world.commit({**BASE, "prod/kustomization.yaml": overlay("prod", images, "../apps/web/base")})
+    proof = proven(world, set_to(world, base, "prod/kustomization.yaml", path, after, before))
+    assert undone(proof) == []
+    assert [each.fields for each in proof.objects] == [(f"spec.template.spec.containers[1].image: {line}",)]
+
+
+def test_an_annotation_that_comes_is_accounted_for(world: Infra) -> None:
+    base = world.commit({**BASE, **over("prod")})
+    path: Place = ("spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
+    file = "apps/web/base/deployment.yaml"
+    proof = proven(world, set_to(world, base, file, path, "2026-11-23T05:00:00Z", None))
+    assert undone(proof) == []
+    assert [each.fields for each in proof.objects] == [
+        ("spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt: (none) -> 2026-11-23T05:00:00Z",)
+    ]
+
+
+def test_a_resource_that_the_edit_takes_out_is_pruned_on_purpose(world: Infra) -> None:
+    text = "resources:\n- deployment.yaml\n- more.yaml\n"
+    more = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: conf}\n"
+    base = world.commit({**BASE, "apps/web/base/kustomization.yaml": text, "apps/web/base/more.yaml": more})
+    change = set_to(world, base, "apps/web/base/kustomization.yaml", ("resources", 1), None)
+    proof = proven(world, change, workload="//")
+    assert [(each.kind, each.fields) for each in proof.objects] == [("ConfigMap", ("(removed)",))]
+    assert isinstance(outcome(proof, "nothing-pruned"), Done)
+    assert isinstance(outcome(proof, "only-expected-fields"), Done)
 
 
 @pytest.mark.parametrize(
