@@ -34,6 +34,8 @@ from gitops_sre.yamltext.tree import Builder
 
 _BEGINS = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n|---[^\n]*\n)*[ ]*(?:-[ \n]|[{\[]|[^\s#:{\[&*!|>%@`,][^\n]*?:(?:\s|$))")
 """How a block scalar that can be a mapping or a list begins: cheap, before it is parsed."""
+_ODD_ANCHOR = re.compile(r"(?:^|[\s\[{,])[&*][\w-]+[^\w\s,\]}-]|[\x85\u2028\u2029]")
+"""Names of anchors, and line ends, that YAML 1.1 and 1.2 read differently."""
 _HEADER = re.compile(r"\|([-+]?)[ \t]*(?:#[^\n]*)?\r?\n")
 
 
@@ -96,7 +98,7 @@ def leaves(text: str) -> Mapping[Place, str]:
     For looking only; what is edited is always read by the exact parser. Raises YamlTextError.
     """
     try:
-        found = _read(text, fast=hasattr(yaml, "CSafeLoader"))
+        found = _read(text, fast=hasattr(yaml, "CSafeLoader") and not _ODD_ANCHOR.search(text))
     except YamlTextError:
         found = parse(text)
     return {scalar.place: scalar.value for scalar in found.scalars}
@@ -130,9 +132,10 @@ def _events(text: str, *, fast: bool) -> Iterator[Any]:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
         raise YamlTextError(f"{place}not valid YAML ({error.problem or error.context}); {remedy}") from error
-    except (YAMLError, yaml.YAMLError, ValueError, RecursionError) as error:
-        # Hostile texts also reach ValueError (directives, escapes out of range) in the parser.
-        raise YamlTextError(f"not valid YAML ({str(error).splitlines()[0][:120]}); {remedy}") from error
+    except (YAMLError, yaml.YAMLError, ValueError, RecursionError, AssertionError) as error:
+        # Hostile texts also reach ValueError and AssertionError (directives, escapes out of range) in the parser.
+        said = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise YamlTextError(f"not valid YAML ({said}); {remedy}") from error
 
 
 class _Walker:

@@ -201,11 +201,11 @@ def _replacement(text: str, parsed: Parsed, number: int, path: Path, raw: str) -
 
 
 def _fill(text: str, node: Node, written: str, where: str, language: str) -> Cut:
-    if language == "env":
+    if language == "env" or not written:
         return Cut(node.start, node.start, written)
     if node.anchored or text[node.start - 1 : node.start] not in (":", "-") or node.type != "null":
         raise YamlTextError(f"line {node.line} ({where}): nothing stands there that could be filled; edit it by hand")
-    return Cut(node.start, node.start, f" {written}" if written else "")
+    return Cut(node.start, node.start, f" {written}")
 
 
 @dataclass(frozen=True)
@@ -258,6 +258,8 @@ def _spot(text: str, parsed: Parsed, number: int, path: Path) -> _Spot:
 def _removed(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
     parsed = parse(text)
     spot = _spot(text, parsed, edit.document, edit.path)
+    if get(text, edit.document, edit.path) is not None:
+        _expect(text, edit)
     cut, raw = spot.collection.removal(spot.index)
     _expect_entry(text, edit, raw)
     after = _outward(parsed, edit.document, edit.path, cut).applied(text)
@@ -281,11 +283,9 @@ def _above(parsed: Parsed, number: int, path: Path) -> Node:
 
 
 def _expect_entry(text: str, edit: FieldEdit, raw: str) -> None:
-    """A scalar must hold what the edit says; of a collection every leaf must."""
-    now = get(text, edit.document, edit.path)
-    if now is not None:
-        _expect(text, edit)
-    elif not edit.before_raw or _said(edit.before_raw) != _said(raw):
+    """Every leaf of a collection that goes must be what the edit says."""
+    known = get(text, edit.document, edit.path) is not None
+    if not known and (not edit.before_raw or _said(edit.before_raw) != _said(raw)):
         raise YamlTextError(f"{show(edit.document, edit.path)} holds something else now; plan again")
 
 
@@ -309,11 +309,12 @@ def _inserted(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
         raw, at = _new_entry(text, parsed, number, path, edit.after or "")
         position = edit.position
     after = _put(text, number, at, raw, position)
-    spot = _spot(after, parse(after), number, at := _landed(parse(after), number, at, position))
+    at = _landed(parse(after), number, at, position)
+    _same_but(after, text, number, at)
+    spot = _spot(after, parse(after), number, at)
     cut, stands = spot.collection.removal(spot.index)
     if _outward(parse(after), number, at, cut).applied(after) != text:
         raise YamlTextError(f"{show(number, path)}: could not be taken out again byte for byte; edit it by hand")
-    _same_but(after, text, number, at)
     if not edit.after_raw and get(after, number, (*at, *path[len(at) :])) != edit.after:
         raise YamlTextError(f"{show(number, path)}: what was written does not read as {edit.after!r}; edit it by hand")
     return after, replace(edit, path=at, before_raw="", after_raw=stands, position=spot.index)
