@@ -108,13 +108,14 @@ def _items(one: Sequence[Tree], two: Sequence[Tree]) -> Iterator[tuple[int | Non
 
 
 def _by_name(one: Sequence[str | None], two: Sequence[str | None]) -> Iterator[tuple[int | None, int | None]]:
-    """Equal names pair wherever they stand; a single item that is left on both sides was given a new name."""
+    """Equal names pair wherever they stand; a single item that is left on both sides, in the same position, was given
+    a new name."""
     where = {name: at for at, name in enumerate(two)}
     yield from ((at, where[name]) for at, name in enumerate(one) if name in where)
     gone = [at for at, name in enumerate(one) if name not in where]
     names = set(one)
     come = [at for at, name in enumerate(two) if name not in names]
-    yield from _by_position(gone, come, together=len(gone) == len(come) == 1)
+    yield from _by_position(gone, come, together=len(gone) == 1 and gone == come)
 
 
 def _order(pair: tuple[int | None, int | None]) -> int:

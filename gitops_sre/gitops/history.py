@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre import yamltext
-from gitops_sre.gitops import coupling, environments
-from gitops_sre.gitops.alignment import Pair, pairs
+from gitops_sre.gitops import coupling, entries, environments
+from gitops_sre.gitops.alignment import pairs
 from gitops_sre.gitops.files import decoded
 from gitops_sre.gitops.lookback import LOOK_BACK, Change, Looker, follower, leaves
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left
@@ -141,34 +141,29 @@ def _new_name(repository: Repository, commit: str, path: str) -> str:
 
 
 def _undone(path: str, steps: Sequence[_Texts], now: str) -> Iterator[FieldEdit | Left]:
-    """Edits of `now` that put back what the steps (newest first) changed."""
+    """Edits of `now` that put back what the steps (newest first) changed: values, then entries that came or went."""
     values: dict[Place, FieldEdit | Left] = {}
     for step in steps:
         before, after = decoded(path, step.before), decoded(path, step.after)
         old, new = leaves(before), leaves(after)
         follow = follower(after, now)
         for pair in pairs(old, new):
-            if pair.one is None or pair.two is None:
-                yield _entry(path, step.name, pair)
-            elif old[pair.one] != new[pair.two]:
-                there = follow.leaf(pair.two)
-                if there is None:
-                    yield Left(path, *pair.two, f"it is gone since {step.name}")
-                    continue
-                raw, was = yamltext.locate(before, *pair.one).raw, old[pair.one]
-                known = values.get(there)
-                if isinstance(known, FieldEdit):  # changed more than once: back to the oldest
-                    values[there] = replace(
-                        known, after=was, after_raw=raw, reason=f"{step.name} changed it from {was}"
-                    )
-                elif known is None:
-                    values[there] = _value_back(path, there, was, raw, new[pair.two], leaves(now)[there], step.name)
+            if pair.one is None or pair.two is None or old[pair.one] == new[pair.two]:
+                continue
+            there = follow.leaf(pair.two)
+            if there is None:
+                yield Left(path, *pair.two, f"it is gone since {step.name}")
+                continue
+            raw, was = yamltext.locate(before, *pair.one).raw, old[pair.one]
+            known = values.get(there)
+            if isinstance(known, FieldEdit):  # changed more than once: back to the oldest
+                values[there] = replace(known, after=was, after_raw=raw, reason=f"{step.name} changed it from {was}")
+            elif known is None:
+                values[there] = _value_back(path, there, was, raw, new[pair.two], leaves(now)[there], step.name)
     yield from (each for each in values.values() if isinstance(each, Left) or each.before != each.after)
-
-
-def _entry(path: str, name: str, pair: Pair) -> Left:
-    place = pair.one or pair.two or (0, ())
-    return Left(path, *place, f"{name} {'removed' if pair.two is None else 'added'} it; entries are not undone yet")
+    for step in steps:
+        before, after = decoded(path, step.before), decoded(path, step.after)
+        yield from entries.undone(path, before, after, now, step.name, alone=len(steps) == 1)
 
 
 def _value_back(path: str, there: Place, was: str, raw: str, given: str, today: str, name: str) -> FieldEdit | Left:

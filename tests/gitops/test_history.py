@@ -67,9 +67,7 @@ def test_a_value_that_was_changed_again_is_left_and_named(made: History) -> None
     draft = undone(made, culprit)
     assert applied(made, draft) == {WEB: deployment("v3", 1)}
     assert isinstance(draft, Draft)
-    assert [left.reason for left in draft.left] == [
-        f"changed again since {culprit[:12]}: acme/web:v2 -> acme/web:v3"
-    ]
+    assert [left.reason for left in draft.left] == [f"changed again since {culprit[:12]}: acme/web:v2 -> acme/web:v3"]
 
 
 def test_when_nothing_can_be_put_back_the_reason_is_said(made: History) -> None:
@@ -163,3 +161,42 @@ def test_what_only_once_shared_a_commit_goes_its_own_way(made: History) -> None:
     assert ["changed together with it in 5 of 5 changes" in each.reason for each in draft.edits] == [True, False]
     assert [left.file for left in draft.left] == [api]
     assert "goes its own way (changed together with it in 1 of 5 changes)" in draft.left[0].reason
+
+
+def test_entries_that_a_commit_added_or_removed_are_undone_to_the_byte(made: History) -> None:
+    before = (
+        "spec:\n  replicas: 2\n  # how much it may take\n  resources:\n    limits: {memory: 1Gi}\n"
+        "  env:\n  - name: A\n    value: a\n  - name: B  # why\n    value: b\n  - name: C\n    value: c\n"
+    )
+    after = (
+        "spec:\n  replicas: 2\n  paused: true\n  env:\n  - name: A\n    value: a\n  - name: C\n    value: c\n"
+        "  - name: D\n    value: d\n"
+    )
+    made.commit({"app.yaml": before})
+    culprit = made.commit({"app.yaml": after})
+    assert applied(made, undone(made, culprit)) == {"app.yaml": before}
+
+
+def test_entries_are_undone_where_they_stand_today(made: History) -> None:
+    made.commit({"app.yaml": "env:\n- {name: A, value: a}\n- {name: B, value: b}\n- {name: C, value: c}\n"})
+    culprit = made.commit({"app.yaml": "env:\n- {name: A, value: a}\n- {name: C, value: c}\n- {name: D, value: d}\n"})
+    made.commit(
+        {
+            "app.yaml": "x: 1\nenv:\n- {name: Z, value: z}\n- {name: A, value: a}\n- {name: C, value: c}\n"
+            "- {name: D, value: d}\n"
+        }
+    )
+    assert applied(made, undone(made, culprit)) == {
+        "app.yaml": "x: 1\nenv:\n- {name: Z, value: z}\n- {name: A, value: a}\n- {name: B, value: b}\n"
+        "- {name: C, value: c}\n"
+    }
+
+
+def test_an_entry_that_was_changed_since_is_left(made: History) -> None:
+    made.commit({"app.yaml": "a: 1\nb: 1\n"})
+    culprit = made.commit({"app.yaml": "a: 2\nb: 1\nnew: {x: 1}\n"})
+    made.commit({"app.yaml": "a: 2\nb: 1\nnew: {x: 2}\n"})
+    draft = undone(made, culprit)
+    assert applied(made, draft) == {"app.yaml": "a: 1\nb: 1\nnew: {x: 2}\n"}
+    assert isinstance(draft, Draft)
+    assert [left.reason for left in draft.left] == [f"{culprit[:12]} added it, and it was changed since"]
