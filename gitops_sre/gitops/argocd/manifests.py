@@ -134,6 +134,7 @@ def _object(path: str, number: int, document: Document) -> Object | None:
     return replace(item, kind=kind, name=name, namespace=item.value("metadata", "namespace"))
 
 
+@lru_cache(maxsize=1024)  # clusters often hold the same file
 def _documents(text: str) -> tuple[Document, ...]:
     found = yamltext.scalars(text, opened=True)
     count = max((scalar.document for scalar in found), default=-1) + 1
