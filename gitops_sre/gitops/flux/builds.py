@@ -109,7 +109,8 @@ def _over(files: Files, build: Build, layer: Layer, wanted: Wanted) -> Build:
         build = _over(files, build, component, wanted)
     build = joined([build, Build(tuple(_generated(files, tree, folder)), ())])
     namespace = tree.get(("namespace",))
-    build = build.with_patches(patches.of(files, tree, folder))
+    if any(item.kind != "ConfigMap" for item in build.objects):
+        build = build.with_patches(patches.of(files, tree, folder))
     return build.in_namespace(namespace.value if namespace else "")
 
 

@@ -13,7 +13,6 @@ from functools import partial
 from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents
 from gitops_sre.gitops.flux import kinds
-from gitops_sre.gitops.flux.builds import inside
 from gitops_sre.gitops.flux.kinds import HelmRelease, Reference
 from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, naming, read
 from gitops_sre.gitops.flux.units import Unit, unapplied, units
@@ -40,7 +39,7 @@ def chart_owners(files: Files, path_scope: str, chart: str, environment: str = "
     found += _elsewhere(files, path_scope, chart)
     if not found and not problems:
         found, problems = _collected(files, [unapplied(files, path_scope, known, words)], chart)
-    unread = [error for unit in known for error in unit.build.unread]
+    unread = [error for unit in known for error in (*([unit.problem] if unit.problem else []), *unit.build.unread)]
     if problems or (unread and not found):
         raise (*problems, *unread)[0]
     return together(found)
@@ -231,8 +230,3 @@ def _listed(tree: Tree, key: str, names: tuple[str, ...], chart: str) -> Iterato
             if not _EXACT.fullmatch(version.value):
                 raise YamlTextError(f"{version.file}, line {version.scalar.line}: {version.value!r} is a range; pin it")
             yield (version.field("chart", f"`{key}` of {version.file}"),)
-
-
-def in_scope(fields: Sequence[Field], scope: str) -> bool:
-    """Whether all fields lie below a folder."""
-    return all(inside(field.file, scope) for field in fields)

@@ -14,7 +14,7 @@ from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import Files
 from gitops_sre.gitops.flux import builds, kinds, patches, values, variables
 from gitops_sre.gitops.flux.kinds import HelmRelease
-from gitops_sre.gitops.flux.objects import Object, Tree, merged, read
+from gitops_sre.gitops.flux.objects import GROUP, Object, Tree, mentioning, merged, read
 from gitops_sre.gitops.flux.units import Unit, units
 from gitops_sre.gitops.flux.values import Owner, Resolve
 from gitops_sre.gitops.flux.variables import resolved
@@ -30,16 +30,19 @@ def image_owners(files: Files, path_scope: str, image: str, environment: str = "
     `image` is a name without tag; `environment` leaves out what belongs to another one. Raises YamlTextError when the
     owner is a place that is never edited or cannot be read.
     """
+    if not mentioning(files, GROUP):
+        return []
     found: list[Owner] = []
-    unread: list[YamlTextError] = []
+    problems: list[YamlTextError] = []
     for unit in units(files, path_scope, (plain(image).rpartition("/")[2],), environment):
         try:
             found += _in_unit(files, unit, image)
         except YamlTextError as error:
-            unread.append(error)
-        unread += [error for error in unit.build.unread if _concerns(files, error, image)]
-    if unread and not found:
-        raise unread[0]
+            problems.append(error)
+        problems += [unit.problem] if unit.problem else []
+        problems += [error for error in unit.build.unread if _concerns(files, error, image)]
+    if problems and not found:
+        raise problems[0]
     return grouped(found)
 
 
@@ -101,10 +104,20 @@ def release_owners(files: Files, unit: Unit, release: HelmRelease, image: str) -
             return found
     tree, problems = effective_values(files, unit, release)
     chart = release.chart.rpartition("/")[2] or release.source.name
-    found = values.owners(tree, image, resolve, f"values of {item}", (chart, item.name, release.release_name))
+    reason = f"values of {item}" + _suspended(unit, release)
+    found = values.owners(tree, image, resolve, reason, (chart, item.name, release.release_name))
     if problems and not found and any(plain(image).rpartition("/")[2] in str(problem) for problem in problems):
         raise problems[0]
     return found
+
+
+def _suspended(unit: Unit, release: HelmRelease) -> str:
+    """What keeps an edit from being applied."""
+    if release.suspended:
+        return " (suspended: nothing is applied until it is resumed)"
+    if unit.kustomization is not None and unit.kustomization.suspended:
+        return f" (Kustomization {unit.kustomization.key} is suspended: nothing is applied until it is resumed)"
+    return ""
 
 
 def effective_values(files: Files, unit: Unit, release: HelmRelease) -> tuple[Tree, tuple[YamlTextError, ...]]:

@@ -6,11 +6,8 @@ import posixpath
 from dataclasses import dataclass
 
 from gitops_sre.gitops.flux.objects import Object
-from gitops_sre.model.live import Application
-from gitops_sre.model.target import Source
 
 KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
-SOURCES = frozenset({"GitRepository", "OCIRepository", "HelmRepository", "HelmChart", "Bucket", "ExternalArtifact"})
 _UNNAMED = "default"
 
 
@@ -33,7 +30,6 @@ class Kustomization:
     source: Reference
     target_namespace: str
     suspended: bool
-    depends_on: tuple[str, ...]
     components: tuple[str, ...]
     substitute_from: tuple[Reference, ...]
 
@@ -41,11 +37,6 @@ class Kustomization:
     def key(self) -> str:
         """`namespace/name`."""
         return f"{self.object.namespace or _UNNAMED}/{self.object.name}"
-
-    def as_application(self, repo_url: str = "") -> Application:
-        """The Kustomization in the form in which live ones are known; its status is unknown."""
-        source = Source(repo_url, self.path, kind="unknown", namespace=self.target_namespace)
-        return _application(self.object, (source,), self.target_namespace, suspended=self.suspended)
 
 
 @dataclass(frozen=True)
@@ -67,22 +58,8 @@ class HelmRelease:
     source: Reference
     from_reference: bool
     release_name: str
-    target_namespace: str
     suspended: bool
-    detects_drift: bool
     values_from: tuple[ValuesFrom, ...]
-
-    @property
-    def key(self) -> str:
-        """`namespace/name`."""
-        return f"{self.object.namespace or _UNNAMED}/{self.object.name}"
-
-    def as_application(self, repo_url: str = "") -> Application:
-        """The release in the form in which live ones are known; its status is unknown. Its chart is no path of the
-        repository unless it comes from a GitRepository, so that nothing renders it from the files alone."""
-        path = _folder(self.chart) if self.source.kind == "GitRepository" else ""
-        source = Source(repo_url, path, kind="helm", release_name=self.release_name, namespace=self.target_namespace)
-        return _application(self.object, (source,), self.target_namespace, suspended=self.suspended)
 
 
 def kustomization(item: Object) -> Kustomization:
@@ -94,7 +71,6 @@ def kustomization(item: Object) -> Kustomization:
         _reference(item, spec, "sourceRef"),
         item.value(spec, "targetNamespace"),
         item.value(spec, "suspend") == "true",
-        tuple(item.value(spec, "dependsOn", at, "name") for at in item.children(spec, "dependsOn")),
         tuple(item.value(spec, "components", at) for at in item.children(spec, "components")),
         tuple(
             _reference(item, spec, "postBuild", "substituteFrom", at)
@@ -120,9 +96,7 @@ def helm_release(item: Object) -> HelmRelease:
         _reference(item, *where),
         by_reference,
         name,
-        target or item.namespace,
         item.value("spec", "suspend") == "true",
-        item.value("spec", "driftDetection", "mode") == "enabled",
         tuple(
             ValuesFrom(
                 item.value("spec", "valuesFrom", at, "kind"),
@@ -150,9 +124,3 @@ def _folder(path: str) -> str:
     """A folder as git spells it; paths of Flux begin at the root, with or without a slash."""
     plain = posixpath.normpath(path.strip().lstrip("/") or ".")
     return "" if plain == "." else plain
-
-
-def _application(item: Object, sources: tuple[Source, ...], namespace: str, *, suspended: bool) -> Application:
-    return Application(
-        item.namespace or _UNNAMED, item.name, sources, namespace, "Unknown", (), "Unknown", None, None, not suspended
-    )

@@ -64,7 +64,7 @@ def _loaded(files: Files, tree: Tree, place: Path, folder: str, target: Mapping[
         return [Patch(each, target, f"{held.file} applies the patch {path}") for each in trees if each]
     trees = opened(tree, place)
     if not trees and held.value:
-        raise YamlTextError(f"{held.file}, line {held.scalar.line}: a patch that cannot be read; edit it by hand")
+        raise YamlTextError(f"{held.file}: line {held.scalar.line}: a patch that cannot be read; edit it by hand")
     return [Patch(each, target, f"a patch in {held.file} sets it") for each in trees if each]
 
 

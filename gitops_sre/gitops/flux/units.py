@@ -16,7 +16,8 @@ from gitops_sre.gitops.flux.objects import Object, mentioning, naming, read, und
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
-_ENTRY = re.compile(r"""^\s*(?:- +)?(?:path: *)?["']?([^\s"'#:]+)""", re.M)
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_ENTRY = re.compile(r"""[^\s"'\[\]{},]+""")
 _DECLARES = re.compile(r"^kind:\s*[\"']?GitRepository\b", re.M)
 _PARENTS = re.compile(r"kind:\s*[\"']?Kustomization\b(?s:.*)\bpatch")
 
@@ -29,16 +30,13 @@ class Unit:
     folder: str
     kustomization: Kustomization | None
     build: Build
+    problem: YamlTextError | None = None
+    """Why it could not be built."""
 
     @property
     def objects(self) -> tuple[Object, ...]:
         """The effective objects."""
         return self.build.objects
-
-    @property
-    def name(self) -> str:
-        """How it is called in reasons."""
-        return f"Kustomization {self.kustomization.key}" if self.kustomization else self.folder or "the repository"
 
 
 def units(files: Files, scope: str, words: Sequence[str] = (), environment: str = "") -> tuple[Unit, ...]:
@@ -59,12 +57,13 @@ def units(files: Files, scope: str, words: Sequence[str] = (), environment: str 
         nearest = max((len(each.path) for each in around), default=0)
         if not any(inside(each.path, folder) for each in own):
             own += [each for each in around if len(each.path) == nearest and each not in own]
-    part = _Part(scope, frozenset(_names(builds.of_folder(files, scope, wanted))))
+    part = _Part(scope, frozenset(_names(_plain(files, scope, wanted).build)))
     found = [_unit(files, each, part, wanted) for each in own]
-    bare = [folder for folder in roots if not any(inside(folder, each.path) for each in own)]
-    found += [Unit(folder, None, part.of(builds.of_folder(files, folder, wanted))) for folder in bare]
+    bare = (folder for folder in roots if not any(inside(folder, each.path) for each in own))
+    outer = [_plain(files, folder, wanted) for folder in bare]
+    found += [replace(unit, build=part.of(unit.build)) for unit in outer]
     inner = [folder for folder in _roots_below(files, scope) if not any(inside(folder, unit.folder) for unit in found)]
-    found += [Unit(folder, None, builds.of_folder(files, folder, wanted)) for folder in inner]
+    found += [_plain(files, folder, wanted) for folder in inner]
     loose = _rest(files, scope, wanted, found)
     return (*_of_environment(found, environment), Unit(scope, None, loose))
 
@@ -88,8 +87,13 @@ def includers(files: Files, scope: str) -> tuple[tuple[str, ...], tuple[str, ...
 def _leads(files: Files, path: str, folder: str) -> bool:
     """Whether a kustomization names a folder, or something in it, by a path that leads up first."""
     place = path.rpartition("/")[0]
-    entries = (entry for entry in _ENTRY.findall(files.text(path) or "") if entry.startswith(".."))
+    entries = (entry for entry in _entries(files.text(path) or "") if entry.startswith(".."))
     return any(inside(joined, folder) for entry in entries if (joined := join(place, entry)) is not None)
+
+
+def _entries(text: str) -> Iterator[str]:
+    """What may be a path in a kustomization, without parsing it."""
+    return (entry for line in text.splitlines() for entry in _ENTRY.findall(_COMMENT.sub("", line)))
 
 
 def _roots_below(files: Files, scope: str) -> list[str]:
@@ -97,9 +101,7 @@ def _roots_below(files: Files, scope: str) -> list[str]:
     paths = [path for path in files.under(scope) if posixpath.basename(path) in KUSTOMIZATIONS]
     if any(posixpath.dirname(path) == scope for path in paths):
         return [scope]
-    entries = (
-        join(posixpath.dirname(path), entry) for path in paths for entry in _ENTRY.findall(files.text(path) or "")
-    )
+    entries = (join(posixpath.dirname(path), entry) for path in paths for entry in _entries(files.text(path) or ""))
     included = {entry for entry in entries if entry is not None}
     return [folder for path in paths if (folder := posixpath.dirname(path)) not in included]
 
@@ -167,7 +169,7 @@ def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[s
     return Unit(scope, None, Build(objects, ()))
 
 
-def kustomizations(files: Files, folders: Sequence[str]) -> tuple[Kustomization, ...]:
+def kustomizations(files: Files, folders: Sequence[str] = ("",)) -> tuple[Kustomization, ...]:
     """The Flux Kustomizations whose folder is around or below one of these, or that stand in one. Found by bytes: only
     files that name such a path are parsed."""
     texts = {path: files.text(path) or "" for path in mentioning(files, f"{KUSTOMIZATION}/")}
@@ -254,15 +256,32 @@ def _copies(item: Object, at: str | int) -> Iterator[tuple[str, str]]:
     yield from sorted(found, key=lambda pair: -len(pair[1]))
 
 
+def _plain(files: Files, folder: str, wanted: Wanted) -> Unit:
+    """A folder as it stands."""
+    try:
+        return Unit(folder, None, builds.of_folder(files, folder, wanted))
+    except YamlTextError as error:
+        return _broken(folder, None, error, wanted)
+
+
+def _broken(folder: str, known: Kustomization | None, error: YamlTextError, wanted: Wanted) -> Unit:
+    """A unit that cannot be built; that is no problem when nothing in it is asked for."""
+    concerns = wanted is None or any(inside(path, folder) for path in wanted)
+    return Unit(folder, known, Build((), ()), error if concerns else None)
+
+
 def _unit(files: Files, known: Kustomization, part: _Part, wanted: Wanted) -> Unit:
     item = known.object
     if wanted is not None and not wanted.isdisjoint(item.files()):
         wanted = None  # it may patch or substitute what the question is about
     if wanted is not None and not _reaches(files, known, wanted):
         return Unit(known.path, known, Build((), ()))
-    build = builds.of_folder(files, known.path, wanted)
-    build = builds.with_components(files, build, known.path, known.components, wanted)
-    build = build.with_patches(patches.of(files, under(item.tree, ("spec",)), known.path))
+    try:
+        build = builds.of_folder(files, known.path, wanted)
+        build = builds.with_components(files, build, known.path, known.components, wanted)
+        build = build.with_patches(patches.of(files, under(item.tree, ("spec",)), known.path))
+    except YamlTextError as error:
+        return _broken(known.path, known, error, wanted)
     build = build.in_namespace(known.target_namespace)
     if not inside(known.path, part.scope) and not (part.scope and inside(item.file, part.scope)):
         build = part.of(build)

@@ -69,7 +69,7 @@ def _named(tree: Tree, path: Path, text: str, image: str, resolve: Resolve) -> t
     registries = [resolve(held).text.rstrip("/") for held in beside or shared]
     if any(same(image, posixpath.join(registry, name)) for registry in registries if registry) or same(image, name):
         return True, True
-    return plain(image).endswith(f"/{plain(name)}"), False
+    return not beside and plain(image).endswith(f"/{plain(name)}"), False
 
 
 def _is_registry(path: Path) -> bool:
