@@ -72,6 +72,17 @@ class GitRepository(CommitReader):
         except OSError as error:
             return Unavailable(f"git {self._url}: {error}")
 
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit; None when it is not there, is a symlink or a submodule.
+
+        Where the clone left it out, everything of the commit is fetched in one go, since more will be asked for.
+        """
+        entry = self._objects.entry(commit, path)
+        if entry is not None and entry.regular and not self._objects.known(entry.oid):
+            self._whole.discard(commit)
+            self._complete({commit})
+        return super().read(commit, path)
+
     def log(
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
     ) -> tuple[Commit, ...]:

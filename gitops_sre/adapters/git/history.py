@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gitops_sre.model.change_feed import Commit, FileChange
+from gitops_sre.model.change_feed import Commit, FileChange, Revision
 
 FORMAT = "%x00%x00%H%x00%P%x00%ct%x00%an%x00%s%x00"
 OPTIONS = (
-    "-z", f"--format={FORMAT}", "--raw", "--no-abbrev", "--no-renames", "--full-diff", "--diff-merges=first-parent",
-    "--no-ext-diff", "--no-textconv", "--no-mailmap", "--no-decorate", "--no-show-signature", "--encoding=UTF-8",
+    "-z", f"--format={FORMAT}", "--raw", "--no-abbrev", "--no-renames", "--full-diff", "--no-ext-diff",
+    "--no-textconv", "--no-mailmap", "--no-decorate", "--no-show-signature", "--encoding=UTF-8",
 )  # fmt: skip
 """Of `git log`: every commit with everything that it changed, whatever a configuration says."""
 
@@ -22,6 +22,11 @@ class Logged:
 
     commit: Commit
     changes: tuple[FileChange, ...]
+
+    def having(self, changes: tuple[FileChange, ...]) -> Logged:
+        """The same commit with other changes."""
+        files = tuple(sorted({change.after_path or change.before_path for change in changes}))
+        return Logged(replace(self.commit, files=files), changes)
 
 
 def logged(output: bytes) -> Iterator[Logged]:
@@ -35,9 +40,8 @@ def logged(output: bytes) -> Iterator[Logged]:
         while end < len(fields) and fields[end].lstrip("\n").startswith(":"):
             end += 2
         changes = tuple(raw_changes(fields[at:end]))
-        files = tuple(sorted({change.after_path or change.before_path for change in changes}))
         moment = datetime.fromtimestamp(int(time), UTC)
-        yield Logged(Commit(sha, moment, author, subject, files, tuple(parents.split())), changes)
+        yield Logged(Commit(sha, moment, author, subject, (), tuple(parents.split())), ()).having(changes)
         at = end
 
 
@@ -66,6 +70,19 @@ def change(before_path: str, after_path: str, before: tuple[str, str], after: tu
         after[1] if is_ else "",
         plain,
     )
+
+
+def merged(segments: Iterable[Sequence[Revision]]) -> Iterator[Revision]:
+    """Several stretches of history as one, newest first; what they say about the same commit is put together."""
+    together: dict[str, tuple[datetime, Revision]] = {}
+    for segment in segments:
+        at = datetime.max.replace(tzinfo=UTC)
+        for each in segment:
+            at = min(at, each.commit.at)  # a clock that went wrong does not change a stretch's own order
+            before = together.get(each.commit.sha)
+            changes = dict.fromkeys((*(before[1].changes if before else ()), *each.changes))
+            together[each.commit.sha] = (before[0] if before else at, Revision(each.commit, tuple(changes)))
+    yield from (each for _, each in sorted(together.values(), key=lambda pair: pair[0], reverse=True))
 
 
 def touching(changes: Iterable[FileChange], paths: Sequence[str]) -> tuple[FileChange, ...]:

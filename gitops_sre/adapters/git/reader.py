@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gitops_sre.adapters.git import history
@@ -15,8 +16,8 @@ from gitops_sre.adapters.git.plumbing import RepositoryError, Runner, View, sha
 from gitops_sre.model.change_feed import Commit, FileChange, Revision
 from gitops_sre.model.outcome import Unavailable
 
-_NAMES = 8
-"""Rounds of older names after which files are not followed further."""
+_STRETCHES = 16
+"""Stretches of history that are looked at for older names of files: a file is not followed further than that."""
 _SIMILAR = "-M50%"
 """A file that went and one that came are a rename when half of it is the same: git's own default."""
 
@@ -49,7 +50,11 @@ class CommitReader(ABC):
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
     ) -> tuple[Commit, ...]:
         """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
-        options = ["--first-parent", *([f"--since=@{int(since.timestamp())}"] if since is not None else [])]
+        options = [
+            "--first-parent",
+            "--diff-merges=first-parent",
+            *([f"--since=@{int(since.timestamp())}"] if since is not None else []),
+        ]
         return tuple(each.commit for each in self._logged(commit, options, paths, limit))
 
     def changed(self, commit: str) -> tuple[FileChange, ...]:
@@ -78,22 +83,18 @@ class CommitReader(ABC):
         A merge counts only where it differs from every parent (git's default history simplification). A file that was
         renamed is followed under its older name. No `paths`: everything.
         """
-        names = [path.strip("/") for path in paths]
-        older: dict[str, str] = {}  # an older name -> the commit that renamed it
-        for _ in range(_NAMES):
-            wanted = [*names, *older]
-            found = self._logged(commit, [], wanted, limit)
-            renames = self._renames(found, wanted)
-            fresh = {
-                name: each
-                for each, changes in renames.items()
-                for name in _older(history.touching(changes, wanted))
-                if not history.below(name, wanted)
-            }
-            if not fresh:
-                break
-            older |= fresh
-        return tuple(_revisions(found, names, older, renames))
+        segments: list[tuple[Revision, ...]] = []
+        ahead = [(commit, [path.strip("/") for path in paths])]
+        for start, names in ahead:
+            segment = []
+            for each in self._logged(start, ["--no-diff-merges"], names, limit):
+                found = self._followed(each, names)
+                segment.append(Revision(found.commit, history.touching(found.changes, names)))
+                older = [name for name in _older(segment[-1].changes) if not history.below(name, names)]
+                if older and len(ahead) < _STRETCHES:
+                    ahead.append((each.commit.parents[0], older))
+            segments.append(tuple(segment))
+        return tuple(islice(history.merged(segments), limit))
 
     def blobs(self, oids: Iterable[str]) -> Mapping[str, bytes]:
         """File contents by blob id, read (and where they are missing, fetched) in one batch."""
@@ -114,7 +115,9 @@ class CommitReader(ABC):
             error = "the clone is shallow; run `git fetch --unshallow`"
         elif status in (0, 1):
             return status == 0
-        return Unavailable(f"git {self._name}: {ancestor[:12]} and {descendant[:12]} cannot be compared ({error})")
+        return Unavailable(
+            f"git {self._name}: {ancestor[:12]} and {descendant[:12]} cannot be compared ({error or 'no message'})"
+        )
 
     def export(self, commit: str, into: Path, under: Sequence[str] = ()) -> None:
         """Write the tree of a commit into an empty folder: regular files only.
@@ -127,7 +130,8 @@ class CommitReader(ABC):
         parts = [part.rstrip("/") for part in under]
         leaves = self._objects.leaves(self._objects.root(commit))
         wanted = [(parts_of(path), entry.oid) for path, entry in leaves
-                  if entry.regular and (not parts or history.below(path, parts))]  # fmt: skip
+                  if entry.regular and history.below(path, parts)]  # fmt: skip
+        self._objects.have(oid for _, oid in wanted)
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             contents = self._objects.blobs(oid for _, oid in some)
@@ -161,14 +165,14 @@ class CommitReader(ABC):
         except FileNotFoundError:
             return frozenset()
 
-    def _renames(self, found: Iterable[history.Logged], paths: Sequence[str]) -> Mapping[str, tuple[FileChange, ...]]:
-        """Commits in which one of the paths came while another file went, with their changes, renames found."""
-        renames = {}
-        for each in found:
-            came = any(change.after_path and not change.before_path for change in history.touching(each.changes, paths))
-            if came and any(not change.after_path for change in each.changes):
-                renames[each.commit.sha] = self.changed(each.commit.sha)
-        return renames
+    def _followed(self, logged: history.Logged, paths: Sequence[str]) -> history.Logged:
+        """A commit with what its log does not tell: a merge's changes, and renames where one of the paths came."""
+        if len(logged.commit.parents) > 1:
+            logged = logged.having(self.between(logged.commit.parents[0], logged.commit.sha))
+        came = any(each.after_path and not each.before_path for each in history.touching(logged.changes, paths))
+        if came and any(not each.after_path for each in logged.changes):
+            return history.Logged(logged.commit, self.changed(logged.commit.sha))
+        return logged
 
     def _renamed(self, before: str, after: str, changes: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
         """The same changes with what went and came as renames where git finds the contents alike."""
@@ -197,22 +201,8 @@ def _sorted(changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
 
 
 def _older(changes: Iterable[FileChange]) -> list[str]:
-    return [change.before_path for change in changes if change.after_path and change.before_path != change.after_path]
-
-
-def _revisions(
-    found: Sequence[history.Logged],
-    names: Sequence[str],
-    older: Mapping[str, str],
-    renames: Mapping[str, tuple[FileChange, ...]],
-) -> Iterable[Revision]:
-    """The log with each commit's changes to the files: an older name counts from the commit on that renamed it."""
-    wanted = list(names)
-    for each in found:
-        wanted += [old for old, renamed_in in older.items() if renamed_in == each.commit.sha]
-        changes = history.touching(renames.get(each.commit.sha, each.changes), wanted)
-        if changes:
-            yield Revision(each.commit, changes)
+    """The names that files had before."""
+    return [each.before_path for each in changes if each.before_path and each.after_path not in ("", each.before_path)]
 
 
 def parts_of(path: str) -> tuple[str, ...]:
