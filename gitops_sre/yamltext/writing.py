@@ -72,8 +72,12 @@ def steps(text: str, roots: Sequence[Node]) -> tuple[int, int]:
             by = lines.column(text, child.start) - lines.column(text, parent.start)
             if parent.kind == "map" and by >= 0:
                 (lists if child.kind == "list" else maps)[by] += 1
-    step = maps.most_common(1)[0][0] if maps else 2
-    return step, lists.most_common(1)[0][0] if lists else step
+    step = _most(maps) if maps else 2
+    return step, _most(lists) if lists else step
+
+
+def _most(counts: Counter[int]) -> int:
+    return max(counts, key=lambda by: (counts[by], -by))
 
 
 def _nested(node: Node) -> Iterator[tuple[Node, Node]]:

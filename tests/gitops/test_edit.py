@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
+from gitops_sre import yamltext
 from gitops_sre.gitops import edit
 from gitops_sre.model.change import Change, FieldEdit
 from gitops_sre.model.outcome import Refused
@@ -155,3 +157,129 @@ def test_verify_sees_every_stray_byte(world: Infra) -> None:
     assert "bytes outside" in edit.verify(dataclasses.replace(good, after="tag: v2\nx:  1\n"), made.edits)
     assert "bytes outside" in edit.verify(dataclasses.replace(good, after="tag: v2\nx: 2\n"), made.edits)
     assert edit.verify(good, [])
+
+
+WORKLOAD = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: prod, labels: {a: v1}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web, extra: v1}
+"""
+CLAIM = "kind: PersistentVolumeClaim\nmetadata: {name: x, labels: {a: v1}}\nspec: {storageClassName: v1}\n"
+EXTERNAL = """\
+kind: ExternalSecret
+spec:
+  refreshInterval: v1
+  secretStoreRef: {name: v1}
+  target: {name: v1, template: {data: {URL: "http://v1"}}}
+  data:
+  - secretKey: v1
+    remoteRef: {key: v1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "says"),
+    [
+        (WORKLOAD, ("metadata", "name"), "a name is an identity"),
+        (WORKLOAD, ("metadata", "namespace"), "a namespace is part of an identity"),
+        (WORKLOAD, ("spec", "selector", "matchLabels", "app"), "a selector decides"),
+        (WORKLOAD, ("spec", "template", "metadata", "labels", "app"), "the selector asks for it"),
+        (WORKLOAD.replace("Deployment", "Service"), ("spec", "selector", "matchLabels", "app"), "a selector decides"),
+        (CLAIM, ("spec", "storageClassName"), "storage that grew or moved"),
+        (EXTERNAL, ("spec", "secretStoreRef", "name"), "which secret is read from where"),
+        (EXTERNAL, ("spec", "data", 0, "remoteRef", "key"), "which secret is read from where"),
+        (EXTERNAL, ("spec", "data", 0, "secretKey"), "which secret is read from where"),
+        (EXTERNAL, ("spec", "target", "name"), "which secret is read from where"),
+        ("kind: SealedSecret\nspec: {encryptedData: {a: v1}}\n", ("spec", "encryptedData", "a"), "sealed to one"),
+        ("kind: CustomResourceDefinition\nspec: {x: v1}\n", ("spec", "x"), "deletes objects"),
+        ("kind: List\nitems:\n- {apiVersion: v1, kind: Secret, data: {a: v1}}\n", ("items", 0, "data", "a"), "secrets"),
+        ("p: |\n  apiVersion: v1\n  kind: Secret\n  data: {a: v1}\n", ("p", "|yaml", 0, "data", "a"), "secrets"),
+        ("A=ENC[AES256_GCM,data:x]\nB=v1\n", ("B",), "encrypted by SOPS"),
+    ],
+)  # fmt: skip
+def test_each_forbidden_field_is_refused_with_its_own_reason(
+    world: Infra, text: str, path: tuple[str | int, ...], says: str
+) -> None:
+    base = world.commit({"f.yaml": text})
+    now = yamltext.get(text, 0, path)
+    assert now is not None
+    assert says in refused(edit.apply(world.repository, base, [one("f.yaml", now, "v2", path)], POLICY))
+    gone = FieldEdit("f.yaml", 0, path, now, None, "", "")
+    assert re.search("never edited|SOPS", refused(edit.apply(world.repository, base, [gone], POLICY)))
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (WORKLOAD, ("spec", "replicas")),
+        (WORKLOAD, ("metadata", "labels", "a")),
+        (WORKLOAD, ("spec", "template", "metadata", "labels", "extra")),
+        (CLAIM, ("metadata", "labels", "a")),
+        (EXTERNAL, ("spec", "refreshInterval")),
+        (EXTERNAL, ("spec", "target", "template", "data", "URL")),
+    ],
+)
+def test_what_stands_beside_a_forbidden_field_may_be_put_back(
+    world: Infra, text: str, path: tuple[str | int, ...]
+) -> None:
+    base = world.commit({"f.yaml": text})
+    now = yamltext.get(text, 0, path)
+    made = edit.apply(world.repository, base, [FieldEdit("f.yaml", 0, path, now, "2", "", "")], POLICY)
+    assert isinstance(made, Change), made
+
+
+def test_a_whole_entry_with_a_forbidden_field_in_it_stays(world: Infra) -> None:
+    base = world.commit({"f.yaml": WORKLOAD, "kustomization.yaml": "namespace: a\nx: 1\n"})
+    raw = yamltext.source(WORKLOAD, 0, ("spec",)).raw
+    whole = FieldEdit("f.yaml", 0, ("spec",), "", None, raw, "")
+    assert "a selector decides" in refused(edit.apply(world.repository, base, [whole], POLICY))
+    moved = one("kustomization.yaml", "a", "b", ("namespace",))
+    assert "another namespace" in refused(edit.apply(world.repository, base, [moved], POLICY))
+
+
+def test_insertions_and_removals_are_recorded_so_that_the_inverse_restores_every_byte(world: Infra) -> None:
+    text = "kind: Deployment\nspec:\n  # why\n  paused: true\n\n  replicas: 3\n"
+    base = world.commit({"f.yaml": text, "config.env": "A=1\n", "TAG": "v1.2.3\n"})
+    edits = [
+        FieldEdit("f.yaml", 0, ("spec", "template", "metadata", "annotations", "at"), None, "1", "", ""),
+        FieldEdit("config.env", 0, ("B",), None, "x", "", ""),
+        FieldEdit("f.yaml", 0, ("spec", "paused"), "true", None, "", ""),
+        FieldEdit("TAG", 0, (), "v1.2.3", "1.10", "", ""),
+    ]
+    made = edit.apply(world.repository, base, edits, POLICY)
+    assert isinstance(made, Change), made
+    template = '  template:\n    metadata:\n      annotations:\n        at: "1"\n'
+    assert {file.path: file.after for file in made.files} == {
+        "f.yaml": f"kind: Deployment\nspec:\n\n  replicas: 3\n{template}",
+        "config.env": "A=1\nB=x\n",
+        "TAG": "1.10\n",
+    }
+    first, _, third, _ = made.edits
+    assert (first.path, first.after_raw.splitlines()[0]) == (("spec", "template"), "template:")
+    assert (third.before_raw, third.position) == ("# why\npaused: true", 0)
+    after = world.commit({file.path: file.after for file in made.files})
+    back = edit.apply(world.repository, after, made.inverse, POLICY)
+    assert isinstance(back, Change), back
+    assert {file.path: file.after for file in back.files} == {"f.yaml": text, "config.env": "A=1\n", "TAG": "v1.2.3\n"}
+
+
+def test_names_of_files_are_only_names(world: Infra) -> None:
+    names = ["-rf.yaml", "a;b.yaml", "$(id).yaml", "`x`.yaml", "é.yaml", "a b.yaml"]
+    base = world.commit(dict.fromkeys(names, "tag: v1\n"))
+    for name in names:
+        made = edit.apply(world.repository, base, [one(name)], POLICY)
+        assert isinstance(made, Change), made
+        assert made.files[0].path == name
+
+
+@pytest.mark.parametrize("raw", ["v2\u202e", '"v2\\u0041\x07"', "\u2066v2"])
+def test_invisible_characters_are_not_written(world: Infra, raw: str) -> None:
+    base = world.commit({"f.yaml": "tag: v1\n"})
+    hidden = FieldEdit("f.yaml", 0, ("tag",), "v1", raw.strip('"'), "v1", raw)
+    assert "invisible characters" in refused(edit.apply(world.repository, base, [hidden], POLICY))

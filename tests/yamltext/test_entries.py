@@ -55,7 +55,7 @@ def take(text: str, path: Path) -> tuple[str, FieldEdit]:
         (("spec", "list", 2), "z", "    - name: y\n", "    - z\n"),
         (("empty", "a", "b"), "v", "empty:\n", "    a:\n        b: v\n"),
         (("empty", 0, "name"), "v", "empty:\n", "- name: v\n"),
-        (("metadata", "annotations", "x.io/at"), "2024", TEXT[-1:], 'metadata:\n    annotations:\n        x.io/at: "2024"\n'),
+        (("metadata", "labels", "x.io/at"), "2024", TEXT[-1:], 'metadata:\n    labels:\n        x.io/at: "2024"\n'),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

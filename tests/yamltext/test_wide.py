@@ -79,14 +79,13 @@ def edited(text: str, scalar: Scalar) -> str:
 
 
 def survey(files: Iterator[tuple[str, str]]) -> Counter[str]:
-    """Check all files; what cannot be read must say why, in one line."""
+    """Check all files, and count how the edits ended."""
     counts: Counter[str] = Counter()
-    for name, text in files:
+    for _, text in files:
         try:
             scalars = check(text)
-        except YamlTextError as error:
+        except YamlTextError:
             counts["not read"] += 1
-            assert "\n" not in str(error), name
             continue
         counts["read"] += 1
         counts["scalars"] += len(scalars)
