@@ -144,7 +144,7 @@ def _own(files: AtCommit, layer: Layer, thing: Thing, names: set[str]) -> Iterat
         if _applies(patch, thing, names):
             yield _as_part(patch, layer)
     if thing.kind in _REPLICA_KINDS:
-        for at in indexes(layer.document, "replicas"):
+        for at in sorted(indexes(layer.document, "replicas")):
             count = layer.document.get(("replicas", at, "count"))
             if value(layer.document, "replicas", at, "name") in names and count is not None:
                 reason = f"`replicas:` of {layer.file} sets it, over everything it includes"
@@ -153,10 +153,10 @@ def _own(files: AtCommit, layer: Layer, thing: Thing, names: set[str]) -> Iterat
 
 def _patches(files: AtCommit, layer: Layer) -> Iterator[_Patch]:
     folder, document = posixpath.dirname(layer.file), layer.document
-    for at in indexes(document, "patchesStrategicMerge"):
+    for at in sorted(indexes(document, "patchesStrategicMerge")):
         yield from _opened(files, layer, folder, ("patchesStrategicMerge", at), {})
     for section in ("patches", "patchesJson6902"):
-        for at in indexes(document, section):
+        for at in sorted(indexes(document, section)):
             target = {str(path[0]): each.value for path, each in below(document, (section, at, "target")).items()}
             for key in ("path", "patch"):
                 if stands(document, (section, at, key)):
@@ -175,7 +175,7 @@ def _opened(files: AtCommit, layer: Layer, folder: str, place: Path, target: Map
     if not stands(layer.document, (*place, "|yaml")):
         yield from _closed(layer, text, target, origin)
         return
-    for number in indexes(layer.document, *place, "|yaml"):
+    for number in sorted(indexes(layer.document, *place, "|yaml")):
         prefix = (*place, "|yaml", number)
         yield _Patch(layer.file, 0, below(layer.document, prefix), prefix, target, origin)
 
@@ -208,7 +208,7 @@ def _as_part(patch: _Patch, layer: Layer) -> Part:
         return Part(patch.file, patch.number, patch.view, patch.prefix, reason, removes=removes, closed=patch.closed)
     view: dict[Path, Scalar] = {}
     removed: list[Path] = []
-    for at in indexes(patch.view):
+    for at in sorted(indexes(patch.view)):
         pointer = _pointer(value(patch.view, at, "path"))
         if value(patch.view, at, "op") == "remove":
             removed.append(pointer)
