@@ -89,6 +89,16 @@ def test_values_of_a_helm_release_are_its_workloads_settings() -> None:
     assert owners(files, aim("m", "stranger"), "MODE") == []
 
 
+def test_a_release_counts_in_the_namespace_that_it_makes_objects_in() -> None:
+    files = {"m/kustomization.yaml": "resources: [dev, production]\n"}
+    for space in ("dev", "production"):
+        release = RELEASE.format(name="web", more=f"  targetNamespace: {space}\n")
+        files[f"m/{space}/kustomization.yaml"] = "namespace: flux\nresources: [a.yaml]\npatches: [{path: p.yaml}]\n"
+        files |= {f"m/{space}/a.yaml": release, f"m/{space}/p.yaml": release.replace("debug", "trace")}
+    assert the(owners(files, aim("m"), "log.level"))[0] == "m/production/p.yaml"
+    assert len(owners(files, aim("m", ""), "log.level")) == 2
+
+
 def test_values_from_a_generated_configmap_lie_under_the_releases_own() -> None:
     handed = "  valuesFrom: [{kind: ConfigMap, name: web-values}]\n"
     generator = "configMapGenerator: [{name: web-values, files: [values.yaml=v.yaml]}]\n"

@@ -27,9 +27,17 @@ Read = Callable[[str], tuple[Document, ...]]
 """Reads the documents of a file."""
 
 
-def patched(files: Files, read: Read, layer: Layer, build: Build, ranks: Callable[[], int], leaf: str) -> Build:
+def patched(
+    files: Files,
+    read: Read,
+    layer: Layer,
+    build: Build,
+    ranks: Callable[[], int],
+    leaf: str,
+    held: frozenset[Object] | None,
+) -> Build:
     """A build after a kustomization's patches, each of the next rank. `leaf` is the name that is looked for: an inline
-    patch that cannot be read and names it raises YamlTextError."""
+    patch that cannot be read and names it raises YamlTextError. `held` are the only objects that count (None: any)."""
     for sheet, target, limit in _patches(files, read, layer, leaf):
         reason = f"a patch in {layer.file}" if sheet.file == layer.file else f"the patch {sheet.file} of {layer.file}"
         rank = ranks()
@@ -38,8 +46,9 @@ def patched(files: Files, read: Read, layer: Layer, build: Build, ranks: Callabl
                 build = _operated(sheet, about, build, rank, reason)
         else:
             for about in _selected(build, target) if any(target) or limit else [sheet.object]:
-                _refuse_directives(sheet, about, leaf)
-                build += of_sheet(sheet, about, rank, reason)
+                if held is None or about in held:
+                    _refuse_directives(sheet, about, leaf)
+                    build += of_sheet(sheet, about, rank, reason)
         build = _limited(build, rank, f"{reason} {limit}" if limit else "")
     return build
 

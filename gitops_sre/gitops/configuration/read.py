@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from gitops_sre.gitops import kustomize
 from gitops_sre.gitops.configuration.build import Build, Replaced, of_sheet, of_values
-from gitops_sre.gitops.configuration.entries import STEP, Entry, Object, Sheet, field, named, unhashed
+from gitops_sre.gitops.configuration.entries import RELEASES, STEP, Entry, Object, Sheet, field, named, unhashed
 from gitops_sre.gitops.configuration.patches import patched
 from gitops_sre.gitops.files import Document, Files, documents, indexes, join, value, values
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import Path, YamlTextError
 
-_NAMESPACE = re.compile(r"^  namespace:[ \t]*[\"']?([\w.-]+)", re.M)
+_NAMESPACE = re.compile(r"^  (targetNamespace|namespace):[ \t]*[\"']?([\w.-]+)", re.M)
 
 
 class Reader:
@@ -56,16 +56,18 @@ class Reader:
     def _layer(self, layer: Layer, build: Build, outer: str) -> Build:
         """`outer` is the namespace that the kustomizations around it give to all objects."""
         space = outer or value(layer.document, "namespace")
-        if space and self._namespace and space != self._namespace:
-            return build
+        elsewhere = bool(space and self._namespace and space != self._namespace)
         for base in layer.bases:
             build += self._layer(base, Build(), space)
         rank = self._next()
         build = Build.joined((build, *(self._file(path, rank, space) for path in layer.resources)))
+        if elsewhere and not build.objects:
+            return build
         build = self._generated(layer, build + self._charts(layer))
         for component in layer.components:
             build = self._layer(component, build, space or self._namespace)
-        build = patched(self._files, self._documents, layer, build, self._next, self._leaf)
+        held = frozenset(build.objects) if elsewhere else None
+        build = patched(self._files, self._documents, layer, build, self._next, self._leaf, held)
         build += Build(replaced=tuple(_replaced(layer)))
         return build.renamed(value(layer.document, "namePrefix"), value(layer.document, "nameSuffix"))
 
@@ -77,12 +79,19 @@ class Reader:
         found = []
         for document in self._documents(path):
             sheet = Sheet(path, document)
-            said = space or value(document, "metadata", "namespace")
-            if not self._namespace or said in ("", self._namespace):
+            if self._belongs(document, space):
                 kind, name = sheet.object
                 reason = f"{kind} {name} in {path}" if kind else f"the file {path}"
                 found.append(of_sheet(sheet, (kind, name), rank, reason))
         return Build.joined(found)
+
+    def _belongs(self, document: Document, space: str) -> bool:
+        """Whether an object is in the target's namespace, or makes objects there."""
+        said = space or value(document, "metadata", "namespace")
+        if value(document, "kind") in RELEASES:
+            makes = value(document, "spec", "targetNamespace") or value(document, "spec", "destination", "namespace")
+            said = makes or said
+        return not self._namespace or said in ("", self._namespace)
 
     def _documents(self, path: str) -> tuple[Document, ...]:
         try:
@@ -187,10 +196,10 @@ class _Generator:
 
 def namespaces(files: Files, layer: Layer) -> frozenset[str]:
     """The namespaces that a kustomization's objects may be in, as far as its files name them."""
-    if own := value(layer.document, "namespace"):
-        return frozenset({own})
-    said = (found for path in layer.resources for found in _NAMESPACE.findall(files.text(path) or ""))
-    return frozenset(said).union(*(namespaces(files, each) for each in layer.bases))
+    own = value(layer.document, "namespace")
+    said = {found for path in layer.resources for found in _NAMESPACE.findall(files.text(path) or "")}
+    spaces = {space for key, space in said if key == "targetNamespace" or not own}.union({own} if own else ())
+    return frozenset(spaces).union(*(namespaces(files, each) for each in layer.bases))
 
 
 def _plain_name(document: Document, section: str, at: int) -> bool:
