@@ -84,7 +84,7 @@ def renders(seen: Seen) -> Outcome:
         more = f" (and {len(it.notes) - 1} more)" if len(it.notes) > 1 else ""
         return Inconclusive(f"{': '.join(it.notes[0])}{more}")
     if remote := next(_elsewhere(seen), None):
-        what = "what it brings in" if remote.identity.kind in _FETCHED else "the chart"
+        what = "the chart" if remote.identity.kind in ("HelmRelease", "HelmChart") else "what it brings in"
         return Inconclusive(f"{remote.identity}: {what} is not in this repository; rendered values only")
     return Done(f"{len(it.applications)} applications read the changed files: {', '.join(it.applications)}")
 

@@ -101,9 +101,10 @@ class Offline:
 
     def _placed(self, found: Sequence[Declared]) -> list[Declared]:
         """Paths in an artifact as paths of the repository that it is put together from."""
-        if not any(each.artifact for each in found):
+        folders = sorted({posixpath.dirname(each.file) for each in found if each.artifact})
+        if not folders:
             return list(found)
-        paths = {(each.object.file, each.object.name): each.path for each in kustomizations(self._files)}
+        paths = {(each.object.file, each.object.name): each.path for each in kustomizations(self._files, folders)}
         return [
             replace(each, sources=tuple(replace(one, path=path) for one in each.sources))
             if each.artifact and (path := paths.get((each.file, each.key.partition("/")[2]))) is not None

@@ -123,8 +123,11 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
         "helm": _helm, "kustomize": _kustomize, "directory": _directory
     }  # fmt: skip
     ready = made[kind](folder, replace(source, kind=kind))
-    lacking = source.lacking if isinstance(source, Recipe) else ()
-    return replace(ready, notes=(*ready.notes, *(f"{each} is not in the repository" for each in lacking)))
+    if isinstance(source, Recipe):
+        more = tuple(f"{each} is not in the repository" for each in source.lacking)
+    else:
+        more = tuple(f"what the Application sets in {each} was not rendered" for each in source.overrides)
+    return replace(ready, notes=(*ready.notes, *more))
 
 
 def _helm(folder: Path, source: Source) -> Prepared:

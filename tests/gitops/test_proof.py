@@ -316,3 +316,12 @@ def test_values_of_secrets_are_not_shown(world: Infra) -> None:
     proof = proven(world, change(world, base, of, "v1"), of)
     assert "canary" not in repr(proof.objects)
     assert ("stringData.version: (hidden) -> (hidden)",) in [each.fields for each in proof.objects]
+
+
+def test_what_a_live_application_sets_over_the_files_is_said_to_be_missing(world: Infra) -> None:
+    base = world.commit({**BASE, **images("v2")})
+    of = OVERLAYS["dev"]
+    mine = application(dataclasses.replace(of, source=dataclasses.replace(of.source, overrides=("kustomize.images",))))
+    partly = outcome(proven(world, change(world, base, of, "v1"), of, [mine]), "renders")
+    assert isinstance(partly, Inconclusive)
+    assert partly.reason == "argocd/dev-web: what the Application sets in kustomize.images was not rendered"

@@ -128,6 +128,33 @@ def test_flux_renders_a_plain_folder_with_variables_and_namespace(world: Infra) 
     assert ("spec.replicas: 4 -> 6",) in [each.fields for each in counted.objects]
 
 
+def test_a_folder_of_an_artifact_is_that_of_the_repository(world: Infra) -> None:
+    put_together = textwrap.dedent("""\
+        apiVersion: source.extensions.fluxcd.io/v1beta1
+        kind: ArtifactGenerator
+        metadata: {name: parts, namespace: flux-system}
+        spec:
+          sources: [{alias: git, kind: GitRepository, name: flux-system}]
+          artifacts:
+          - name: apps
+            copy: [{from: "@git/apps/**", to: "@artifact/"}]
+        """)
+    of_artifact = flux("web", "./web", "postBuild: {substitute: {tag: v2}}\n", kind="ExternalArtifact")
+    files = {
+        "apps/web/web.yaml": deployment("web", IMAGE + ":${tag}", namespace="shop"),
+        "clusters/prod/parts.yaml": put_together,
+        "clusters/prod/web.yaml": of_artifact.replace(
+            "ExternalArtifact, name: flux-system", "ExternalArtifact, name: apps"
+        ),
+    }
+    base = world.commit(files)
+    proof = proven(world, set_to(world, base, "apps/web/web.yaml", ("spec", "replicas"), "3"))
+    assert [(each.application, each.fields) for each in proof.objects] == [
+        ("flux-system/web", ("spec.replicas: 2 -> 3",))
+    ]
+    assert undone(proof) == []
+
+
 def test_a_variable_without_a_value_stays_and_is_named(world: Infra) -> None:
     files = {
         "apps/web/web.yaml": deployment("web", f"{IMAGE}:v2", namespace="'${REGION}'"),
