@@ -21,7 +21,8 @@ from gitops_sre.ports import Repository
 _ENDS = str.maketrans(dict.fromkeys("\"'[]{},", " "))
 """What ends a word besides blanks."""
 _PHRASE = re.compile(r"""(?:- |: )["']?([^\s"':#{}\[\],]+(?: +[^\s"':#{}\[\],]+)+)["']?[ \t]*(?:#.*)?\r?$""", re.M)
-"""A value of several words: a path may hold blanks."""
+_QUOTED = re.compile(r"""["']([^"'\n]* [^"'\n]*)["']""")
+"""Values of several words, plain and quoted: a path may hold blanks."""
 _NO_PATHS = frozenset({
     "kustomize.config.k8s.io/v1beta1", "kustomize.config.k8s.io/v1alpha1", "Kustomization", "Component", "-", "---",
     "true", "false", "Deployment", "ConfigMap",
@@ -168,4 +169,6 @@ def _words(text: str) -> set[str]:
     if "=" in text:
         words |= {word.partition("=")[2] for word in words if "=" in word}
     words.update(_PHRASE.findall(text))
+    if '"' in text or "'" in text:
+        words.update(_QUOTED.findall(text))
     return words - _NO_PATHS
