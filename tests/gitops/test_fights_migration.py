@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gitops_sre.gitops.fights import migration_between
+from gitops_sre.gitops.fights import migrated_by, migration_between
 from gitops_sre.gitops.files import AtCommit
-from tests.gitops.infra import Infra
+from tests.gitops.infra import Infra, target
 
 JOB = """\
 apiVersion: batch/v1
@@ -98,3 +98,14 @@ def test_a_file_that_came_or_cannot_be_read_is_answered(world: Infra) -> None:
     files = [AtCommit(world.repository, commit) for commit in (one, two)]
     assert "Job migrate" in migration_between(files[0], files[1], ["broken.yaml", "job.yaml"])
     assert migration_between(files[0], files[1], ["broken.yaml", "gone.yaml"]) == ""
+
+
+def test_a_commit_is_asked_about_the_folder_of_the_target_alone(world: Infra) -> None:
+    job = "apps/web/job.yaml"
+    first = world.commit({job: JOB.format(name="migrate", hook="", tag="v1"), "apps/db/x.sql": "a"})
+    second = world.commit({job: JOB.format(name="migrate", hook="", tag="v2")})
+    third = world.commit({"apps/db/x.sql": "b"})
+    web, db = target("apps/web"), target("./apps/db/")
+    assert "Job migrate" in migrated_by(world.repository, second, web)
+    assert "apps/db/x.sql" in migrated_by(world.repository, third, db)
+    assert [migrated_by(world.repository, *each) for each in ((second, db), (third, web), (first, web))] == [""] * 3

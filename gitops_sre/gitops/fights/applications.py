@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from gitops_sre.gitops.fights.patterns import path_fits, without_calls
 from gitops_sre.gitops.fights.rendered import Touched, touched
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image
 from gitops_sre.model.change import FieldEdit
@@ -18,7 +19,6 @@ from gitops_sre.model.image import Image
 from gitops_sre.yamltext import Path
 
 _TEMPLATE = re.compile("(?:\\{\\{|\u2983\u2983).*?(?:\\}\\}|\u2984\u2984)")
-_SELECT = re.compile(r"\|\s*select\([^)]*(?:\([^)]*\)[^)]*)*\)\s*\|?")
 _NAMED = re.compile(r'\.name\s*==\s*"([^"]+)"')
 _STEP = re.compile(r'\.?"([^"]+)"|\[\s*"([^"]+)"\s*\]|\[(\d*)\]|\.?([A-Za-z0-9_-]+)')
 
@@ -68,8 +68,7 @@ def _path_fits(application: Object, path: str, wanted: str) -> bool:
     if not _TEMPLATE.search(plain):
         return bool(wanted) and plain == wanted
     if _TEMPLATE.sub("", plain):
-        parts = (re.escape(part) for part in _TEMPLATE.split(plain))
-        return re.fullmatch("[^/]+".join(parts), wanted) is not None
+        return path_fits(_TEMPLATE.split(plain), wanted)
     return _generated_path(application, wanted)
 
 
@@ -133,7 +132,7 @@ def _pointer(text: str) -> tuple[str, ...]:
 def _jq(text: str) -> tuple[str, ...]:
     """The steps of a jq path; a position or selection in a list is `*`. An expression of another form has no steps
     that match."""
-    plain = re.sub(r"\s+", "", _SELECT.sub("", text).replace("?", ""))
+    plain = re.sub(r"\s+", "", without_calls(text, "select").replace("?", ""))
     steps, at = [], 0
     while at < len(plain):
         match = _STEP.match(plain, at)

@@ -19,7 +19,7 @@ _STRONGER = {
     "OCIRepository": ("digest", "semver", "tag"),
     "GitRepository": ("commit", "name", "semver", "tag", "branch"),
 }
-_RANGE = re.compile(r".*(?:[<>~^*|=]|\s-\s|(?:^|\.)[xX](?:\.|$)).*")
+_RANGE = re.compile(r"[<>~^*|=]|\s-\s|(?:^|\.)[xX](?:\.|$)")
 _KEEP_OFF = {
     "kustomize.toolkit.fluxcd.io/reconcile": ("disabled",),
     "kustomize.toolkit.fluxcd.io/ssa": ("Ignore", "IfNotPresent"),
@@ -111,4 +111,4 @@ def _chooses(scan: Scan, edit: FieldEdit) -> bool:
 
 def is_range(version: str) -> bool:
     """Whether a version is a range of versions to Helm and Flux."""
-    return bool(_RANGE.fullmatch(version))
+    return bool(_RANGE.search(version))

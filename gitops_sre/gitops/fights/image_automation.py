@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gitops_sre.gitops.fights.patterns import search
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.yamltext import Path
@@ -19,7 +20,6 @@ _MARKER = re.compile(r'#\s*\{\s*"\$imagepolicy"\s*:\s*"(?P<namespace>[^":]*):(?P
 _SEMVER = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 _RANGE: Path = ("spec", "policy", "semver", "range")
 _REFERENCE = re.compile(r"\$\{?(\w+)\}?")
-_GROUP = re.compile(r"\(\?P?<")
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,9 @@ def _extracted(policy: Object, tag: str) -> str:
 
 
 def _searched(pattern: str, tag: str) -> re.Match[str] | None:
-    """The match of a Go pattern (RE2, which Python's syntax covers but for the other way to name groups)."""
     try:
-        return re.search(_GROUP.sub("(?P<", pattern), tag)
-    except re.error:
+        return search(pattern, tag)
+    except ValueError:
         return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from gitops_sre.gitops.fights.applications import applied_by, covers, of_template
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image, tag_in
@@ -57,7 +58,7 @@ def _by_resource(scan: Scan, updater: Object, edits: list[FieldEdit]) -> Iterato
     names = applied_by(scan)
     for ref in updater.items("spec", "applicationRefs"):
         pattern = updater.value("spec", "applicationRefs", ref, "namePattern")
-        if names and not any(_glob(pattern, name) for name in names):
+        if names and not any(fnmatchcase(name, pattern) for name in names):
             continue
         for at in updater.items("spec", "applicationRefs", ref, "images"):
             path: Path = ("spec", "applicationRefs", ref, "images", at)
@@ -101,9 +102,3 @@ def _allow_only(scan: Scan, owner: Object, path: Path, tag: str) -> tuple[FieldE
         return ()
     reason = f"{owner} may take {tag} alone; newer tags wait until the pin is taken off"
     return scan.pin(owner, path, f"regexp:^{re.escape(tag)}$", reason)
-
-
-def _glob(pattern: str, name: str) -> bool:
-    """Shell patterns as Go's filepath.Match reads them."""
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch("".join(parts), name) is not None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from gitops_sre.gitops.fights.applications import covers, of_template
+from gitops_sre.gitops.fights.patterns import path_fits, search
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, is_version
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.yamltext import Path
@@ -74,8 +75,7 @@ def _same_file(path: str, stage: str, file: str) -> bool:
     """Whether a path in the checked-out repository is a file or its folder; expressions but the stage's name stand for
     anything."""
     named = _STAGE.sub(stage, path)
-    pattern = re.compile("[^/]+".join(re.escape(part) for part in _EXPRESSION.split(named)))
-    return any(pattern.fullmatch(place) for place in (file, file.rpartition("/")[0]))
+    return any(path_fits(_EXPRESSION.split(named), place) for place in (file, file.rpartition("/")[0]))
 
 
 def _fight(
@@ -119,7 +119,7 @@ def _selects(pattern: str, stage: str) -> bool:
     kind, _, text = pattern.partition(":")
     if kind in ("regex", "regexp"):
         try:
-            return re.search(text, stage) is not None
-        except re.error:
+            return search(text, stage) is not None
+        except ValueError:
             return True
     return kind == "glob" and fnmatchcase(stage, text)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from gitops_sre.gitops.files import Document, Files, documents, value
+from gitops_sre.gitops.files import AtCommit, Document, Files, documents, plain_source, value
+from gitops_sre.model.target import Target
+from gitops_sre.ports import Repository
 from gitops_sre.yamltext import Path, YamlTextError, show
 
 _FILE = re.compile(
@@ -19,6 +21,17 @@ _FILE = re.compile(
 _WORD = re.compile(r"migrat|flyway|liquibase|alembic|schema[-_.]?(?:update|upgrade|change)|db[-_.]?upgrade", re.I)
 _HOOKS = ("helm.sh/hook", "argocd.argoproj.io/hook")
 _BEFORE = re.compile(r"pre-upgrade|pre-install|PreSync|post-upgrade|Sync", re.I)
+
+
+def migrated_by(repository: Repository, culprit: str, target: Target) -> str:
+    """Why a commit ran a schema migration of the target's application, or the empty string. Raises OSError."""
+    folder = plain_source(target.source).path
+    changes = repository.changed(culprit)
+    paths = sorted({path for each in changes for path in (each.before_path, each.after_path) if path})
+    own = [path for path in paths if not folder or path.startswith(f"{folder}/")]
+    parents = next((each.parents for each in repository.log(culprit, limit=1)), ())
+    after = AtCommit(repository, culprit)
+    return between(AtCommit(repository, parents[0]), after, own) if parents else ""
 
 
 def between(before: Files, after: Files, changed: Iterable[str]) -> str:

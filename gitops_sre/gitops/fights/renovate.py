@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from gitops_sre import yamltext
+from gitops_sre.gitops.fights.patterns import search
 from gitops_sre.gitops.fights.scan import Scan, image_of
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.yamltext import Path, YamlTextError
@@ -122,8 +123,8 @@ def _any_matches(patterns: list[str], name: str) -> bool:
 def _matches(pattern: str, name: str) -> bool:
     if pattern.startswith("/"):
         try:
-            return re.search(pattern.rstrip("i").strip("/"), name) is not None
-        except re.error:
+            return search(pattern.rstrip("i").strip("/"), name) is not None
+        except ValueError:
             return True
     return fnmatchcase(name, pattern)
 
