@@ -28,6 +28,15 @@ def test_a_chart_is_asked_for_by_name_or_by_url() -> None:
     assert chart_owners(files, "app", "registry.example.com/other/shop") == []
 
 
+def test_a_source_says_who_else_takes_charts_from_it() -> None:
+    shared = {
+        "src/s.yaml": source("OCIRepository", f"{URL}\nref: {{tag: 1.2.3}}"),
+        "api/r.yaml": release(BY_REFERENCE, "api"),
+    }
+    [[field]] = chart_owners(repo({"app/r.yaml": release(BY_REFERENCE), **shared}), "app", "shop")
+    assert field.reason.endswith("as do 1 more files: api/r.yaml")
+
+
 def test_a_digest_moves_with_the_tag_that_it_beats() -> None:
     ref = f"{URL}\nref: {{tag: 1.2.3, digest: 'sha256:{'a' * 64}'}}"
     [fields] = chart_owners(

@@ -7,7 +7,7 @@ import pytest
 from gitops_sre.gitops.flux import kinds
 from gitops_sre.gitops.flux.objects import read
 from gitops_sre.gitops.flux.patches import selects
-from gitops_sre.gitops.flux.units import kustomizations, units
+from gitops_sre.gitops.flux.units import app_root, kustomizations, units
 from tests.gitops.flux_files import Memory, applies, release, repo, source
 
 
@@ -34,6 +34,14 @@ def test_the_nearest_kustomization_around_a_folder_applies_it() -> None:
     [unit] = [unit for unit in units(files, "apps/eu/web") if unit.objects]
     assert unit.kustomization is not None
     assert unit.kustomization.key == "flux-system/eu"
+
+
+def test_a_file_leads_to_its_apps_folder() -> None:
+    texts = {"apps/plex/ks.yaml": applies("apps/plex/app", name="plex"), "apps/plex/app/r.yaml": release("")}
+    files = repo({**texts, "clusters/eu.yaml": applies("eu/web", name="web"), "eu/web/x/r.yaml": release("")})
+    assert app_root(files, "apps/plex/app/r.yaml") == "apps/plex"
+    assert app_root(files, "eu/web/x/r.yaml") == "eu/web"
+    assert app_root(files, "other/r.yaml") == "other/r.yaml"
 
 
 def test_a_folder_of_another_repository_is_not_this_ones() -> None:

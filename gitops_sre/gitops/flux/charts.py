@@ -149,12 +149,20 @@ def _of_release(files: Files, unit: Unit, release: HelmRelease, chart: str) -> t
     source = source_of(files, unit, item, release.source)
     if source is None:
         return (), None
-    reason = f"{item} refers to {source}"
+    reason = f"{item} refers to {source}{_shared(files, item, source)}"
     if source.kind == "HelmChart" and matches(chart, source.value("spec", "chart")):
         return _version(files, unit, source, ("spec", "version"), reason), source
     if source.kind == "OCIRepository" and matches(chart, source.value("spec", "url")):
         return _tagged(files, unit, source, reason), source
     return (), source
+
+
+def _shared(files: Files, item: Object, source: Object) -> str:
+    """Which other files refer to a source: what is changed there reaches them too."""
+    named = (path for path in naming(files, source.name) if path not in (item.file, source.file))
+    refers = re.compile(rf"chartRef\W(?s:.{{0,120}}?)\bname\W*:\s*[\"']?{re.escape(source.name)}(?![\w.-])")
+    others = [path for path in named if refers.search(files.text(path) or "")]
+    return f", as do {len(others)} more files: {', '.join(others[:5])}" if others else ""
 
 
 def _version(files: Files, unit: Unit, item: Object, path: tuple[str, ...], reason: str) -> tuple[Field, ...]:

@@ -160,6 +160,18 @@ def _is_whole(item: Object) -> bool:
     return bool(item.children("spec", "chart") or item.children("spec", "chartRef"))
 
 
+def app_root(files: Files, path: str) -> str:
+    """The folder of the app that a file belongs to: where the Kustomization that applies it stands, when that is around
+    it in a folder of its own; else the folder that is applied, else the file's own."""
+    folder = path if files.text(path) is None else posixpath.dirname(path)
+    around = [each for each in kustomizations(files, (folder,)) if inside(folder, each.path)]
+    nearest = max(around, key=lambda each: len(each.path), default=None)
+    if nearest is None:
+        return folder
+    declared = posixpath.dirname(nearest.object.file)
+    return declared if declared and inside(nearest.path, declared) else nearest.path
+
+
 def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[str]) -> Unit:
     """The objects in a folder's files that no kustomization includes."""
     read_already = {path for unit in known for path in unit.build.manifests}
