@@ -64,13 +64,14 @@ def decoded(path: str, data: bytes) -> str:
 def documents(files: Files, path: str) -> tuple[Document, ...]:
     """The documents of a file that `yamltext` reads as path -> scalar: YAML, JSON, `KEY=value` lines, a single token.
 
-    A block scalar that is YAML itself is there as a whole and by what is in it. Raises YamlTextError that names the file.
+    A block scalar that is YAML itself is there as a whole and by what is in it. For looking: `yamltext.rewrite` reads
+    anew what it edits. Raises YamlTextError that names the file.
     """
     text = files.text(path)
     if text is None:
         raise YamlTextError(f"{path}: there is no such regular file")
     try:
-        found = yamltext.scalars(text, opened=True)
+        found = yamltext.scalars(text, opened=True, fast=True)
     except YamlTextError as error:
         raise YamlTextError(f"{path}: {error}") from error
     parts: list[dict[Path, Scalar]] = [{} for _ in range(max((scalar.document for scalar in found), default=-1) + 1)]

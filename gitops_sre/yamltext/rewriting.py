@@ -15,7 +15,7 @@ from gitops_sre.yamltext import lines, writing
 from gitops_sre.yamltext.entries import Collection
 from gitops_sre.yamltext.nouns import OPENED, Cut, Entry, Leaves, Node, Path, Place, Scalar, YamlTextError, show
 from gitops_sre.yamltext.quoting import quoted_like
-from gitops_sre.yamltext.reading import Inner, Parsed, parse
+from gitops_sre.yamltext.reading import Inner, Parsed, glance, parse
 
 _EMPTY = frozenset({("{}", ""), ("[]", ""), ("null", "")})
 
@@ -36,10 +36,10 @@ class Removed:
     position: int
 
 
-def scalars(text: str, *, opened: bool = False) -> tuple[Scalar, ...]:
+def scalars(text: str, *, opened: bool = False, fast: bool = False) -> tuple[Scalar, ...]:
     """Every scalar value in the order of its document. A block scalar that is YAML itself is replaced by the scalars
-    in it; `opened` adds it in front. Raises YamlTextError."""
-    parsed = parse(text)
+    in it; `opened` adds it in front. `fast` is for looking, by the faster parser. Raises YamlTextError."""
+    parsed = glance(text) if fast else parse(text)
     return (*(scalar for scalar, _ in parsed.opened.values()), *parsed.scalars) if opened else parsed.scalars
 
 
@@ -265,12 +265,17 @@ def _removed(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
     after = _outward(parsed, edit.document, edit.path, cut).applied(text)
     _same_but(text, after, edit.document, edit.path)
     made = replace(edit, before_raw=raw, after_raw="", position=spot.index)
-    if _put(after, made.document, made.path, raw, spot.index) != text:
-        # It was the only entry, and the others of this file stand at another depth: its own goes with it.
-        made = replace(made, before_raw=spot.collection.deepened(raw, _above(parsed, edit.document, edit.path)))
+    made = replace(made, before_raw=_recorded(after, text, parsed, made, spot, raw))
     if _put(after, made.document, made.path, made.before_raw, spot.index) != text:
         raise YamlTextError(f"{show(edit.document, edit.path)}: could not be put back byte for byte; edit it by hand")
     return after, made
+
+
+def _recorded(less: str, more: str, parsed: Parsed, edit: FieldEdit, spot: _Spot, raw: str) -> str:
+    """An entry's source, so that putting it in again gives the same bytes: an only entry takes its depth along."""
+    if _put(less, edit.document, edit.path, raw, spot.index) == more:
+        return raw
+    return spot.collection.deepened(raw, _above(parsed, edit.document, edit.path))
 
 
 def _above(parsed: Parsed, number: int, path: Path) -> Node:
@@ -278,8 +283,7 @@ def _above(parsed: Parsed, number: int, path: Path) -> Node:
     inner = _inner(parsed, number, path)
     if inner is not None:
         return _above(inner[0].parsed, inner[1], inner[2])
-    chain = _chain(parsed, number, path)
-    return _holder(parsed, number, chain[:-1])
+    return _holder(parsed, number, _chain(parsed, number, path)[:-1])
 
 
 def _expect_entry(text: str, edit: FieldEdit, raw: str) -> None:
@@ -317,7 +321,8 @@ def _inserted(text: str, edit: FieldEdit) -> tuple[str, FieldEdit]:
         raise YamlTextError(f"{show(number, path)}: could not be taken out again byte for byte; edit it by hand")
     if not edit.after_raw and get(after, number, (*at, *path[len(at) :])) != edit.after:
         raise YamlTextError(f"{show(number, path)}: what was written does not read as {edit.after!r}; edit it by hand")
-    return after, replace(edit, path=at, before_raw="", after_raw=stands, position=spot.index)
+    made = replace(edit, path=at, before_raw="", position=spot.index)
+    return after, replace(made, after_raw=_recorded(text, after, parse(after), made, spot, stands))
 
 
 def _expect_free(text: str, edit: FieldEdit) -> None:
@@ -369,8 +374,7 @@ def _first_in_block(text: str, parsed: Parsed, holder: Node, node: Node, raw: st
     """The first entry below a key that has nothing."""
     if holder.flow or holder.kind != "map" or text[node.start - 1] != ":":
         raise YamlTextError(f"line {node.line}: nothing stands there that could be filled; edit it by hand")
-    step, dash = writing.steps(text, parsed.roots)
-    deeper = 0 if lines.margin(raw) else dash if kind == "list" else step
+    deeper = 0 if kind == "list" or lines.margin(raw) else writing.steps(text, parsed.roots)[0]
     indent = " " * (lines.column(text, holder.start) + deeper)
     at, end = lines.after(text, node.end), lines.newline(text)
     body = lines.indented("\n" + raw, indent)[1:]
@@ -397,6 +401,8 @@ def _new_entry(text: str, parsed: Parsed, number: int, path: Path, value: str) -
         raw = writing.flow_entry(path, size, value, json_style=writing.json_like(text, node))
     else:
         raw = writing.block_entry(text, parsed.roots, path, size, value)
+        if node.kind == "scalar" and isinstance(path[size], int):
+            raw = lines.indented(f"\n{raw}", " " * writing.steps(text, parsed.roots)[1])[1:]
     return raw, path[: size + 1]
 
 

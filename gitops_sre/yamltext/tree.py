@@ -131,6 +131,7 @@ class Builder:
             node.start = node.end  # properties alone: the scalar itself is empty
         if node.start == node.end and event.anchor is None and event.tag is None:
             node.start = node.end = self._nothing(node.start)
+        node.line += self._lines_between(event.start_mark.index + self._shift, node.start)
         node.value = event.value
         node.style = "empty" if node.start == node.end else _STYLES[event.style]
         node.literal = event.style == "|"
@@ -141,6 +142,9 @@ class Builder:
         if node.style in ("single", "double", "block") or _is_only_text(source):
             self.opaque.append((node.start, node.end))
         return node
+
+    def _lines_between(self, one: int, two: int) -> int:
+        return self._text.count("\n", one, two) if one <= two else -self._text.count("\n", two, one)
 
     def _nothing(self, index: int) -> int:
         """Where a value would stand that is not there: parsers give any position up to the next token."""

@@ -104,9 +104,12 @@ def test_an_entry_goes_with_its_own_comments(path: Path, raw: str, tail: str) ->
 
 
 def test_the_only_entry_comes_back_at_its_own_depth() -> None:
-    text = "a:\n  b:\n    c: 1\nd:\n- x\ne:\n    - y\nf:\n- z\n"
+    text = "a:\n  b:\n    c: 1\nd:\n- x\ne:\n    - y\nf:\n"
     assert take(text, ("d", 0))[0] == text.replace("- x\n", "")
     assert take(text, ("e", 0))[0] == text.replace("    - y\n", "")
+
+    assert put(text, ("f", 0), "z").endswith("f:\n- z\n")
+    assert put(text.replace("d:\n-", "d:\n    -"), ("f", 0), "z").endswith("f:\n    - z\n")
 
 
 def test_an_inverse_still_fits_after_the_neighbours_changed() -> None:

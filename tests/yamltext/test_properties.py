@@ -105,8 +105,9 @@ def test_an_inserted_value_stands_where_it_was_meant_and_goes_again(text: str, d
 @THOROUGH
 @given(texts())
 def test_the_fast_reader_says_what_the_exact_one_says(text: str) -> None:
-    exact = {scalar.place: scalar.value for scalar in readable(text)}
-    assert yamltext.leaves(text) == exact
+    exact = readable(text)
+    assert yamltext.leaves(text) == {scalar.place: scalar.value for scalar in exact}
+    assert yamltext.scalars(text, fast=True) == exact
 
 
 @THOROUGH

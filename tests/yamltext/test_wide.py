@@ -51,6 +51,7 @@ def check(text: str) -> tuple[Scalar, ...]:
     """Both readers agree; every scalar put in its own place gives the same bytes. Raises YamlTextError."""
     scalars = yamltext.scalars(text)
     assert yamltext.leaves(text) == {scalar.place: scalar.value for scalar in scalars}
+    assert yamltext.scalars(text, fast=True) == scalars
     known = [scalar for scalar in yamltext.scalars(text, opened=True) if not scalar.type.startswith("!")]
     whole = [scalar for scalar in known if OPENED not in scalar.path]
     assert yamltext.splice_raw(text, [(*scalar.place, scalar.raw) for scalar in whole]) == text
