@@ -16,8 +16,9 @@ from gitops_sre.gitops.flux.objects import Object, mentioning, naming, read, und
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
+_COMMENT = re.compile(r"(?:^|\s)#.*", re.M)
 _ENTRY = re.compile(r"""[^\s"'\[\]{},]+""")
+_UP = re.compile(r"""(?<![^\s"'\[{,:])\.\.(?:/[^\s"'\[\]{},]*)?""")
 _DECLARES = re.compile(r"^kind:\s*[\"']?GitRepository\b", re.M)
 _PARENTS = re.compile(r"kind:\s*[\"']?Kustomization\b(?s:.*)\bpatch")
 
@@ -87,7 +88,7 @@ def includers(files: Files, scope: str) -> tuple[tuple[str, ...], tuple[str, ...
 def _leads(files: Files, path: str, folder: str) -> bool:
     """Whether a kustomization names a folder, or something in it, by a path that leads up first."""
     place = path.rpartition("/")[0]
-    entries = (entry for entry in _entries(files.text(path) or "") if entry.startswith(".."))
+    entries = _UP.findall(_COMMENT.sub("", files.text(path) or ""))
     return any(inside(joined, folder) for entry in entries if (joined := join(place, entry)) is not None)
 
 
