@@ -27,7 +27,6 @@ from gitops_sre.gitops.files import (
 from gitops_sre.gitops.files import as_field as field_of
 from gitops_sre.gitops.flux import charts as flux_charts
 from gitops_sre.gitops.flux import images as flux_images
-from gitops_sre.gitops.flux.charts import together
 from gitops_sre.gitops.ownership.owners import owners as object_owners
 from gitops_sre.model.change import Draft, Field
 from gitops_sre.model.outcome import Refused
@@ -49,10 +48,14 @@ class GitOpsLocator:
         """The owning fields of one image of a target: tag, and digest where one stands beside it."""
         files, target = self._at(commit, target)
         try:
-            if overridden := _overridden(files, target):
-                return overridden
             known = target.workload.name
-            owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
+            owners: Sequence[tuple[Field, ...]] = ()
+            if target.application:
+                owners = argo_images.owners_of(files, target.application, image)
+            if not owners:
+                if overridden := _overridden(files, target) if known else None:
+                    return overridden
+                owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
         except YamlTextError as error:
             return Refused(str(error))
         found = _only(owners, target, image)
@@ -64,7 +67,7 @@ class GitOpsLocator:
         folder = target.source.path
         try:
             owners = argo_charts.chart_owners(files, folder, chart, target.environment)
-            owners = together([*owners, *flux_charts.chart_owners(files, folder, chart)])
+            owners += [each for each in flux_charts.chart_owners(files, folder, chart) if each not in owners]
         except YamlTextError as error:
             return Refused(str(error))
         return _only(owners, target, f"chart {chart}")
@@ -147,11 +150,14 @@ def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple
         return found
     if found := flux_images.image_owners(files, folder, image):
         return found
+    also: frozenset[str] = frozenset()
     if kustomization_in(files, folder):
-        found = kustomize.overrides(files, kustomize.read(files, folder), image)
-    elif _kind(files, target.source) == "helm":
-        found = helm.owners(files, target, image)
-    return found or versions.owners(files, folder, image, target.environment)
+        layer = kustomize.read(files, folder)
+        also = layer.inputs
+        if found := kustomize.overrides(files, layer, image):
+            return found
+    found = versions.owners(files, folder, image, target.environment, sorted(also))
+    return found or (helm.owners(files, target, image) if _kind(files, target.source) == "helm" else [])
 
 
 def _only(owners: Sequence[tuple[Field, ...]], target: Target, what: str) -> tuple[Field, ...] | Refused:

@@ -7,7 +7,7 @@ hold different ones are never chosen between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import environments
@@ -23,15 +23,17 @@ REGISTRY_KEYS = ("registry", "imageRegistry", "hub")
 _DEFAULTS = ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/", "library/")
 
 
-def owners(files: AtCommit, folder: str, image: str, environment: str = "") -> list[tuple[Field, ...]]:
+def owners(
+    files: AtCommit, folder: str, image: str, environment: str = "", also: Collection[str] = ()
+) -> list[tuple[Field, ...]]:
     """The places below a folder that set an image's version: one tuple of copies, or one for each different version.
 
-    `environment` leaves out files of others. Files that cannot be read are passed over, unless nothing else is found:
-    then YamlTextError says why.
+    `also` are files elsewhere that the folder includes. `environment` leaves out files of others. Files that cannot be
+    read are passed over, unless nothing else is found: then YamlTextError says why.
     """
     found: list[tuple[Field, ...]] = []
     unread: YamlTextError | None = None
-    for path in candidates(files, folder, image, environment):
+    for path in _candidates(files, folder, image, environment, also):
         try:
             parts = documents(files, path)
         except YamlTextError as error:
@@ -43,10 +45,10 @@ def owners(files: AtCommit, folder: str, image: str, environment: str = "") -> l
     return _grouped(found)
 
 
-def candidates(files: AtCommit, folder: str, image: str, environment: str) -> Iterator[str]:
+def _candidates(files: AtCommit, folder: str, image: str, environment: str, also: Collection[str]) -> Iterator[str]:
     """Files whose bytes hold the image's last name."""
     last = plain(image).rpartition("/")[2]
-    for path in files.repository.mentioning(files.commit, last, [folder] if folder else []):
+    for path in files.repository.mentioning(files.commit, last, [*([folder] if folder else []), *also]):
         if path.endswith(MANIFESTS) and environments.fits(path, environment):
             yield path
 
