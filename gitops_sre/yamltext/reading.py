@@ -142,8 +142,8 @@ def _events(text: str, *, fast: bool) -> Iterator[Any]:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
         raise YamlTextError(f"{place}not valid YAML ({error.problem or error.context}); {remedy}") from error
-    except (YAMLError, yaml.YAMLError, ValueError, RecursionError, AssertionError) as error:
-        # Hostile texts also reach ValueError and AssertionError (directives, escapes out of range) in the parser.
+    except (YAMLError, yaml.YAMLError, ValueError, OverflowError, RecursionError, AssertionError) as error:
+        # Directives and escapes out of range reach plain errors in the parser.
         said = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise YamlTextError(f"not valid YAML ({said}); {remedy}") from error
 
