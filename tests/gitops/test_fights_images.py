@@ -143,7 +143,7 @@ def test_a_policy_that_goes_by_time_takes_the_restored_tag_alone(world: Infra, s
     text = BY_TIME.format(sort=sort, filter=pattern.format("'^main-[a-f0-9]+-(?P<ts>[0-9]+)'"))
     fight = flux(world, apps__production__web=release("main-abc-102"), images__policy=text)
     _, files = fight.pinned(fight.edit("apps/production/web.yaml", TAG, "main-abd-101"))
-    only = pattern.format(r"'^main\-abd\-(?P<ts>101)$'")
+    only = pattern.format(r"'^main-abd-(?P<ts>101)$'")
     assert files["images/policy.yaml"] == BY_TIME.format(sort=sort, filter=only)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from gitops_sre.gitops.fights import renovate
+from gitops_sre.gitops.fights.patterns import literal
 from gitops_sre.gitops.fights.scan import Fight, Scan, is_version, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.image import Image
@@ -82,7 +83,7 @@ def _proposed(scan: Scan, versions: list[FieldEdit]) -> Iterator[Fight]:
 
 
 def _renovate(edit: FieldEdit, name: str, file: str, merging: str) -> Fight:
-    version = re.escape(Image.read(edit.before or "").tag or edit.before or "")
+    version = literal(Image.read(edit.before or "").tag or edit.before or "")
     rule = f'{{"matchPackageNames": ["{name or "(its name)"}"], "allowedVersions": "!/^{version}$/"}}'
     alone = f", and merge it by itself ({merging})" if merging else ""
     return Fight("renovate", file, 0, (), 0, f"Renovate will propose {edit.before} again{alone}",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gitops_sre.gitops.fights.patterns import search
+from gitops_sre.gitops.fights.patterns import literal, search
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.yamltext import Path
@@ -113,11 +113,11 @@ def _only(policy: Object, tag: str) -> str:
     match = _searched(pattern, tag)
     names = [found[1] for found in _REFERENCE.finditer(extract)]
     if not names:
-        return f"^{re.escape(tag)}$"
+        return f"^{literal(tag)}$"
     if match is None or len(names) > 1 or names[0] not in match.re.groupindex:
         return ""
     start, end = match.span(names[0])
-    parts = [re.escape(part) for part in (tag[:start], tag[start:end], tag[end:])]
+    parts = [literal(part) for part in (tag[:start], tag[start:end], tag[end:])]
     return f"^{parts[0]}(?P<{names[0]}>{parts[1]}){parts[2]}$"
 
 

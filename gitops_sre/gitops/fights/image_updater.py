@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from gitops_sre.gitops.fights.applications import applied_by, covers, of_template
+from gitops_sre.gitops.fights.patterns import literal
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image, tag_in
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.image import Image
@@ -101,4 +102,4 @@ def _allow_only(scan: Scan, owner: Object, path: Path, tag: str) -> tuple[FieldE
     if not tag:
         return ()
     reason = f"{owner} may take {tag} alone; newer tags wait until the pin is taken off"
-    return scan.pin(owner, path, f"regexp:^{re.escape(tag)}$", reason)
+    return scan.pin(owner, path, f"regexp:^{literal(tag)}$", reason)

@@ -51,3 +51,8 @@ def without_calls(text: str, name: str) -> str:
         text = text[:start].rstrip().removesuffix("|") + text[end:].lstrip().removeprefix("|")
         start = text.find(f"{name}(")
     return text
+
+
+def literal(text: str) -> str:
+    """The pattern of a text, readable: a hyphen outside brackets needs no escape."""
+    return re.escape(text).replace("\\-", "-")
