@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,6 @@ from ruamel.yaml import YAML
 from gitops_sre.action import ACTIONS
 from gitops_sre.adapters.git import LocalRepository
 from gitops_sre.gitops import edit, ownership
-from gitops_sre.gitops.configuration import setting_owners
 from gitops_sre.gitops.files import AtCommit
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.model.change import Change, Draft, Field
@@ -125,24 +124,12 @@ def git(*arguments: str, cwd: Path) -> None:
 
 
 class Hands(GitOpsLocator):
-    """The locator, with what is not wired into it yet."""
+    """The locator, for which an object that the source does not make is no refusal: the answer is that it has none."""
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
         """The owning fields of one field of a rendered object."""
-        return _only(lambda: ownership.owners(AtCommit(self._repository, commit), target, at), str(at))
-
-    def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:
-        """The owning fields of a setting."""
-        found = _only(lambda: setting_owners(AtCommit(self._repository, commit), target, key), key)
-        return found or Refused(f"no place in {target.source.path} sets {key}")
-
-
-def _only(find: Callable[[], list[tuple[Field, ...]]], what: str) -> tuple[Field, ...] | Refused:
-    try:
-        found = find()
-    except YamlTextError as error:
-        return Refused(str(error))
-    if len(found) > 1:
-        places = "; ".join(f"{each[0].file} = {each[0].value or 'not set'}" for each in found)
-        return Refused(f"{len(found)} places set {what}: {places}; edit it by hand")
-    return found[0] if found else ()
+        try:
+            found = ownership.owners(AtCommit(self._repository, commit), target, at)
+        except YamlTextError as error:
+            return Refused(str(error))
+        return super().object_fields(commit, target, at) if found else ()
