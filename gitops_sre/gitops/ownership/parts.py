@@ -111,7 +111,9 @@ def spots(view: Document, path: tuple[str, ...], at: Path = ()) -> list[Spot]:
     such an item gives nothing."""
     for number, part in enumerate(path):
         if part == "[]":
-            return [spot for item in sorted(indexes(view, *at)) for spot in spots(view, path[number + 1 :], (*at, item))]
+            return [
+                spot for item in sorted(indexes(view, *at)) for spot in spots(view, path[number + 1 :], (*at, item))
+            ]
         if selector := _SELECTOR.fullmatch(part):
             keys = selector[1].split(".")
             named = [item for item in indexes(view, *at) if value(view, *at, item, *keys) == selector[2]]
