@@ -34,8 +34,8 @@ from gitops_sre.yamltext.tree import Builder
 
 _BEGINS = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n|---[^\n]*\n)*[ ]*(?:-[ \n]|[{\[]|[^\s#:{\[&*!|>%@`,][^\n]*?:(?:\s|$))")
 """How a block scalar that can be a mapping or a list begins: cheap, before it is parsed."""
-_ODD_ANCHOR = re.compile(r"(?:^|[\s\[{,])[&*][\w-]+[^\w\s,\]}-]|[\x85\u2028\u2029]")
-"""Names of anchors, and line ends, that YAML 1.1 and 1.2 read differently."""
+_ODD_ANCHOR = re.compile(r"(?:^|[\s\[{,])[&*][\w-]+[^\w\s,\]}-]|[\x85\u2028\u2029]|(?!\A)\ufeff")
+"""Names of anchors, line ends and inner byte order marks that YAML 1.1 and 1.2 read differently."""
 _HEADER = re.compile(r"\|([-+]?)[ \t]*(?:#[^\n]*)?\r?\n")
 
 
