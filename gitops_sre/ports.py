@@ -150,6 +150,11 @@ class Locator(Protocol):
         """What restores, at `commit`, the values of a target from before a culprit commit."""
         ...
 
+    def last_good_image(self, commit: str, target: Target, image: str) -> Draft | Refused:
+        """What restores the last different version of an image, also where only the history tells which place is
+        meant, or where the image was replaced by another one."""
+        ...
+
     def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
         """What restores the last different values of these fields, with everything that moved together with them.
 

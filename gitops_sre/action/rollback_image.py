@@ -13,6 +13,7 @@ from gitops_sre.ports import Locator
 from gitops_sre.yamltext import YamlTextError
 
 NAME = r"[a-z0-9](?:[a-z0-9._/:-]{0,253}[a-z0-9])?"
+CHART = r"[A-Za-z0-9](?:[A-Za-z0-9._/:-]{0,253}[A-Za-z0-9])?"
 CHART_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}"
 
 SPEC = ActionSpec(
@@ -20,7 +21,7 @@ SPEC = ActionSpec(
     summary="Put an earlier version of one image or chart back, with everything that moved together with it",
     parameters=(
         Parameter("image", "an image name without tag", pattern=NAME, optional=True),
-        Parameter("chart", "a chart name", pattern=r"[A-Za-z0-9](?:[A-Za-z0-9._/:-]{0,253}[A-Za-z0-9])?", optional=True),
+        Parameter("chart", "a chart name", pattern=CHART, optional=True),
         Parameter("to", "a version to go back to: `tag`, `sha256:...`, `tag@sha256:...` or a chart's version",
                   pattern=rf"{VERSION}|{CHART_VERSION}", optional=True),
         Parameter("culprit", "the SHA of the commit to undo", pattern=r"[0-9a-f]{40}(?:[0-9a-f]{24})?", optional=True),
@@ -46,13 +47,17 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         return Refused(f"{SPEC.name}: give either an image or a chart")
     if culprit := given.get("culprit", ""):
         return locator.undo(commit, plan.target, culprit)
-    if image := given.get("image", ""):
+    image, to = given.get("image", ""), given.get("to", "")
+    if image and not to:
+        return locator.last_good_image(commit, plan.target, image)
+    if image:
         fields = locator.image_fields(commit, plan.target, image)
     else:
         fields = locator.chart_fields(commit, plan.target, given["chart"])
     if isinstance(fields, Refused):
         return fields
-    to = given.get("to", "")
+    if any(to in (_now(field).version, _now(field).tag) for field in fields if to):
+        return Refused(f"{fields[0].file} already says {to}: nothing to roll back")
     found = locator.last_good(commit, plan.target, fields, to)
     return found if isinstance(found, Draft) or not to else _written(fields, to)
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gitops_sre.gitops import environments, helm, history, kustomize, versions
+from gitops_sre.gitops import environments, helm, history, kustomize, recent, versions
 from gitops_sre.gitops.argocd import charts as argo_charts
 from gitops_sre.gitops.argocd import images as argo_images
 from gitops_sre.gitops.configuration import setting_owners
@@ -28,7 +28,7 @@ from gitops_sre.gitops.files import as_field as field_of
 from gitops_sre.gitops.flux import charts as flux_charts
 from gitops_sre.gitops.flux import images as flux_images
 from gitops_sre.gitops.ownership.owners import owners as object_owners
-from gitops_sre.model.change import Draft, Field
+from gitops_sre.model.change import Draft, Field, Left
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.ports import Repository
@@ -47,6 +47,42 @@ class GitOpsLocator:
     def image_fields(self, commit: str, target: Target, image: str) -> tuple[Field, ...] | Refused:
         """The owning fields of one image of a target: tag, and digest where one stands beside it."""
         files, target = self._at(commit, target)
+        owners = self._image_owners(files, target, image)
+        found = owners if isinstance(owners, Refused) else _only(owners, target, image)
+        return found if isinstance(found, Refused) else self._shared(commit, target, found)
+
+    def last_good_image(self, commit: str, target: Target, image: str) -> Draft | Refused:
+        """What restores the last different version of an image, with what moved along.
+
+        Where the files do not tell which of several places is meant, what was changed last may; an image that is
+        gone is put back by undoing the commit that replaced it.
+        """
+        files, target = self._at(commit, target)
+        owners = self._image_owners(files, target, image)
+        if isinstance(owners, Refused):
+            return owners
+        if not owners and (gone := recent.replaced(self._repository, commit, history.Scope.of(target), image)):
+            draft = history.undo(self._repository, commit, gone.commit.sha, history.Scope.of(target))
+            note = f"{image} is no longer used here: {gone.commit.sha[:12]} ({gone.commit.subject[:60]!r}) replaced it"
+            return draft if isinstance(draft, Refused) else replace(draft, notes=(note, *draft.notes))
+        found = _only(owners, target, image)
+        if not isinstance(found, Refused):
+            return self.last_good(commit, target, found)
+        newest = None if target.environment else recent.for_all(self._repository, commit, owners)
+        if newest is None:
+            return found
+        draft = self.last_good(commit, target, newest)
+        if isinstance(draft, Refused):
+            return draft
+        others = [
+            Left(field.file, field.document, field.path, "written for one environment; it was not changed last")
+            for fields in owners
+            if fields != newest
+            for field in fields
+        ]
+        return replace(draft, left=(*draft.left, *others))
+
+    def _image_owners(self, files: AtCommit, target: Target, image: str) -> Sequence[tuple[Field, ...]] | Refused:
         try:
             known = target.workload.name
             owners: Sequence[tuple[Field, ...]] = ()
@@ -58,8 +94,7 @@ class GitOpsLocator:
                 owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
         except YamlTextError as error:
             return Refused(str(error))
-        found = _only(owners, target, image)
-        return found if isinstance(found, Refused) else self._shared(commit, target, found)
+        return owners
 
     def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
         """The owning fields of a chart's version."""
@@ -84,9 +119,12 @@ class GitOpsLocator:
         """The owning fields of a setting."""
         files, target = self._at(commit, target)
         try:
-            return _only(setting_owners(files, target, key), target, key)
+            if overridden := _overridden(files, target):
+                return overridden
+            found = _only(setting_owners(files, target, key), target, key)
         except YamlTextError as error:
             return Refused(str(error))
+        return found if isinstance(found, Refused) else self._shared(commit, target, found)
 
     def _at(self, commit: str, target: Target) -> tuple[AtCommit, Target]:
         return AtCommit(self._repository, commit), replace(target, source=plain_source(target.source))

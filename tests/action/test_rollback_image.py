@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from gitops_sre.action import ACTIONS
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import Plan, VerificationPlan
-from gitops_sre.model.target import Source, Target, WorkloadRef
+from gitops_sre.model.target import ObjectField, Source, Target, WorkloadRef
 
 IMAGE = "registry.example.com:5000/shop/web"
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -30,12 +31,31 @@ class Located:
         assert (commit, target, image) == ("c" * 40, TARGET, IMAGE)
         return self.answer
 
+    def chart_fields(self, commit: str, target: Target, chart: str) -> tuple[Field, ...] | Refused:
+        assert chart == "web"
+        return self.answer
+
+    def last_good_image(self, commit: str, target: Target, image: str) -> Draft | Refused:
+        return Draft((), notes=(f"the last good {image}",))
+
+    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
+        return Refused("the history does not know it")
+
+    def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
+        raise AssertionError(f"nobody should ask for {at}")
+
+    def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:
+        raise AssertionError(f"nobody should ask for {key}")
+
+    def undo(self, commit: str, target: Target, culprit: str) -> Draft | Refused:
+        return Draft((), notes=(f"undo {culprit}",))
+
     def inputs(self, commit: str, source: Source) -> frozenset[str]:
         return frozenset()
 
 
-def field(role: Literal["tag", "digest", "image"], value: str, raw: str = "") -> Field:
-    key = {"tag": "newTag", "digest": "digest", "image": "image"}[role]
+def field(role: Literal["tag", "digest", "image", "chart"], value: str, raw: str = "") -> Field:
+    key = {"tag": "newTag", "digest": "digest", "image": "image", "chart": "version"}[role]
     return Field("f.yaml", 0, (key,), role, value, raw or value, "the only place")
 
 
@@ -82,7 +102,6 @@ def test_tag_and_digest_are_put_back_where_they_stand(to: str, fields: list[Fiel
         (NEW, [field("tag", "v2"), field("digest", OLD)], "a tag stands beside the digest"),
         (NEW, [field("tag", "v2")], "names none; give tag@sha256"),
         (f"v1@{NEW}", [field("tag", "v2")], "give the tag alone"),
-        ("", [], "to='' is not"),
         ("v1 ", [], "is not a"),
         ("-v1", [], "is not a"),
         ("v1\n", [], "is not a"),
@@ -103,9 +122,28 @@ def test_an_image_that_is_no_name_is_refused(image: str) -> None:
     assert isinstance(roll("v1", field("tag", "v2"), image=image), Refused)
 
 
-def test_a_missing_parameter_is_refused() -> None:
-    plan = Plan("rollback_image", TARGET, {"image": IMAGE}, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-    assert isinstance(ACTIONS["rollback_image"].draft(plan, Located(()), "c" * 40), Refused)
+def drafted(**parameters: str) -> Draft | Refused:
+    plan = Plan("rollback_image", TARGET, parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
+    return ACTIONS["rollback_image"].draft(plan, Located((field("chart", "1.2.0"),)), "c" * 40)
+
+
+def test_without_a_version_the_last_good_one_is_looked_up() -> None:
+    assert drafted(image=IMAGE) == Draft((), notes=(f"the last good {IMAGE}",))
+
+
+def test_with_a_culprit_that_commit_is_undone() -> None:
+    assert drafted(image=IMAGE, culprit="d" * 40) == Draft((), notes=(f"undo {'d' * 40}",))
+
+
+def test_a_charts_version_is_written_where_the_history_does_not_know_it() -> None:
+    answer = drafted(chart="web", to="1.1.0+build.2")
+    assert isinstance(answer, Draft)
+    assert [each.after for each in answer.edits] == ["1.1.0+build.2"]
+
+
+@pytest.mark.parametrize("given", [{}, {"image": IMAGE, "chart": "web"}, {"chart": "-web"}, {"chart": "web", "x": "y"}])
+def test_what_does_not_name_one_image_or_chart_is_refused(given: dict[str, str]) -> None:
+    assert isinstance(drafted(**given), Refused)
 
 
 def test_the_locators_refusal_is_passed_on() -> None:
@@ -124,5 +162,5 @@ def test_quoting_follows_the_place_and_the_inverse_restores_it() -> None:
 
 
 def test_the_registry_names_each_action_by_its_specification() -> None:
-    assert {name: action.spec.name for name, action in ACTIONS.items()} == {"rollback_image": "rollback_image"}
+    assert all(name == action.spec.name for name, action in ACTIONS.items())
     assert all(action.spec.reversible and action.spec.parameters for action in ACTIONS.values())

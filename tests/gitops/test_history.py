@@ -200,3 +200,38 @@ def test_an_entry_that_was_changed_since_is_left(made: History) -> None:
     assert applied(made, draft) == {"app.yaml": "a: 1\nb: 1\nnew: {x: 2}\n"}
     assert isinstance(draft, Draft)
     assert [left.reason for left in draft.left] == [f"{culprit[:12]} added it, and it was changed since"]
+
+
+def release(tag: str) -> str:
+    return f"kind: HelmRelease\nspec:\n  values:\n    image: acme/web:{tag}\n"
+
+
+def rolled_back(made: History, image: str, path: str) -> Draft | Refused:
+    repository, head = made.repository(), made.git("rev-parse", "HEAD")
+    return GitOpsLocator(repository).last_good_image(head, at_path(path), image)
+
+
+def test_of_a_value_for_all_and_one_for_an_environment_the_one_that_changed_last_is_rolled_back(made: History) -> None:
+    made.commit({"web/web.yaml": release("v1"), "web/test.yaml": release("pr-7")})
+    made.commit({"web/web.yaml": release("v2")})
+    assert applied(made, rolled_back(made, "acme/web", "web")) == {"web/web.yaml": release("v1")}
+
+
+def test_when_the_environments_own_value_changed_last_nothing_is_guessed(made: History) -> None:
+    made.commit({"web/web.yaml": release("v1"), "web/test.yaml": release("pr-7")})
+    made.commit({"web/web.yaml": release("v2")})
+    made.commit({"web/test.yaml": release("pr-8")})
+    answer = rolled_back(made, "acme/web", "web")
+    assert isinstance(answer, Refused)
+    assert "say which environment: test" in answer.reason
+
+
+def test_an_image_that_was_replaced_comes_back(made: History) -> None:
+    values = "image:\n  repository: {}\n  tag: {}\n"
+    made.commit({"web/values.yaml": values.format("acme/web", "v1")})
+    made.commit({"web/values.yaml": values.format("upstream/web", "2.0")}, "switch to upstream")
+    made.commit({"web/values.yaml": "# a note\n" + values.format("upstream/web", "2.0")})
+    draft = rolled_back(made, "acme/web", "web")
+    assert applied(made, draft) == {"web/values.yaml": "# a note\n" + values.format("acme/web", "v1")}
+    assert isinstance(draft, Draft)
+    assert "'switch to upstream') replaced it" in draft.notes[0]
