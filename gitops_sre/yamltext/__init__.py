@@ -7,6 +7,7 @@ that is YAML itself is opened: what is in it has a path of its own (see `Place`)
 
 from __future__ import annotations
 
+from gitops_sre.yamltext.looking import differing, get, locate, reached, scalars
 from gitops_sre.yamltext.nouns import (
     MAX_DEPTH,
     MAX_LEAVES,
@@ -21,19 +22,7 @@ from gitops_sre.yamltext.nouns import (
 )
 from gitops_sre.yamltext.quoting import plain_type, quoted_like
 from gitops_sre.yamltext.reading import leaves
-from gitops_sre.yamltext.rewriting import (
-    Removed,
-    Rewritten,
-    differing,
-    get,
-    locate,
-    reached,
-    rewrite,
-    scalars,
-    source,
-    splice,
-    splice_raw,
-)
+from gitops_sre.yamltext.rewriting import Removed, Rewritten, rewrite, source, splice, splice_raw
 
 __all__ = [
     "MAX_DEPTH", "MAX_LEAVES", "MAX_SIZE", "OPENED", "Path", "Place", "Removed", "Rewritten", "Scalar", "Style",
