@@ -138,7 +138,11 @@ class Locator(Protocol):
         ...
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
-        """The owning fields of one field of a rendered object; not present ones say where it would be inserted."""
+        """The owning fields of one field of a rendered object; not present ones say where it would be inserted.
+
+        Empty when the source makes no such object. Autoscalers and their kind (HorizontalPodAutoscaler, ScaledObject,
+        VerticalPodAutoscaler, Canary) are looked up by the name of the workload that they scale.
+        """
         ...
 
     def setting_fields(self, commit: str, target: Target, key: str) -> tuple[Field, ...] | Refused:

@@ -101,6 +101,4 @@ def _edit(field: Field, to: Image) -> FieldEdit:
     )
     after = after or str(replace(to, name=now.name))
     raw = yamltext.quoted_like(field.raw, after)
-    return FieldEdit(
-        field.file, field.document, field.path, field.value, after, field.raw, raw, reason=field.reason
-    )
+    return FieldEdit(field.file, field.document, field.path, field.value, after, field.raw, raw, reason=field.reason)

@@ -79,9 +79,11 @@ class _Asked:
         target = targets.at_path(self.path, self.environment, _workload(self.workload))
         return Place(repository, GitOpsLocator(repository), _commit(repository, self.revision), target)
 
-    def parameters(self, repository: LocalRepository) -> dict[str, str]:
+    def parameters(self, action: str, repository: LocalRepository) -> dict[str, str]:
         """The action's parameters; the culprit as a full SHA."""
-        given = {"image": self.image, "chart": self.chart, "to": self.to, **_pairs(self.settings)}
+        names = [parameter.name for parameter in ACTIONS[action].spec.parameters]
+        value = next((name for name in ("to", "value", "replicas", "weights") if name in names), "to")
+        given = {"image": self.image, "chart": self.chart, value: self.to, **_pairs(self.settings)}
         given["culprit"] = _commit(repository, self.culprit) if self.culprit else ""
         return {name: text for name, text in given.items() if text}
 
@@ -137,7 +139,7 @@ def propose(action: str, **options: Any) -> int:
     if asked.as_json and asked.as_diff:
         raise click.UsageError("give either --json or --diff")
     place = asked.place()
-    answer = _Answer(action, place, asked.parameters(place.repository), asked.pin, asked.proof)
+    answer = _Answer(action, place, asked.parameters(action, place.repository), asked.pin, asked.proof)
     try:
         answer.make()
     except OSError as error:
@@ -179,7 +181,7 @@ class _Answer:
             culprit=self.parameters.get("culprit", ""),
             verification=VerificationPlan((), 0, 0, 0),
         )
-        made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path, pinned=self.pin)
+        made = hands.make(plan, where.repository, where.locator, where.commit, PolicySettings().path)
         if isinstance(made, Refused):
             self.refused = made.reason
             return
@@ -198,7 +200,9 @@ class _Answer:
     @property
     def diff(self) -> str:
         """The change as a unified diff; empty when it is refused."""
-        return diff.unified(self.made.change.files) if self.made and not self.refused else ""
+        if self.made is None or self.refused:
+            return ""
+        return diff.unified((self.made.change if self.pin else self.made.bare).files)
 
     def remarks(self) -> list[str]:
         """What a person should know beside the diff."""
@@ -215,7 +219,7 @@ class _Answer:
 
     def shown(self) -> dict[str, object]:
         """The JSON."""
-        edits = self.made.change.edits if self.made else ()
+        edits = self.made.bare.edits if self.made else ()
         draft = self.made.draft if self.made else Draft(())
         return {
             "action": self.action,

@@ -6,20 +6,17 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
-from gitops_sre.gitops import schema
+from gitops_sre.gitops import fights, schema
 from gitops_sre.gitops.built import Difference, Identity, leaves, part
 from gitops_sre.gitops.explain import Explanation, FieldDiff
+from gitops_sre.gitops.files import AtCommit
 from gitops_sre.gitops.rendered import Rendering
 from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
 from gitops_sre.model.target import Target, WorkloadRef
-from gitops_sre.ports import Manifest
-
-_MARKERS = ("$imagepolicy", "x-release-please", "renovate:")
-"""Comments by which an automation finds the line that it writes: Flux, release-please, Renovate."""
+from gitops_sre.ports import Manifest, Repository
 
 _MAKERS = frozenset({"HelmRelease", "Application", "ApplicationSet", "HelmChart"})
 """Kinds from which a controller makes other objects, by a chart that may lie elsewhere."""
@@ -63,6 +60,7 @@ class Seen:
     """Everything that the checks look at. `place` gives the environment of an object; `offline` says that what
     renders the files was gathered from the repository alone."""
 
+    repository: Repository
     change: Change
     target: Target
     rendering: Rendering
@@ -177,19 +175,9 @@ def stays_in_environment(seen: Seen) -> Outcome:
     return Inconclusive(f"the files are shared: {named} would change with {home or 'the target'}")
 
 
-def unautomated(seen: Seen) -> Outcome:
-    """Somebody who writes the line by machine would undo the edit, unless the same change pins it."""
-    if any(each.part == "pin" for each in seen.change.edits):
-        return Done("an automation is pinned in the same change")
-    for file in seen.change.files:
-        before, after = file.before.split("\n"), file.after.split("\n")
-        for tag, start, end, _, _ in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-            for at in range(start, end) if tag != "equal" else ():
-                if marker := next((each for each in _MARKERS if each in before[at]), None):
-                    return Inconclusive(
-                        f"{file.path}:{at + 1} is kept by an automation ({marker}), which may write it again"
-                    )
-    return Done()
+def unopposed(seen: Seen) -> Outcome:
+    """Nothing would undo the edit, or the same change holds it off."""
+    return fights.unopposed(AtCommit(seen.repository, seen.change.base), seen.target, seen.change.edits)
 
 
 def _files(change: Change) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from gitops_sre.model.change import FileEdit
 
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\v": "\\v", "\f": "\\f"}
+_ESCAPES = {
+    '"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\v": "\\v", "\f": "\\f",
+}  # fmt: skip
 """What git writes for these characters in a quoted name (quote.c of its source)."""
 
 

@@ -89,14 +89,19 @@ def value(document: Document, *path: str | int) -> str:
 def values(document: Document, *path: str | int) -> Iterator[str]:
     """The scalar items of the list at a path, in order."""
     size = len(path)
-    return (s.value for p, s in document.items() if p[:size] == path and len(p) == size + 1 and isinstance(p[-1], int))
+    found = {
+        p[-1]: s.value
+        for p, s in document.items()
+        if p[:size] == path and len(p) == size + 1 and isinstance(p[-1], int)
+    }
+    return (found[at] for at in sorted(found, key=int))
 
 
 def indexes(document: Document, *path: str | int) -> tuple[int, ...]:
     """The positions of the list at a path."""
     size = len(path)
-    found = (p[size] for p in document if p[:size] == path and len(p) > size)
-    return tuple(dict.fromkeys(part for part in found if isinstance(part, int)))
+    found = {p[size] for p in document if p[:size] == path and len(p) > size}
+    return tuple(sorted(part for part in found if isinstance(part, int)))
 
 
 def join(folder: str, entry: str) -> str | None:

@@ -102,7 +102,11 @@ class GitOpsLocator:
         folder = target.source.path
         try:
             owners = argo_charts.chart_owners(files, folder, chart, target.environment)
-            owners += [each for each in flux_charts.chart_owners(files, folder, chart) if each not in owners]
+            owners += [
+                each
+                for each in flux_charts.chart_owners(files, folder, chart, target.environment)
+                if each not in owners
+            ]
         except YamlTextError as error:
             return Refused(str(error))
         return _only(owners, target, f"chart {chart}")
@@ -111,7 +115,8 @@ class GitOpsLocator:
         """The owning fields of one field of a rendered object; not present ones say where it would be inserted."""
         files, target = self._at(commit, target)
         try:
-            return _only(object_owners(files, target, at), target, str(at))
+            found = object_owners(files, target, at)
+            return _only(found, target, str(at)) if found else ()
         except YamlTextError as error:
             return Refused(str(error))
 
@@ -186,7 +191,7 @@ def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple
     folder = target.source.path
     if found := argo_images.image_owners(files, folder, image, target.environment):
         return found
-    if found := flux_images.image_owners(files, folder, image):
+    if found := flux_images.image_owners(files, folder, image, target.environment):
         return found
     also: frozenset[str] = frozenset()
     if kustomization_in(files, folder):

@@ -46,7 +46,12 @@ def prove(  # noqa: PLR0913 - the outside world comes in by name, a port each
     ]
     rendering = render(repository, renderer, locator, change, sources)
     seen = checks.Seen(
-        change, target, rendering, _explanation(change, rendering), lambda each: _known(each, environment_of)[0]
+        repository,
+        change,
+        target,
+        rendering,
+        _explanation(change, rendering),
+        lambda each: _known(each, environment_of)[0],
     )
     return _proof(repository, seen, workloads, environment_of)
 
@@ -77,7 +82,7 @@ def prove_offline(
     rendering = render(repository, renderer, locator, change, at.sources(given))
     rendering = rendering.and_then(render(repository, renderer, locator, change, at.followers(rendering)))
     home = replace(target, environment=target.environment or environments.of(target.source.path))
-    seen = checks.Seen(change, home, rendering, _explanation(change, rendering), _told, offline=True)
+    seen = checks.Seen(repository, change, home, rendering, _explanation(change, rendering), _told, offline=True)
     return _proof(repository, seen, (), None)
 
 
@@ -123,7 +128,7 @@ def _proof(
         Check("applies", checks.applies(seen)),
         Check("schema-valid", checks.satisfies_schema(seen)),
         Check("stays-in-environment", checks.stays_in_environment(seen)),
-        Check("not-written-by-automation", checks.unautomated(seen)),
+        Check("unopposed", checks.unopposed(seen)),
     )
     objects = tuple(difference.shown(workloads) for difference in seen.rendering.differences)
     diff = "".join(_diff(file) for file in seen.change.files)

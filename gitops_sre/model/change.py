@@ -7,13 +7,13 @@ from typing import Literal
 
 from gitops_sre.model.outcome import Outcome
 
-
 Role = Literal["tag", "digest", "image", "name", "chart", "ref", "value"]
 """What a field holds: an image's tag, its digest, a whole reference or its name alone; a chart's version; a Git or OCI
 revision (`?ref=`, `targetRevision`); or any other value."""
 
 Part = Literal["target", "coupled", "pin"]
-"""Why an edit is made: it is what was asked for; it moves together with that; it keeps an automation from undoing it."""
+"""Why an edit is made: it is what was asked for, it moves together with that, or it keeps an automation from undoing
+it."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class FieldEdit:
 
     def inverted(self) -> FieldEdit:
         """The edit that takes this one back."""
-        return replace(
-            self, before=self.after, after=self.before, before_raw=self.after_raw, after_raw=self.before_raw
-        )
+        return replace(self, before=self.after, after=self.before, before_raw=self.after_raw, after_raw=self.before_raw)
 
 
 @dataclass(frozen=True)

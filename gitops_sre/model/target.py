@@ -23,7 +23,7 @@ class WorkloadRef:
 @dataclass(frozen=True)
 class ObjectField:
     """One field of a rendered object, e.g. `spec.replicas` of a Deployment. `path` are its keys; an item of a list is
-    named by what identifies it, `[name=app]`. An empty namespace matches any."""
+    named by what identifies it, `[name=app]`; `[]` is every item. An empty namespace matches any."""
 
     kind: str
     namespace: str

@@ -281,7 +281,7 @@ def test_a_line_that_an_automation_keeps_is_named(world: Infra) -> None:
     text = overlay("dev", f'images:\n- name: {IMAGE}\n  newTag: v2 # {{"$imagepolicy": "flux-system:web:tag"}}\n')
     base = world.commit({**BASE, "apps/web/overlays/dev/kustomization.yaml": text})
     kept = outcome(
-        proven(world, change(world, base, OVERLAYS["dev"], "v1"), OVERLAYS["dev"]), "not-written-by-automation"
+        proven(world, change(world, base, OVERLAYS["dev"], "v1"), OVERLAYS["dev"]), "unopposed"
     )
     assert isinstance(kept, Inconclusive)
     assert "kustomization.yaml:7" in kept.reason
