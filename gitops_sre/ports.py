@@ -6,7 +6,7 @@ reason; it never raises for that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +92,13 @@ class Repository(Protocol):
 
     def changed(self, commit: str) -> tuple[FileChange, ...]:
         """What a commit did against its first parent (the empty tree for a root), renames found."""
+        ...
+
+    def between(self, before: str, after: str, names: Collection[str] = ()) -> tuple[FileChange, ...]:
+        """What differs between two commits, without looking for renames; an empty `before` is the empty tree.
+
+        `names` restricts it to files that are called so, in whatever folder.
+        """
         ...
 
     def revisions(self, commit: str, paths: Sequence[str], *, limit: int = 200) -> tuple[Revision, ...]:

@@ -15,6 +15,7 @@ SLOW = (
     "sandbox/telemetry/test_equivalence.py",
     "sandbox/telemetry/test_facade.py",
     "sandbox/test_world.py",
+    "yamltext/test_wide.py",
 )
 """Files whose tests wait for real processes and real time: `make test-slow`, and CI."""
 

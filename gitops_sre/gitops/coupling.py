@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from gitops_sre.gitops.files import decoded
-from gitops_sre.gitops.lookback import Looker, leaves
+from gitops_sre.gitops.lookback import Looker
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.model.image import Image
 from gitops_sre.ports import Repository
-from gitops_sre.yamltext import Place, YamlTextError
+from gitops_sre.yamltext import Place, YamlTextError, leaves
 
 BUMPS = 20
 """Earlier changes of the fields that are counted."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from gitops_sre import yamltext
 from gitops_sre.gitops.alignment import Follower, pairs
-from gitops_sre.gitops.lookback import follower, leaves
+from gitops_sre.gitops.lookback import follower
 from gitops_sre.model.change import FieldEdit, Left
-from gitops_sre.yamltext import Path, Place
+from gitops_sre.yamltext import Path, Place, leaves
 
 
 def undone(path: str, before: str, after: str, now: str, name: str, *, alone: bool) -> Iterator[FieldEdit | Left]:

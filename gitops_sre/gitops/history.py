@@ -13,14 +13,14 @@ from gitops_sre import yamltext
 from gitops_sre.gitops import coupling, entries, environments
 from gitops_sre.gitops.alignment import pairs
 from gitops_sre.gitops.files import decoded
-from gitops_sre.gitops.lookback import LOOK_BACK, Change, Looker, follower, leaves
+from gitops_sre.gitops.lookback import LOOK_BACK, Change, Looker, follower
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.model.image import Image
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.target import Target
 from gitops_sre.ports import Repository
-from gitops_sre.yamltext import Place, YamlTextError
+from gitops_sre.yamltext import Place, YamlTextError, leaves
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import posixpath
 import re
 import threading
 import weakref
-from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 from gitops_sre.gitops.files import KUSTOMIZATIONS, join
 from gitops_sre.model.change_feed import FileChange
@@ -32,20 +31,12 @@ _AT_ONCE = 500
 """Files whose contents are held in memory together while the index is built."""
 
 
-class Compared(Repository, Protocol):
-    """A repository that tells how two commits differ."""
-
-    def between(self, before: str, after: str, names: Collection[str] = ()) -> tuple[FileChange, ...]:
-        """What differs between two commits, of files with these names; an empty `before` is the empty tree."""
-        ...
-
-
 class Inclusions:
     """The index over one repository, at the commit that was last asked for. Safe for threads. It does not keep the
     repository alive."""
 
-    def __init__(self, repository: Compared) -> None:
-        self._repository: Compared = weakref.proxy(repository)
+    def __init__(self, repository: Repository) -> None:
+        self._repository: Repository = weakref.proxy(repository)
         self._lock = threading.Lock()
         self._clear()
 
@@ -136,7 +127,7 @@ class Inclusions:
                 del self._naming[place]
 
 
-def inclusions(repository: Compared) -> Inclusions:
+def inclusions(repository: Repository) -> Inclusions:
     """The index of a repository: one for all who ask, for as long as the repository lives."""
     with _SHARED_LOCK:
         if (known := _SHARED.get(repository)) is None:
@@ -144,7 +135,7 @@ def inclusions(repository: Compared) -> Inclusions:
         return known
 
 
-_SHARED: weakref.WeakKeyDictionary[Compared, Inclusions] = weakref.WeakKeyDictionary()
+_SHARED: weakref.WeakKeyDictionary[Repository, Inclusions] = weakref.WeakKeyDictionary()
 _SHARED_LOCK = threading.Lock()
 
 

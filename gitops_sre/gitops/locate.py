@@ -12,7 +12,6 @@ from gitops_sre.gitops.argocd import charts as argo_charts
 from gitops_sre.gitops.argocd import images as argo_images
 from gitops_sre.gitops.configuration import setting_owners
 from gitops_sre.gitops.files import (
-    KUSTOMIZATIONS,
     AtCommit,
     Files,
     container_images,
@@ -27,6 +26,7 @@ from gitops_sre.gitops.files import (
 from gitops_sre.gitops.files import as_field as field_of
 from gitops_sre.gitops.flux import charts as flux_charts
 from gitops_sre.gitops.flux import images as flux_images
+from gitops_sre.gitops.index import inclusions
 from gitops_sre.gitops.ownership.owners import owners as object_owners
 from gitops_sre.model.change import Draft, Field, Left
 from gitops_sre.model.outcome import Refused
@@ -35,6 +35,8 @@ from gitops_sre.ports import Repository
 from gitops_sre.yamltext import YamlTextError, show
 
 _REMEMBERED = 2000
+_PARSED = 20
+"""Kustomizations that are parsed to tell whether they really read a file."""
 
 
 class GitOpsLocator:
@@ -171,16 +173,14 @@ class GitOpsLocator:
         files = AtCommit(self._repository, commit)
         if _kind(files, target.source) != "kustomize" or posixpath.dirname(file) == target.source.path:
             return fields
-        others = [folder for folder in self._kustomizations(commit) if self._reads(commit, folder, file)]
-        others = [folder for folder in others if folder not in (target.source.path, posixpath.dirname(file))]
+        mine = (target.source.path, posixpath.dirname(file))
+        maybe = [folder for folder in inclusions(self._repository).readers(commit, file) if folder not in mine]
+        # Few are parsed: beyond that the number is what matters, not each name.
+        others = [folder for folder in maybe[:_PARSED] if self._reads(commit, folder, file)] + maybe[_PARSED:]
         if not others:
             return fields
         shared = f"the only place; {len(others)} more kustomizations read it: {', '.join(others[:5])}"
         return tuple(Field(f.file, f.document, f.path, f.role, f.value, f.raw, f"{f.reason}; {shared}") for f in fields)
-
-    def _kustomizations(self, commit: str) -> list[str]:
-        paths = self._repository.files(commit)
-        return [posixpath.dirname(path) for path in paths if posixpath.basename(path) in KUSTOMIZATIONS]
 
     def _reads(self, commit: str, folder: str, file: str) -> bool:
         return file in self.inputs(commit, Source("", folder, kind="kustomize"))

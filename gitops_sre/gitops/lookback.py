@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gitops_sre import yamltext
 from gitops_sre.gitops.alignment import Follower
 from gitops_sre.gitops.files import decoded
 from gitops_sre.model.change import Field
 from gitops_sre.model.change_feed import Revision
 from gitops_sre.ports import Repository
-from gitops_sre.yamltext import Place
+from gitops_sre.yamltext import Place, leaves
 
 LOOK_BACK = 400
 """Revisions of a field's files that are searched for its last different value."""
@@ -82,9 +81,3 @@ class Looker:
 def follower(one: str, two: str) -> Follower:
     """Where places of one text stand in another."""
     return Follower(leaves(one), leaves(two))
-
-
-@lru_cache(maxsize=512)
-def leaves(text: str) -> Mapping[Place, str]:
-    """Value by place."""
-    return {scalar.place: scalar.value for scalar in yamltext.scalars(text)}

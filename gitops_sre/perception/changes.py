@@ -191,8 +191,7 @@ def _text(content: bytes | None) -> str | None:
 
 def _fields(path: str, before: str, after: str) -> list[tuple[FieldChange, ChangeKind]]:
     """What differs, with its kind. Raises YamlTextError."""
-    old = {scalar.place: scalar.value for scalar in yamltext.scalars(before)}
-    new = {scalar.place: scalar.value for scalar in yamltext.scalars(after)}
+    old, new = yamltext.leaves(before), yamltext.leaves(after)
     changed = [place for place in {**old, **new} if old.get(place) != new.get(place)][:MAX_FIELDS]
     objects = {document: value for (document, place), value in {**old, **new}.items() if place == ("kind",)}
     leaves = [FieldChange(path, place[0], place[1], old.get(place), new.get(place)) for place in changed]

@@ -19,14 +19,12 @@ from ruamel.yaml import YAML
 
 from gitops_sre.action import ACTIONS
 from gitops_sre.adapters.git import LocalRepository
-from gitops_sre.gitops import edit, ownership
-from gitops_sre.gitops.files import AtCommit
+from gitops_sre.gitops import edit
 from gitops_sre.gitops.locate import GitOpsLocator
-from gitops_sre.model.change import Change, Draft, Field
+from gitops_sre.model.change import Change, Draft
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import Plan, VerificationPlan
-from gitops_sre.model.target import ObjectField, Source, Target, WorkloadRef
-from gitops_sre.yamltext import YamlTextError
+from gitops_sre.model.target import Source, Target, WorkloadRef
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -93,7 +91,7 @@ def run(example: Example, folder: Path) -> Made:
     with at_head(work) as (repository, commit):
         parameters = {key: value.replace("{then}", commit) for key, value in example.parameters.items()}
         plan = Plan(example.action, example.target, parameters, "", "", 1.0, "", VerificationPlan((), 0, 0, 0))
-        draft = ACTIONS[example.action].draft(plan, Hands(repository), commit)
+        draft = ACTIONS[example.action].draft(plan, GitOpsLocator(repository), commit)
         change = draft if isinstance(draft, Refused) else edit.apply(repository, commit, draft.edits, "policies")
     return Made(work, draft, change)
 
@@ -121,15 +119,3 @@ def git(*arguments: str, cwd: Path) -> None:
     env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(cwd)}
     identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "core.autocrlf=false"]
     subprocess.run(["git", *identity, *arguments], cwd=cwd, env=env, check=True, capture_output=True)
-
-
-class Hands(GitOpsLocator):
-    """The locator, for which an object that the source does not make is no refusal: the answer is that it has none."""
-
-    def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
-        """The owning fields of one field of a rendered object."""
-        try:
-            found = ownership.owners(AtCommit(self._repository, commit), target, at)
-        except YamlTextError as error:
-            return Refused(str(error))
-        return super().object_fields(commit, target, at) if found else ()

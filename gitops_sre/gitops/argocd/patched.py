@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import kustomize
 from gitops_sre.gitops.argocd.manifests import KINDS, Manifest
-from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, join
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, join, kustomization_in
 from gitops_sre.gitops.flux import patches
-from gitops_sre.gitops.flux.objects import held_in, mentioning
+from gitops_sre.gitops.flux.objects import held_in
+from gitops_sre.gitops.index import inclusions
 from gitops_sre.gitops.kustomize import Layer
 from gitops_sre.yamltext import YamlTextError
 
@@ -43,9 +44,9 @@ def applied(files: Files, declared: Sequence[Manifest]) -> Iterator[Manifest]:
 
 def _patching(files: Files, by_file: Mapping[str, Sequence[Manifest]]) -> Iterator[Layer]:
     """Kustomizations that may patch one of the objects: they name the kind, or a patch file that does."""
-    for path in mentioning(files, "atch"):
+    for path in _reading(files, by_file):
         text = files.text(path) or ""
-        if posixpath.basename(path) not in KUSTOMIZATIONS or not _names_kind(path, text, by_file):
+        if "atch" not in text or not _names_kind(path, text, by_file):
             continue
         try:
             layer = kustomize.read(files, posixpath.dirname(path))
@@ -53,6 +54,15 @@ def _patching(files: Files, by_file: Mapping[str, Sequence[Manifest]]) -> Iterat
             continue
         if not layer.inputs.isdisjoint(by_file):
             yield layer
+
+
+def _reading(files: Files, by_file: Mapping[str, Sequence[Manifest]]) -> Iterable[str]:
+    """Kustomization files that may read one of some files: from the index, where there is one."""
+    if not isinstance(files, AtCommit):
+        return [path for path in files.under("") if posixpath.basename(path) in KUSTOMIZATIONS]
+    index = inclusions(files.repository)
+    folders = sorted({folder for file in by_file for folder in index.readers(files.commit, file)})
+    return [path for folder in folders if (path := kustomization_in(files, folder)) is not None]
 
 
 def _names_kind(path: str, text: str, by_file: Mapping[str, Sequence[Manifest]]) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre.gitops import environments
-from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, join, manifests
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, join, manifests
 from gitops_sre.gitops.flux import builds, kinds, patches
 from gitops_sre.gitops.flux.builds import Build, Wanted, inside
 from gitops_sre.gitops.flux.kinds import KUSTOMIZATION, Kustomization, Reference
 from gitops_sre.gitops.flux.objects import Object, mentioning, naming, read, under
+from gitops_sre.gitops.index import inclusions
 from gitops_sre.yamltext import YamlTextError
 
 _PATH = re.compile(r"""["']?path["']?:\s*["']?([^\s"'#]+)""")
@@ -72,6 +73,8 @@ def units(files: Files, scope: str, words: Sequence[str] = (), environment: str 
 def includers(files: Files, scope: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Folders outside of a folder whose kustomizations lead into it, directly or through each other; and those of
     them that no other includes."""
+    if isinstance(files, AtCommit):
+        return inclusions(files.repository).leading_into(files.commit, scope)
     seen = [scope] if scope else []
     included: set[str] = set()
     for folder in seen:
