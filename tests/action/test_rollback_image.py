@@ -65,7 +65,7 @@ def roll(to: str, *fields: Field, image: str = IMAGE) -> tuple[FieldEdit, ...] |
     return answer.edits if isinstance(answer, Draft) else answer
 
 
-def values(answer: tuple[FieldEdit, ...] | Refused) -> list[str]:
+def values(answer: tuple[FieldEdit, ...] | Refused) -> list[str | None]:
     assert not isinstance(answer, Refused), answer.reason
     return [edit.after for edit in answer]
 

@@ -88,8 +88,8 @@ def test_a_file_that_was_renamed_since_is_found_under_its_new_name(made: History
 
 def test_only_the_targets_folder_and_environment_are_touched(made: History) -> None:
     dev, prod, other = "web/overlays/dev/k.yaml", "web/overlays/prod/k.yaml", "api/k.yaml"
-    made.commit({path: "tag: v1\n" for path in (dev, prod, other)})
-    culprit = made.commit({path: "tag: v2\n" for path in (dev, prod, other)})
+    made.commit(dict.fromkeys((dev, prod, other), "tag: v1\n"))
+    culprit = made.commit(dict.fromkeys((dev, prod, other), "tag: v2\n"))
     draft = undone(made, culprit, "web", environment="production")
     assert applied(made, draft) == {prod: "tag: v1\n"}
     assert isinstance(draft, Draft)
