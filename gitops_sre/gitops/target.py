@@ -46,11 +46,17 @@ def find(
     applications: Sequence[Application],
     repository_url: str,
 ) -> Target | NoTarget:
-    """The target that an alert's labels name."""
+    """The target that an alert's labels name. A label for the environment names one of the settings, else a namespace:
+    a workload of the same environment in a sister namespace is not what it means."""
     service, environment = place(labels, names, environments)
     if not service:
         return NoTarget(f"no label of the alert names a service (looked for {', '.join(names.service)})")
-    namespace = _first(labels, names.namespace)
+    said = _first(labels, names.environment)
+    as_namespace = "" if said in environments else said
+    namespace = _first(labels, names.namespace) or as_namespace
+    if as_namespace not in ("", namespace):
+        why = f"namespace {namespace} is not {as_namespace}, which is no environment of the settings"
+        return NoTarget(f"the alert's labels contradict each other: {why}", service, environment)
     if not namespace:
         return for_service(service, environment, environments, workloads, applications, repository_url)
     actual = environment_of(namespace, environments)[0]

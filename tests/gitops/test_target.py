@@ -77,6 +77,19 @@ def test_a_sister_namespace_is_not_taken_for_one_whose_workload_is_gone() -> Non
     assert "is no workload (looked in namespace prod-eu)" in gone.reason
 
 
+def test_an_environment_label_that_names_a_namespace_means_that_one_alone() -> None:
+    sisters = (workload(namespace="prod-us"), workload(namespace="production"))
+    target = found({"service": "checkout", "environment": "prod-us"}, sisters)
+    assert isinstance(target, Target)
+    assert (target.workload.namespace, target.environment) == ("prod-us", "production")
+    gone = found({"service": "checkout", "environment": "prod-eu"}, sisters[1:])
+    assert isinstance(gone, NoTarget)
+    assert "looked in namespace prod-eu" in gone.reason
+    torn = found({"service": "checkout", "environment": "prod-eu", "namespace": "prod-us"}, sisters)
+    assert isinstance(torn, NoTarget)
+    assert "contradict" in torn.reason
+
+
 def test_labels_that_contradict_each_other_are_not_weighed() -> None:
     target = found({"service": "checkout", "environment": "staging", "namespace": "monitoring"})
     assert isinstance(target, NoTarget)
