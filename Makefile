@@ -24,10 +24,10 @@ test-crash: $(STAMP) ## kill -9 at random moments, with and without the database
 
 bench: $(STAMP) ## score the hands on recorded rollbacks: make bench REPLAY=DIR
 	@test -n "$(REPLAY)" || { echo "give REPLAY=DIR, a folder with dev.jsonl, corpora/ and check.py"; exit 2; }
-	$(BIN)/python -m tests.bench.replay $(REPLAY)
+	$(BIN)/python -m tests.bench.replay $(REPLAY) --markdown docs/benchmarks.md
 
 bench-speed: $(STAMP) ## locate and edit in repositories of 1,000 to 20,000 files, beside git itself
-	$(BIN)/python -m tests.bench.speed
+	$(BIN)/python -m tests.bench.speed --markdown docs/benchmarks.md
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

@@ -26,8 +26,10 @@ from types import ModuleType
 from typing import Any
 
 from gitops_sre.cli.main import main as command_line
+from tests.bench.speed import machine
 
 Case = dict[str, Any]
+BEGIN, END = "<!-- replay:begin -->", "<!-- replay:end -->"
 
 
 @dataclass(frozen=True)
@@ -206,16 +208,29 @@ def main() -> int:
     parser.add_argument("--corpora", type=Path, help="unpacked repositories, to save the time")
     parser.add_argument("--only", default="", help="part of a suite's name or of a case's id")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--markdown", type=Path, help="a page in which to put the tables between its markers")
     options = parser.parse_args()
     cases = [json.loads(line) for line in (options.replay / "dev.jsonl").open(encoding="utf-8")]
     asked = [q for case in cases for q in questions(case) if options.only in q.suite or options.only in q.case["id"]]
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
         roots = str(options.corpora or unpacked(options.replay / "corpora", Path(folder)))
         answers = _all(asked, roots, str(options.replay / "check.py"), options.jobs)
-        print(table(answers, roots))
-    print(f"\n{sum(not a.applies for a in answers)} diffs that `git apply --check` refuses\n")
-    print(rest(answers))
+        text = report(answers, roots)
+    print(text)
+    if options.markdown is not None:
+        page = options.markdown.read_text(encoding="utf-8")
+        head, _, tail = page.partition(BEGIN)
+        options.markdown.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail.partition(END)[2]}", encoding="utf-8")
     return 0
+
+
+def report(answers: Sequence[Answer], roots: str) -> str:
+    """Everything that is printed."""
+    refused = sum(not answer.applies for answer in answers)
+    return (
+        f"{table(answers, roots)}\n\n{len(answers)} questions; {refused} diffs that `git apply --check` refuses. "
+        f"Measured on {machine()}.\n\nNot exact, with what was said:\n\n{rest(answers)}"
+    )
 
 
 def _all(asked: Sequence[Question], roots: str, scorer: str, jobs: int) -> list[Answer]:

@@ -61,6 +61,9 @@ class Times:
         return 1000 * median(found) if found else math.nan
 
 
+BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+
+
 def peak() -> float:
     """The largest memory that this process has had, in MB. (`ru_maxrss` would count its parent's too.)"""
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -289,7 +292,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--files", default="1000,5000,20000", help="sizes, separated by commas")
     options.add_argument("--apps", type=int, default=8, help="apps that are looked up at each size")
-    options.add_argument("--markdown", type=Path, help="write the table there too")
+    options.add_argument("--markdown", type=Path, help="a page in which to put the table between its markers")
     chosen = options.parse_args()
     console = Console(stderr=True)
     measured = []
@@ -302,7 +305,9 @@ def main() -> None:
     text = f"{table(measured)}\n\nMeasured on {machine()}.\n"
     sys.stdout.write(text)
     if chosen.markdown is not None:
-        chosen.markdown.write_text(text, encoding="utf-8")
+        page = chosen.markdown.read_text(encoding="utf-8")
+        head, _, tail = page.partition(BEGIN)
+        chosen.markdown.write_text(f"{head}{BEGIN}\n{text}{END}{tail.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
