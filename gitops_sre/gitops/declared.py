@@ -17,7 +17,7 @@ import yaml
 from gitops_sre.gitops.built import part
 from gitops_sre.gitops.files import MANIFESTS, Files, join
 from gitops_sre.gitops.substitution import KubernetesLoader
-from gitops_sre.gitops.workspace import Recipe
+from gitops_sre.model.target import Source
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
@@ -38,7 +38,7 @@ class Declared:
 
     kind: str
     key: str
-    sources: tuple[Recipe, ...]
+    sources: tuple[Source, ...]
     file: str = ""
     artifact: bool = False
 
@@ -83,7 +83,7 @@ def made_by(manifest: Manifest, data: Data) -> Declared | None:
     return Declared(kind, f"{namespace}/{name}", sources, artifact=artifact)
 
 
-def _application(it: _Object) -> Iterator[Recipe]:
+def _application(it: _Object) -> Iterator[Source]:
     """Sources of an Argo CD Application. Source: its specification, `spec.source` and `spec.sources`."""
     spec, name = it.spec, it.name
     sources = _maps(spec.get("sources")) or _maps([spec.get("source")])
@@ -101,7 +101,7 @@ def _application(it: _Object) -> Iterator[Recipe]:
         values = [helm["values"]] if isinstance(helm.get("values"), str) else []
         values += [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else []
         said = [_dumped(_overlay(kustomize))] if kustomize else []
-        yield Recipe(
+        yield Source(
             str(source.get("repoURL") or ""),
             path,
             str(source.get("targetRevision") or "HEAD"),
@@ -146,7 +146,7 @@ def _image(text: str) -> dict[str, str]:
     return {key: held for key, held in found.items() if held}
 
 
-def _kustomization(it: _Object) -> Iterator[Recipe]:
+def _kustomization(it: _Object) -> Iterator[Source]:
     """The folder of a Flux Kustomization with what it sets. Source: kustomize-controller's specification."""
     spec = it.spec
     if part(spec, "sourceRef", "kind") not in ("GitRepository", "ExternalArtifact", None):
@@ -157,7 +157,7 @@ def _kustomization(it: _Object) -> Iterator[Recipe]:
     if part(spec, "commonMetadata", "labels"):
         said["labels"] = [{"pairs": part(spec, "commonMetadata", "labels")}]
     post = spec.get("postBuild")
-    yield Recipe(
+    yield Source(
         "",
         _plain(str(spec.get("path") or "")),
         kind="kustomize",
@@ -177,7 +177,7 @@ def _variables(post: Mapping[str, Any], data: Data) -> tuple[tuple[str, str], ..
     return tuple(found.items())
 
 
-def _release(it: _Object) -> Iterator[Recipe]:
+def _release(it: _Object) -> Iterator[Source]:
     """A HelmRelease: its chart, of this repository or not, and its values. Source: helm-controller's specification."""
     spec, name, data = it.spec, it.name, it.data
     chart = _map(part(spec, "chart", "spec"))
@@ -193,7 +193,7 @@ def _release(it: _Object) -> Iterator[Recipe]:
         else:
             inline.append(text)
     inline += [_dumped(spec["values"])] if spec.get("values") else []
-    yield Recipe(
+    yield Source(
         "",
         _plain(str(chart.get("chart") or "")) if here else "",
         kind="helm",
@@ -206,7 +206,7 @@ def _release(it: _Object) -> Iterator[Recipe]:
     )
 
 
-_Reader = Callable[[_Object], Iterator[Recipe]]
+_Reader = Callable[[_Object], Iterator[Source]]
 _READERS: Mapping[tuple[str, str], _Reader] = {
     ("argoproj.io", "Application"): _application,
     ("kustomize.toolkit.fluxcd.io", "Kustomization"): _kustomization,

@@ -15,7 +15,6 @@ from gitops_sre.gitops.flux.units import kustomizations
 from gitops_sre.gitops.generated import generated
 from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, reads
 from gitops_sre.gitops.roots import Readers
-from gitops_sre.gitops.workspace import Recipe
 from gitops_sre.model.change import Change
 from gitops_sre.model.target import Source, Target
 from gitops_sre.ports import Locator, Manifest, Repository
@@ -73,7 +72,7 @@ class Offline:
         known = self._target.source.repo_url
         if source.repo_url and known and not same_repository(source.repo_url, known):
             return False
-        if isinstance(source, Recipe) and source.chart:
+        if source.chart:
             return any(path in source.value_files for path in self._paths)
         path = posixpath.normpath(source.path or ".")
         return path == "." or any(each.startswith(f"{path}/") for each in self._paths)

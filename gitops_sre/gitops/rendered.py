@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from gitops_sre.gitops import kustomize, substitution, workspace
 from gitops_sre.gitops.built import Difference, Identity, by_identity, differences, fields
 from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, detect, kustomization_in, plain_source
-from gitops_sre.gitops.workspace import Folder, Prepared, Recipe, prepare
+from gitops_sre.gitops.workspace import Folder, Prepared, prepare
 from gitops_sre.model.change import Change
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
@@ -145,7 +145,7 @@ def _inputs(
 
 def reads(locator: Locator, commit: str, files: Files, source: Source) -> frozenset[str]:
     """Every file that a source's rendering reads at a commit, with what its GitOps object adds."""
-    if isinstance(source, Recipe) and source.chart:
+    if source.chart:
         return frozenset(source.value_files)
     source = plain_source(source)
     folders = [*workspace.components(source)]
@@ -189,7 +189,7 @@ def _finished(renderer: Renderer, ready: Prepared) -> _Built | Unavailable:
     if isinstance(objects, Unavailable):
         return Unavailable(ready.plain(objects.reason))
     notes = ready.notes
-    if isinstance(ready.source, Recipe) and ready.source.substitutions is not None:
+    if ready.source.substitutions is not None:
         objects, missing = substitution.substituted(objects, dict(ready.source.substitutions))
         if missing:
             notes += (f"the variables {', '.join(missing[:5])} have no value in the repository and stay as they are",)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gitops_sre.gitops.files import KUSTOMIZATIONS, MANIFESTS, Files, join
-from gitops_sre.gitops.workspace import Recipe
 from gitops_sre.model.target import Source
 from gitops_sre.yamltext import YamlTextError
 
@@ -71,7 +70,7 @@ def _alone(files: Files, everything: frozenset[str], path: str) -> Iterator[Sour
         own = (path,) if values and path.endswith((".yaml", ".yml")) else ()
         yield Source("", chart, kind="helm", value_files=own, release_name=posixpath.basename(chart) or "release")
     elif path.endswith(MANIFESTS) and _OBJECT.search(_text(files, path)):
-        yield Recipe("", posixpath.dirname(path), kind="directory", recurse=False, include=posixpath.basename(path))
+        yield Source("", posixpath.dirname(path), kind="directory", recurse=False, include=posixpath.basename(path))
 
 
 def _chart(everything: frozenset[str], path: str) -> str | None:

@@ -34,27 +34,6 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True)
-class Recipe(Source):
-    """A source with what its GitOps object sets over the repository's files.
-
-    `inline` are YAML texts in order of increasing precedence: values of a Helm release, or fields of a kustomization
-    (`namespace:`, `images:`, `patches:`; Flux's `targetNamespace` is `namespace:`). `parameters` are Helm's, as name
-    and value, over `inline`. `substitutions` are the variables of Flux's `postBuild`, None where it has none.
-    `recurse`, `include` and `exclude` are those of an Argo CD directory. `lacking` names what the object takes from
-    outside the repository, and `chart` a Helm chart that lies elsewhere, which leaves nothing to render.
-    """
-
-    inline: tuple[str, ...] = ()
-    parameters: tuple[tuple[str, str], ...] = ()
-    substitutions: tuple[tuple[str, str], ...] | None = None
-    recurse: bool = True
-    include: str = ""
-    exclude: str = ""
-    lacking: tuple[str, ...] = ()
-    chart: str = ""
-
-
-@dataclass(frozen=True)
 class Folder:
     """The files of a folder on disk; links that lead out of it are not there."""
 
@@ -89,7 +68,7 @@ class Prepared:
 
 def components(source: Source) -> tuple[str, ...]:
     """Folders of the components that a GitOps object itself adds, relative to the source's path in its own text."""
-    if not isinstance(source, Recipe) or source.kind == "helm":
+    if source.kind == "helm":
         return ()
     named = [each for text in source.inline for each in _load(text).get("components") or () if isinstance(each, str)]
     return tuple(path for each in named if (path := join(source.path, each)) is not None)
@@ -106,7 +85,7 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
     Raises YamlTextError and OSError when a file cannot be read, or the source asks for what is never run.
     """
     source = plain_source(source)
-    if isinstance(source, Recipe) and source.chart:
+    if source.chart:
         raise YamlTextError(f"the chart {source.chart} is not in this repository")
     tree = folder / _TREE
     tree.mkdir(parents=True)
@@ -123,17 +102,20 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
         "helm": _helm, "kustomize": _kustomize, "directory": _directory
     }  # fmt: skip
     ready = made[kind](folder, replace(source, kind=kind))
-    if isinstance(source, Recipe):
-        more = tuple(f"{each} is not in the repository" for each in source.lacking)
-    else:
-        more = tuple(f"what the Application sets in {each} was not rendered" for each in source.overrides)
-    return replace(ready, notes=(*ready.notes, *more))
+    return replace(ready, notes=(*ready.notes, *_left_out(source)))
+
+
+def _left_out(source: Source) -> Iterator[str]:
+    """What a GitOps object sets that is not in what is rendered: it lies elsewhere, or only its name is known."""
+    yield from (f"{each} is not in the repository" for each in source.lacking)
+    if not source.inline and not source.parameters:
+        named = [each for each in source.overrides if not any(text.startswith(each) for text in source.lacking)]
+        yield from (f"what the Application sets in {each} was not rendered" for each in named)
 
 
 def _helm(folder: Path, source: Source) -> Prepared:
     tree = folder / _TREE
-    texts = [*source.inline] if isinstance(source, Recipe) else []
-    texts += [json.dumps(_nested(source.parameters))] if isinstance(source, Recipe) and source.parameters else []
+    texts = [*source.inline, *([json.dumps(_nested(source.parameters))] if source.parameters else [])]
     written = []
     for at, text in enumerate(texts):
         name = f".values-{at}.yaml"
@@ -186,7 +168,7 @@ def _kustomize(folder: Path, source: Source) -> Prepared:
     own = _load(Folder(tree).text(kustomization_in(Folder(tree), source.path) or "") or "")
     base = posixpath.join("..", _TREE, source.path).rstrip("/")
     around: dict[str, Any] = {"buildMetadata": ["originAnnotations"]}
-    for text in source.inline if isinstance(source, Recipe) else ():
+    for text in source.inline:
         around |= _load(text)
     around["components"] = [posixpath.normpath(f"{base}/{each}") for each in around.get("components") or ()]
     section = "components" if own.get("kind") == "Component" else "resources"
@@ -252,8 +234,6 @@ def _directory(folder: Path, source: Source) -> Prepared:
 
 
 def _taken(path: str, source: Source) -> bool:
-    if not isinstance(source, Recipe):
-        return True
     if "/" in path and not source.recurse:
         return False
     if source.include and not any(each.fullmatch(path) for each in _globs(source.include)):

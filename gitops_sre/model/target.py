@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 SourceKind = Literal["kustomize", "helm", "directory", "unknown"]
@@ -36,8 +36,11 @@ class ObjectField:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a GitOps object takes its manifests from. `path` is relative to the repository's root, without a
-    leading slash; `value_files` are repository paths too (already resolved), in order of increasing precedence."""
+    """Where a GitOps object takes its manifests from, and what it sets over the repository's files.
+
+    `path` is relative to the repository's root, without a leading slash; `value_files` are repository paths too
+    (already resolved), in order of increasing precedence.
+    """
 
     repo_url: str
     path: str
@@ -47,7 +50,27 @@ class Source:
     release_name: str = ""
     namespace: str = ""
     overrides: tuple[str, ...] = ()
-    """What the GitOps object itself sets over the repository's files, e.g. `helm.parameters`."""
+    """Names of what the GitOps object itself sets over the repository's files, e.g. `helm.parameters`."""
+    inline: tuple[str, ...] = ()
+    """YAML texts over `value_files`, in order of increasing precedence: values of a Helm release, or fields of a
+    kustomization (`namespace:`, `images:`, `patches:`; Flux's `targetNamespace` is `namespace:`)."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Helm's, as name and value, over `inline`."""
+    substitutions: tuple[tuple[str, str], ...] | None = None
+    """The variables of Flux's `postBuild`; None where it has none."""
+    recurse: bool = True
+    """Whether a directory is read with the folders below it; `include` and `exclude` are Argo CD's globs for it."""
+    include: str = ""
+    exclude: str = ""
+    lacking: tuple[str, ...] = ()
+    """What the object takes from outside the repository, in words."""
+    chart: str = ""
+    """A Helm chart that lies elsewhere, which leaves nothing to render."""
+
+    def without_values(self) -> Source:
+        """The source by its names alone: for what is written into commits, where no value may show that the
+        repository does not hold already."""
+        return replace(self, inline=(), parameters=(), substitutions=None)
 
 
 @dataclass(frozen=True)
