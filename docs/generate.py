@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import sys
+import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -16,10 +20,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gitops_sre.cli.main import cli
+from gitops_sre.cli.main import main as command
 from gitops_sre.engine import lifecycle
 from gitops_sre.settings import LONGEST, Settings
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))  # the examples are the tests' own
+
+from tests.gitops.commits import History  # noqa: E402
+from tests.layouts.cases import Layout, layouts  # noqa: E402
+
 BEGIN, END = "<!-- lifecycle:begin -->", "<!-- lifecycle:end -->"
 
 
@@ -140,6 +150,101 @@ def architecture() -> str:
     return f"{before}{BEGIN}\n```mermaid\n{lifecycle.diagram()}```\n{END}{after}"
 
 
+_LAYOUTS = """# Layouts
+
+For every way to lay out a GitOps repository that is known here: a small repository, a question to `gitops-sre locate`,
+and the answer as the command prints it. A file and a field in it, its value, and why that place decides; or why there
+is no answer. The lists of files are whole, of the contents only what the answer names is shown (of a refusal,
+everything).
+
+Each stands in a folder of [`tests/layouts`](../tests/layouts), with a test that asks the question again.
+[CONTRIBUTING.md](../CONTRIBUTING.md#add-a-layout) says how to add one. This page is generated (`make docs`).
+"""
+_SHOWN = 60
+"""Lines of a file that are shown at most."""
+
+
+def layouts_page() -> str:
+    """Every layout with its repository, its question and the real answer."""
+    known = layouts()
+    index = "\n".join(f"- [{each.title}](#{_anchor(each.title)})" for each in known)
+    return "\n".join([_LAYOUTS, index, "", *(_layout(each) for each in known)])
+
+
+def _layout(layout: Layout) -> str:
+    files = layout.files()
+    tree = "\n".join(files)
+    deciding = sorted({file for file, _, _ in layout.expect}) or sorted(files)
+    shown = "\n".join(f"`{file}`:\n\n{_fenced(_cut(files[file]), _language(file))}" for file in deciding)
+    question = " ".join(["gitops-sre", "locate", "--repo", ".", *layout.question])
+    answer = _fenced(f"$ {question}\n{_answer(layout)}", "console")
+    return f"## {layout.title}\n\n{textwrap.fill(layout.what, 118)}\n\n{_fenced(tree, 'text')}\n{shown}\n{answer}"
+
+
+def _answer(layout: Layout) -> str:
+    """What the command prints of the layout's repository, committed for real."""
+    with _committed(layout.files()) as folder:
+        return _printed(folder, ["locate", *layout.question])
+
+
+@contextlib.contextmanager
+def _committed(*states: Mapping[str, str]) -> Iterator[str]:
+    """A folder with a repository, a commit for each state of its files."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = History(Path(folder))
+        for files in states:
+            made.commit(files)
+        yield folder
+
+
+def _printed(folder: str, arguments: list[str]) -> str:
+    """What a command prints, on both streams, in the order in which it does."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        command([*arguments, "--repo", folder])
+    return printed.getvalue().replace(folder, ".")
+
+
+def _cut(text: str) -> str:
+    lines = text.rstrip("\n").split("\n")
+    return "\n".join(lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"# ({len(lines) - _SHOWN} more lines)"])
+
+
+def _fenced(text: str, language: str) -> str:
+    newline = "\n"
+    return f"```{language}\n{text.rstrip(newline)}\n```\n"
+
+
+def _language(file: str) -> str:
+    return "json" if file.endswith(".json") else "yaml" if file.endswith((".yaml", ".yml", ".lock")) else "text"
+
+
+def _anchor(heading: str) -> str:
+    """A heading's anchor as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+_HANDS = DOCS.parent / "tests" / "action" / "examples" / "rollback_image" / "kustomize-last-good"
+
+
+def readme() -> str:
+    """README.md with what the hands really print of a repository of two commits."""
+    text = (DOCS.parent / "README.md").read_text()
+    begin, rest = text.split("<!-- hands: generated -->\n")
+    end = rest.partition("<!-- end -->\n")[2]
+    what = ["--path", "apps/web/overlays/production", "--image", "registry.example.com/shop/web"]
+    with _committed(_files(_HANDS / "repo"), _files(_HANDS / "then")) as folder:
+        found = _printed(folder, ["locate", *what])
+        made = _printed(folder, ["propose", "rollback_image", *what])
+    said = " ".join(what)
+    shown = f"$ gitops-sre locate --repo . {said}\n{found}$ gitops-sre propose rollback_image --repo . {said}\n{made}"
+    return f"{begin}<!-- hands: generated -->\n{_fenced(shown, 'console')}<!-- end -->\n{end}"
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
 def main() -> int:
     """Write, or compare."""
     wanted = {
@@ -147,6 +252,8 @@ def main() -> int:
         DOCS / "architecture.md": architecture(),
         DOCS / "lifecycle.md": states(),
         DOCS / "configuration.md": settings(),
+        DOCS / "layouts.md": layouts_page(),
+        DOCS.parent / "README.md": readme(),
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
