@@ -25,7 +25,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gitops_sre import yamltext
+from gitops_sre.adapters.git import LocalRepository
 from gitops_sre.cli.main import main as command_line
+from gitops_sre.model.outcome import Unavailable
 from tests.bench.speed import machine
 
 Case = dict[str, Any]
@@ -186,6 +189,36 @@ def table(answers: Sequence[Answer], roots: str) -> str:
     return "\n".join(lines)
 
 
+def round_trip(repositories: Sequence[Path]) -> str:
+    """Put every scalar of every YAML and JSON file at HEAD in again as it stands; whether each byte is the same."""
+    lines = ["| repository | files | read | byte-identical | not read |", "|---|---|---|---|---|"]
+    for path in repositories:
+        repository = LocalRepository(path)
+        head = repository.head()
+        if isinstance(head, Unavailable):
+            raise SystemExit(head.reason)
+        whole = [name for name in repository.files(head) if name.endswith((".yaml", ".yml", ".json"))]
+        told = Counter(_again(repository.read(head, name) or b"") for name in whole)
+        read = told["same"] + told["changed"]
+        name = path.name.removesuffix(".git").replace("+", "/", 1)
+        why = ", ".join(f"{count} {reason}" for reason, count in told.items() if reason not in ("same", "changed"))
+        lines.append(f"| {name} | {len(whole)} | {read} | {_share(told['same'], read)} | {why or '-'} |")
+        repository.close()
+    return "\n".join(lines)
+
+
+def _again(data: bytes) -> str:
+    try:
+        text = data.decode("utf-8")
+        edits = [(*each.place, each.raw) for each in yamltext.scalars(text)
+                 if each.style != "empty" and not each.type.startswith("!")]  # fmt: skip
+        return "same" if yamltext.splice_raw(text, edits).encode() == data else "changed"
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except yamltext.YamlTextError as error:
+        return "templates" if "template" in str(error) else "not valid YAML"
+
+
 def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f}%)"
 
@@ -216,6 +249,9 @@ def main() -> int:
         roots = str(options.corpora or unpacked(options.replay / "corpora", Path(folder)))
         answers = _all(asked, roots, str(options.replay / "check.py"), options.jobs)
         text = report(answers, roots)
+        if not options.only:
+            found = {case["repo"].replace("/", "+", 1) for case in cases}
+            text += f"\n\nUntouched round trip:\n\n{round_trip([Path(roots, f'{name}.git') for name in sorted(found)])}"
     print(text)
     if options.markdown is not None:
         page = options.markdown.read_text(encoding="utf-8")
