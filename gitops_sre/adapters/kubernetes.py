@@ -9,6 +9,7 @@ import logging
 import posixpath
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from gitops_sre.gitops.declared import argo_source
 from gitops_sre.model.live import Application, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source, SourceKind, WorkloadRef
@@ -44,6 +46,7 @@ _OVERRIDES = (
     ("kustomize", "images"),
     ("kustomize", "replicas"),
     ("kustomize", "patches"),
+    ("kustomize", "components"),
 )
 """Fields of an Application's source that beat what the repository's files say."""
 
@@ -243,16 +246,12 @@ def _automated(spec: Raw) -> bool:
 
 
 def _source(raw: Raw, name: str, namespace: str, kind: str, references: Mapping[str, Raw]) -> Source:
-    path = posixpath.normpath(written) if (written := _text(raw, "path").strip("/")) else ""
-    helm = _map(raw, "helm")
-    return Source(
-        repo_url=_text(raw, "repoURL"),
-        path=path,
-        revision=_text(raw, "targetRevision") or "HEAD",
+    """A source as the cluster holds it; the root of the repository is `.`, no path is the empty text."""
+    return replace(
+        argo_source(raw, name, namespace),
+        path=posixpath.normpath(written) if (written := _text(raw, "path").strip("/")) else "",
         kind=_kind(raw, kind),
-        value_files=tuple(_value_file(each, raw, references) for each in _texts(helm, "valueFiles")),
-        release_name=_text(helm, "releaseName") or name,
-        namespace=namespace,
+        value_files=tuple(_value_file(each, raw, references) for each in _texts(_map(raw, "helm"), "valueFiles")),
         overrides=tuple(".".join(keys) for keys in _OVERRIDES if _map(raw, keys[0]).get(keys[1])),
     )
 

@@ -23,7 +23,7 @@ from gitops_sre.gitops.files import detect, join, manifests, plain_source, value
 from gitops_sre.gitops.substitution import KubernetesLoader
 from gitops_sre.gitops.workspace import Folder
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.target import Source
+from gitops_sre.model.target import Parameter, Source
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
@@ -132,6 +132,7 @@ class ToolRenderer:
         release = _name(source.release_name or "release")
         options = ["--namespace", _name(source.namespace or "default"), "--include-crds"]
         options += [part for path in values for part in ("--values", str(path))]
+        options += [part for each in source.parameters for part in _set(each)]
         return self._run([str(helm), "template", release, str(folder), *options])
 
     def _run(self, command: Sequence[str]) -> str:
@@ -152,6 +153,13 @@ class ToolRenderer:
                 raise _CannotRenderError(f"{tool} wrote more than {_MAX_OUTPUT} bytes")
             output.seek(0)
             return output.read().decode("utf-8", "replace")
+
+
+def _set(parameter: Parameter) -> tuple[str, str]:
+    """A parameter as Argo CD hands it to Helm: a comma of a value is one, unless the value is a list `{a,b}`."""
+    listed = parameter.value.startswith("{") and parameter.value.endswith("}")
+    value = parameter.value if listed else re.sub(r"(?<!\\),", r"\\,", parameter.value)
+    return ("--set-string" if parameter.as_text else "--set", f"{parameter.name}={value}")
 
 
 def _builder(folder: Path) -> list[str]:

@@ -94,7 +94,8 @@ class Difference:
         lines = tuple(_line(it.kind, field) for field in self.fields)
         if self.before is None or self.after is None:
             lines = ("(added)" if self.before is None else "(removed)",)
-        return ObjectDiff(it.kind, it.namespace, it.name, self.application, lines, replicas=self.replicas(workloads))
+        replicas = self.replicas(workloads)
+        return ObjectDiff(it.kind, it.namespace, it.name, self.application, lines, replicas, self.origin)
 
 
 def part(manifest: Manifest, *path: str) -> Any:

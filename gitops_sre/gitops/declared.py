@@ -17,7 +17,7 @@ import yaml
 from gitops_sre.gitops.built import part
 from gitops_sre.gitops.files import MANIFESTS, Files, join
 from gitops_sre.gitops.substitution import KubernetesLoader
-from gitops_sre.model.target import Source
+from gitops_sre.model.target import Parameter, Source
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
@@ -26,6 +26,10 @@ GROUPS = ("argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.i
 _PATH = re.compile(r"""\b(?:path|chart)["']?:\s*["']?([^\s"'#,}]+)""")
 _ENTRY = re.compile(r"""-\s+["']?(?:\.\./)+([^\s"'#]+)""")
 _NO_NAMESPACE = "default"
+_KUSTOMIZE = ("namePrefix", "nameSuffix", "namespace", "patches", "components", "commonLabels", "commonAnnotations")
+"""Fields of an Application's `kustomize:` block that a kustomization has too, of the same name and form."""
+_NOT_RENDERED = (("plugin",), ("helm", "fileParameters"), ("directory", "jsonnet"))
+"""What a source of an Application may ask for that is not rendered here."""
 
 Data = Callable[[str, str], Mapping[str, Any] | None]
 """Kind and name of a ConfigMap or Secret -> its data, None when it is not known which or what it holds."""
@@ -85,55 +89,65 @@ def made_by(manifest: Manifest, data: Data) -> Declared | None:
 
 def _application(it: _Object) -> Iterator[Source]:
     """Sources of an Argo CD Application. Source: its specification, `spec.source` and `spec.sources`."""
-    spec, name = it.spec, it.name
-    sources = _maps(spec.get("sources")) or _maps([spec.get("source")])
-    into = str(part(spec, "destination", "namespace") or "")
-    for source in sources:
-        helm, directory = _map(source.get("helm")), _map(source.get("directory"))
-        if not source.get("path") and not source.get("chart"):
-            continue  # only a reference for values
-        path = _plain(str(source.get("path") or ""))
-        kustomize = {**_map(source.get("kustomize"))}
-        lacking = tuple(f"{each} of Application {name}" for each in ("plugin",) if source.get(each))
-        lacking += tuple(f"helm.{each} of Application {name}" for each in ("fileParameters",) if helm.get(each))
-        if directory.get("jsonnet"):
-            lacking += (f"directory.jsonnet of Application {name}",)
-        values = [helm["values"]] if isinstance(helm.get("values"), str) else []
-        values += [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else []
-        said = [_dumped(_overlay(kustomize))] if kustomize else []
-        yield Source(
-            str(source.get("repoURL") or ""),
-            path,
-            str(source.get("targetRevision") or "HEAD"),
-            "helm" if helm or source.get("chart") else "kustomize" if kustomize else "unknown",
-            tuple(_value_file(path, str(each)) for each in _items(helm.get("valueFiles"))),
-            str(helm.get("releaseName") or name),
-            into,
-            inline=tuple(values or said),
-            parameters=tuple((str(each.get("name")), str(each.get("value"))) for each in _maps(helm.get("parameters"))),
-            recurse=directory.get("recurse") is True,
-            include=str(directory.get("include") or ""),
-            exclude=str(directory.get("exclude") or ""),
-            lacking=lacking,
-            chart=str(source.get("chart") or ""),
-        )
+    into = str(part(it.spec, "destination", "namespace") or "")
+    for source in _maps(it.spec.get("sources")) or _maps([it.spec.get("source")]):
+        if source.get("path") or source.get("chart"):  # else it is only a reference for values
+            yield argo_source(source, it.name, into)
+
+
+def argo_source(source: Mapping[str, Any], name: str, into: str) -> Source:
+    """One source of the Argo CD Application `name`, which applies it into a namespace, with what it sets over the
+    files. `helm.valuesObject` replaces `helm.values`. Source: the Application's specification."""
+    helm, directory, kustomize = (_map(source.get(key)) for key in ("helm", "directory", "kustomize"))
+    path = _plain(str(source.get("path") or ""))
+    values = [helm["values"]] if isinstance(helm.get("values"), str) and helm["values"].strip() else []
+    values = [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else values
+    said = [_dumped(overlay)] if (overlay := _overlay(kustomize)) else []
+    return Source(
+        str(source.get("repoURL") or ""),
+        path,
+        str(source.get("targetRevision") or "HEAD"),
+        "helm"
+        if helm or source.get("chart")
+        else "kustomize"
+        if kustomize
+        else "directory"
+        if directory
+        else "unknown",
+        tuple(_value_file(path, str(each)) for each in _items(helm.get("valueFiles"))),
+        str(helm.get("releaseName") or name),
+        into,
+        inline=tuple(values or said),
+        parameters=tuple(
+            Parameter(str(each["name"]), _scalar(each.get("value")), each.get("forceString") is True)
+            for each in _maps(helm.get("parameters"))
+            if each.get("name")
+        ),
+        ignore_missing=helm.get("ignoreMissingValueFiles") is True,
+        recurse=directory.get("recurse") is True,
+        include=str(directory.get("include") or ""),
+        exclude=str(directory.get("exclude") or ""),
+        lacking=tuple(f"{'.'.join(keys)} of Application {name}" for keys in _NOT_RENDERED if part(source, *keys)),
+        chart=str(source.get("chart") or ""),
+    )
 
 
 def _overlay(said: Mapping[str, Any]) -> dict[str, Any]:
     """Argo CD's `kustomize:` block as fields of a kustomization."""
-    plain = {key: said[key] for key in ("namePrefix", "nameSuffix", "namespace", "patches", "components", "replicas")
-             if said.get(key)}  # fmt: skip
-    for mine, theirs in (("commonLabels", "commonLabels"), ("commonAnnotations", "commonAnnotations")):
-        if said.get(mine):
-            plain[theirs] = said[mine]
-    for each in _maps(plain.get("replicas")):
-        each_count = each.get("count")
-        if isinstance(each_count, str) and each_count.isdigit():
-            plain["replicas"] = [{**one, "count": int(one["count"])} for one in _maps(plain["replicas"])]
-            break
+    plain = {key: said[key] for key in _KUSTOMIZE if said.get(key)}
+    if said.get("replicas"):
+        plain["replicas"] = [{**each, "count": _count(each.get("count"))} for each in _maps(said["replicas"])]
+    if said.get("labelWithoutSelector") and plain.get("commonLabels"):
+        templates = said.get("labelIncludeTemplates") is True
+        plain["labels"] = [{"pairs": plain.pop("commonLabels"), "includeTemplates": templates}]
     if said.get("images"):
         plain["images"] = [_image(str(each)) for each in _items(said["images"])]
     return plain
+
+
+def _count(value: Any) -> Any:
+    """A number of replicas; Argo CD takes a text too."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _image(text: str) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import checks, edit, environments, offline
 from gitops_sre.gitops.built import Difference
+from gitops_sre.gitops.diff import unified
 from gitops_sre.gitops.explain import Explanation, explanation
 from gitops_sre.gitops.rendered import Rendering, Sides, render
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
@@ -20,6 +20,8 @@ from gitops_sre.ports import Locator, Renderer, Repository
 EnvironmentOf = Callable[[str], tuple[str, str]]
 """Namespace -> (environment, tier)."""
 
+_HEADER = 3
+"""Lines of a diff before its first hunk."""
 _CLUSTER = re.compile(r"(?:^|/)clusters?/([^/]+)")
 
 
@@ -131,8 +133,8 @@ def _proof(
         Check("unopposed", checks.unopposed(seen)),
     )
     objects = tuple(difference.shown(workloads) for difference in seen.rendering.differences)
-    diff = "".join(_diff(file) for file in seen.change.files)
-    return Proof(seen.change, objects, _radius(seen, workloads, environment_of), outcomes, diff)
+    radius = _radius(seen, workloads, environment_of)
+    return Proof(seen.change, objects, radius, outcomes, unified(seen.change.files))
 
 
 def _bytes_only(repository: Repository, change: Change) -> Outcome:
@@ -184,21 +186,5 @@ def _told(difference: Difference) -> str:
 
 def _lines_touched(file: FileEdit) -> int:
     """Lines that the file gains or, where it gains none, loses."""
-    marks = [line[:1] for line in _diff(file).split("\n")[2:]]
+    marks = [line[:1] for line in unified([file]).split("\n")[_HEADER:]]
     return max(marks.count("+"), marks.count("-"))
-
-
-def _diff(file: FileEdit) -> str:
-    """A unified diff as git prints it, with line ends kept and a missing final newline marked."""
-    before, after = _lines(file.before), _lines(file.after)
-    return "".join(_marked(difflib.unified_diff(before, after, f"a/{file.path}", f"b/{file.path}")))
-
-
-def _lines(text: str) -> list[str]:
-    # not str.splitlines: it also breaks at characters that git takes for text
-    return [line for line in text.replace("\n", "\n\0").split("\0") if line]
-
-
-def _marked(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -102,7 +102,8 @@ def for_service(
         f"from {source.path} of the infra repository",
         f"namespace {workload.ref.namespace} is environment {actual}, tier {tier}",
     )
-    return Target(service, actual, tier, workload.ref, application.key, source, reasons)
+    # A target is sealed into commits, where the values of the cluster have no place; the proof asks for them anew.
+    return Target(service, actual, tier, workload.ref, application.key, source.without_values(), reasons)
 
 
 def _owner(workload: Workload, applications: Sequence[Application]) -> tuple[Application, str] | str:

@@ -30,7 +30,6 @@ _REMOTE = re.compile(
 _DROPPED_FROM = ("resources", "bases", "components")
 _INFLATED = ("helmCharts", "helmChartInflationGenerator")
 _OBJECT = re.compile(r"^(?:apiVersion|kind)\s*:|\"kind\"\s*:", re.M)
-_PARAMETER = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True)
@@ -115,37 +114,15 @@ def _left_out(source: Source) -> Iterator[str]:
 
 def _helm(folder: Path, source: Source) -> Prepared:
     tree = folder / _TREE
-    texts = [*source.inline, *([json.dumps(_nested(source.parameters))] if source.parameters else [])]
-    written = []
-    for at, text in enumerate(texts):
-        name = f".values-{at}.yaml"
-        (tree / name).write_text(text, encoding="utf-8")
-        written.append(name)
+    elsewhere = [path for path in source.value_files if path.startswith("$") or "://" in path]
+    absent = [path for path in source.value_files if source.ignore_missing and not (tree / path).is_file()]
+    files = [path for path in source.value_files if path not in {*elsewhere, *absent}]
+    for at, text in enumerate(source.inline):
+        files.append(f".values-{at}.yaml")
+        (tree / files[-1]).write_text(text, encoding="utf-8")
     _vendor(tree, source.path)
-    return Prepared(tree, replace(source, value_files=(*source.value_files, *written)), (), source.path)
-
-
-def _nested(parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Helm parameters `a.b=c` as values, with types as `helm --set` reads them. Raises YamlTextError."""
-    found: dict[str, Any] = {}
-    for name, text in parameters:
-        if not _PARAMETER.fullmatch(name):
-            raise YamlTextError(f"the Helm parameter {name!r} is not a plain dotted name; it is not rendered here")
-        *path, last = name.split(".")
-        place = found
-        for key in path:
-            held = place.get(key)
-            place[key] = held if isinstance(held, dict) else {}
-            place = place[key]
-        place[last] = _typed(text)
-    return found
-
-
-def _typed(text: str) -> Any:
-    named: dict[str, Any] = {"true": True, "false": False, "null": None}
-    if text in named:
-        return named[text]
-    return int(text) if re.fullmatch(r"0|-?[1-9][0-9]{0,18}", text) else text
+    notes = tuple(f"the value file {path} is not in the repository; the rest was rendered" for path in elsewhere)
+    return Prepared(tree, replace(source, value_files=tuple(files)), notes, source.path)
 
 
 def _vendor(tree: Path, chart: str) -> None:

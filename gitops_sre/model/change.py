@@ -107,7 +107,8 @@ class Change:
 
 @dataclass(frozen=True)
 class ObjectDiff:
-    """One rendered Kubernetes object that the change alters; `fields` are `path: before -> after` lines."""
+    """One rendered Kubernetes object that the change alters; `fields` are `path: before -> after` lines. `origin` is
+    the file that it came from, where kustomize tells (its origin annotations), else empty."""
 
     kind: str
     namespace: str
@@ -115,6 +116,7 @@ class ObjectDiff:
     application: str
     fields: tuple[str, ...]
     replicas: int = 0
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SourceKind = Literal["kustomize", "helm", "directory", "unknown"]
 
@@ -34,6 +34,14 @@ class ObjectField:
         return f"{self.kind} {self.namespace}/{self.name} {'.'.join(self.path)}"
 
 
+class Parameter(NamedTuple):
+    """A Helm value by its dotted name, in the notation of `helm --set`; `as_text` is `--set-string`."""
+
+    name: str
+    value: str
+    as_text: bool = False
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a GitOps object takes its manifests from, and what it sets over the repository's files.
@@ -54,8 +62,10 @@ class Source:
     inline: tuple[str, ...] = ()
     """YAML texts over `value_files`, in order of increasing precedence: values of a Helm release, or fields of a
     kustomization (`namespace:`, `images:`, `patches:`; Flux's `targetNamespace` is `namespace:`)."""
-    parameters: tuple[tuple[str, str], ...] = ()
-    """Helm's, as name and value, over `inline`."""
+    parameters: tuple[Parameter, ...] = ()
+    """Helm's, over `inline`."""
+    ignore_missing: bool = False
+    """Whether value files that are not there are passed over."""
     substitutions: tuple[tuple[str, str], ...] | None = None
     """The variables of Flux's `postBuild`; None where it has none."""
     recurse: bool = True

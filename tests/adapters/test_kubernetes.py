@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import gitops_sre.adapters.kubernetes as adapter
 from gitops_sre.adapters.kubernetes import KubernetesCluster, application, workload
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.target import Parameter
 from gitops_sre.settings import KubernetesSettings
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -303,6 +304,37 @@ def test_what_the_application_sets_over_the_files_is_named() -> None:
     app = application(raw)
     assert app is not None
     assert app.sources[0].overrides == ("helm.parameters", "kustomize.images")
+    assert app.sources[0].parameters == (Parameter("image.tag", "v3"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "inline", "parameters"),
+    [
+        ({"helm": {"values": "a: 1"}}, ("a: 1",), ()),
+        ({"helm": {"values": "a: 1", "valuesObject": {"b": 2}}}, ("b: 2\n",), ()),
+        ({"helm": {"parameters": [{"name": "a", "value": "1", "forceString": True}]}},
+         (), (Parameter("a", "1", as_text=True),)),
+        ({"kustomize": {"images": ["web=shop/web:v3"]}},
+         ("images:\n- name: web\n  newName: shop/web\n  newTag: v3\n",), ()),
+        ({"kustomize": {"replicas": [{"name": "web", "count": "3"}]}}, ("replicas:\n- count: 3\n  name: web\n",), ()),
+        ({"kustomize": {"commonLabels": {"a": "b"}, "labelWithoutSelector": True}},
+         ("labels:\n- includeTemplates: false\n  pairs:\n    a: b\n",), ()),
+        ({"kustomize": {"images": 5, "replicas": [None, {"count": "x"}]}},
+         ("images: []\nreplicas:\n- count: x\n",), ()),
+        ({"directory": {"recurse": True}}, (), ()),
+    ],
+)  # fmt: skip
+def test_what_the_application_sets_is_read_to_be_rendered(
+    said: dict[str, Any], inline: tuple[str, ...], parameters: tuple[Parameter, ...]
+) -> None:
+    raw = argo()
+    raw["spec"]["source"] = {"repoURL": INFRA, "path": "x", **said}
+    app = application(raw)
+    assert app is not None
+    (source,) = app.sources
+    assert (source.inline, source.parameters) == (inline, parameters)
+    assert source.recurse is ("directory" in said)
+    assert source.without_values().inline == ()
 
 
 def test_auto_sync_can_be_there_and_off() -> None:

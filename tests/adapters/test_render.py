@@ -7,6 +7,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from gitops_sre.adapters.render import ToolRenderer, find_tool
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.target import Source, SourceKind
+from gitops_sre.model.target import Parameter, Source, SourceKind
 from tests.gitops.infra import CHART, IMAGE, deployment, overlay, tool
 
 kubectl, helm = tool("kubectl"), tool("helm")
@@ -51,6 +52,19 @@ def test_kustomize_builds_an_overlay(tmp_path: Path, path: str) -> None:
     assert not isinstance(objects, Unavailable), objects
     assert [(each["kind"], each["metadata"]["namespace"]) for each in objects] == [("Deployment", "production")]
     assert objects[0]["spec"]["template"]["spec"]["containers"][1]["image"] == f"{IMAGE}:v2"
+
+
+@helm
+def test_helm_parameters_beat_value_files_and_mean_what_argo_means(tmp_path: Path) -> None:
+    chart = {**CHART, "charts/app/templates/deployment.yaml": "kind: A\nvalues: {{ .Values.p | toJson }}\n"}
+    tree = write(tmp_path, {**chart, "v.yaml": "p: {tag: v0}\n"})
+    said = [("p.tag", "1"), ("p.text", "a,b"), ("p.list", "{a,b}"), ("p.dotted\\.key", "true"), ("p.at[1]", "x")]
+    parameters = (*(Parameter(*each) for each in said), Parameter("p.string", "1", as_text=True))
+    objects = ToolRenderer().render(tree, replace(source("charts/app", "helm", ("v.yaml",)), parameters=parameters))
+    assert not isinstance(objects, Unavailable), objects
+    assert objects[0]["values"] == {
+        "tag": 1, "text": "a,b", "list": ["a", "b"], "dotted.key": True, "at": [None, "x"], "string": "1"
+    }  # fmt: skip
 
 
 @helm

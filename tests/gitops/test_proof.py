@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from gitops_sre import yamltext
+from gitops_sre.adapters.kubernetes import application as from_cluster
 from gitops_sre.gitops import edit
 from gitops_sre.gitops.proof import prove
 from gitops_sre.model.change import Change, Field, FieldEdit, Proof
@@ -103,12 +104,14 @@ def test_an_overlay_rollback_reaches_one_environment_and_restores_byte_for_byte(
         ("web", "production", "argocd/production-web",
          (f"spec.template.spec.containers[1].image: {IMAGE}:v2 -> {IMAGE}:v1",), 3),
     ]  # fmt: skip
+    assert proof.objects[0].origin == "apps/web/base/deployment.yaml"
     radius = proof.radius
     assert (radius.objects, radius.replicas, radius.files, radius.lines) == (1, 3, 1, 1)
     assert (radius.namespaces, radius.environments, radius.tiers) == (("production",), ("production",), ("critical",))
     assert radius.fleet_share == 3 / 12
     path = f"{of.source.path}/kustomization.yaml"
     assert proof.diff == (
+        f"diff --git a/{path} b/{path}\n"
         f"--- a/{path}\n+++ b/{path}\n@@ -4,4 +4,4 @@\n - ../../base\r\n images:\r\n - name: {IMAGE}\r\n"
         "-  newTag: v2 # keep\n\\ No newline at end of file\n+  newTag: v1 # keep\n\\ No newline at end of file\n"
     )
@@ -323,3 +326,57 @@ def test_what_a_live_application_sets_over_the_files_is_said_to_be_missing(world
     partly = outcome(proven(world, change(world, base, of, "v1"), of, [mine]), "renders")
     assert isinstance(partly, Inconclusive)
     assert partly.reason == "argocd/dev-web: what the Application sets in kustomize.images was not rendered"
+
+
+def live(of: Target, **said: object) -> Application:
+    """The Application of a target as the cluster holds it."""
+    namespace, _, name = of.application.rpartition("/")
+    source = {"repoURL": URL, "path": of.source.path, "targetRevision": "main", **said}
+    found = from_cluster({
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"source": source, "destination": {"namespace": of.environment}},
+    })  # fmt: skip
+    assert found is not None
+    return found
+
+
+def test_what_a_live_application_sets_over_the_files_is_rendered(world: Infra) -> None:
+    base = world.commit({**BASE, **images("v2")})
+    of = OVERLAYS["dev"]
+    sidecar = live(of, kustomize={"images": ["registry.example.com/platform/proxy:v8"], "namePrefix": "eu-"})
+    prefixed = dataclasses.replace(of, workload=dataclasses.replace(of.workload, name="eu-web"))
+    proof = proven(world, change(world, base, of, "v1"), prefixed, [sidecar])
+    all_done(proof)
+    assert [(each.name, each.fields) for each in proof.objects] == [
+        ("eu-web", (f"spec.template.spec.containers[1].image: {IMAGE}:v2 -> {IMAGE}:v1",))
+    ]
+    pinned = live(of, kustomize={"images": [f"{IMAGE}:v7"]})
+    beaten = proven(world, change(world, base, of, "v1"), of, [pinned])
+    assert beaten.objects == ()
+    assert isinstance(outcome(beaten, "reaches-target"), Refused)
+
+
+def test_values_and_parameters_of_a_live_application_are_rendered(world: Infra) -> None:
+    base = world.commit({**CHART, "v.yaml": f"replicas: 3\nimage: {{repository: {IMAGE}, tag: v2}}\n"})
+    of = target("charts/app", name="web", kind="helm", values=("v.yaml",))
+    it = change(world, base, of, "v1")
+    helm = {"valueFiles": ["/v.yaml", "/gone.yaml"], "ignoreMissingValueFiles": True, "releaseName": "web"}
+    harmless = live(of, helm={**helm, "values": "replicas: 5\n", "parameters": [{"name": "x.list[0]", "value": "1"}]})
+    proof = proven(world, it, of, [harmless])
+    all_done(proof)
+    assert [each.replicas for each in proof.objects if each.kind == "Deployment"] == [5]
+    beats = live(of, helm={**helm, "parameters": [{"name": "image.tag", "value": "7", "forceString": True}]})
+    assert isinstance(outcome(proven(world, it, of, [beats]), "reaches-target"), Refused)
+    partly = live(of, helm={**helm, "valueFiles": ["/v.yaml", "$theirs/w.yaml"]})
+    renders = outcome(proven(world, it, of, [partly]), "renders")
+    assert isinstance(renders, Inconclusive)
+    assert "the value file $theirs/w.yaml is not in the repository" in renders.reason
+
+
+def test_a_live_directory_is_read_as_deep_as_its_application_says(world: Infra) -> None:
+    base = world.commit({"m/web.yaml": deployment("web", "x:1"), "m/deep/other.yaml": deployment("other", "x:1")})
+    of = target("m", name="other")
+    it = made(world, base, FieldEdit("m/deep/other.yaml", 0, ("spec", "replicas"), "2", "3", "2", "3"))
+    flat, whole = (live(of, directory={"recurse": recurse}) for recurse in (False, True))
+    shown = [[each.name for each in proven(world, it, of, [app]).objects] for app in (flat, whole)]
+    assert shown == [[], ["other"]]

@@ -217,10 +217,10 @@ def test_inline_values_and_parameters_of_an_application_are_rendered_as_they_cha
     source = f"""\
         path: charts/app
         helm:
-          valueFiles: [../../values/prod.yaml]
-          values: |
-            image: {{repository: {IMAGE}, tag: v0}}
-          valuesObject: {{replicas: 4}}
+          valueFiles: [../../values/prod.yaml, /values/gone.yaml]
+          ignoreMissingValueFiles: true
+          values: "replicas: 7  # valuesObject replaces it"
+          valuesObject: {{replicas: 4, image: {{repository: {IMAGE}, tag: v0}}}}
           parameters: [{{name: image.tag, value: v2}}]
         """
     base = world.commit({**CHART, "values/prod.yaml": "replicas: 9\n", "argocd/web.yaml": argo("web", source)})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitops_sre.gitops.target import environment_of, find, for_service, place, same_repository
 from gitops_sre.model.live import Application, Workload
-from gitops_sre.model.target import NoTarget, Source, Target, WorkloadRef
+from gitops_sre.model.target import NoTarget, Parameter, Source, Target, WorkloadRef
 from gitops_sre.settings import EnvironmentSettings, LabelSettings
 
 REPOSITORY = "https://github.com/acme/infra"
@@ -51,6 +51,13 @@ def test_labels_lead_to_the_source_path_with_a_reason_for_each_step() -> None:
         "from apps/checkout/overlays/staging of the infra repository",
         "namespace staging is environment staging, tier standard",
     )
+
+
+def test_values_that_a_live_application_sets_are_not_carried_along() -> None:
+    secret = replace(SOURCE, overrides=("helm.values",), inline=("password: x",), parameters=(Parameter("a", "b"),))
+    target = found(applications=(application(sources=(secret,)),))
+    assert isinstance(target, Target)
+    assert target.source == replace(SOURCE, overrides=("helm.values",))
 
 
 def test_a_name_counts_before_a_label_and_two_labels_are_not_told_apart() -> None:
