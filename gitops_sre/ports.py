@@ -166,10 +166,12 @@ class Locator(Protocol):
         meant, or where the image was replaced by another one."""
         ...
 
-    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
+    def last_good(
+        self, commit: str, target: Target, fields: Sequence[Field], to: str = "", good: str = ""
+    ) -> Draft | Refused:
         """What restores the last different values of these fields, with everything that moved together with them.
 
-        With `to`, the last values that say this version.
+        With `to`, the last values that say this version; with `good`, those of that commit.
         """
         ...
 

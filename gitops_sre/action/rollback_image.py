@@ -13,6 +13,7 @@ from gitops_sre.ports import Locator
 from gitops_sre.yamltext import YamlTextError
 
 NAME = r"[a-z0-9](?:[a-z0-9._/:-]{0,253}[a-z0-9])?"
+SHA = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 CHART = r"[A-Za-z0-9](?:[A-Za-z0-9._/:-]{0,253}[A-Za-z0-9])?"
 CHART_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,127}"
 
@@ -24,7 +25,8 @@ SPEC = ActionSpec(
         Parameter("chart", "a chart name", pattern=CHART, optional=True),
         Parameter("to", "a version to go back to: `tag`, `sha256:...`, `tag@sha256:...` or a chart's version",
                   pattern=rf"{VERSION}|{CHART_VERSION}", optional=True),
-        Parameter("culprit", "the SHA of the commit to undo", pattern=r"[0-9a-f]{40}(?:[0-9a-f]{24})?", optional=True),
+        Parameter("good", "the SHA of a commit that was live while all was well", pattern=SHA, optional=True),
+        Parameter("culprit", "the SHA of the commit to undo", pattern=SHA, optional=True),
     ),
     powers=("contents:write", "pull_requests:write"),
     reversible=True,
@@ -37,8 +39,9 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     """What puts the version back; nothing is written.
 
     With a culprit, that commit's value changes are undone for the target; else the last good values are looked up
-    in the history, those of version `to` where it is given. A `to` that the history does not know is written where
-    the place can hold it exactly. Refused when the parameters, the place or the history do not allow it.
+    in the history: those of version `to`, or those of the commit `good`, where one is given. A `to` that the history
+    does not know is written where the place can hold it exactly. Refused when the parameters, the place or the history
+    do not allow it.
     """
     given = plan.parameters
     if problem := SPEC.problem(given):
@@ -47,8 +50,8 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         return Refused(f"{SPEC.name}: give either an image or a chart")
     if culprit := given.get("culprit", ""):
         return locator.undo(commit, plan.target, culprit)
-    image, to = given.get("image", ""), given.get("to", "")
-    if image and not to:
+    image, to, good = given.get("image", ""), given.get("to", ""), given.get("good", "")
+    if image and not to and not good:
         return locator.last_good_image(commit, plan.target, image)
     if image:
         fields = locator.image_fields(commit, plan.target, image)
@@ -58,7 +61,7 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         return fields
     if any(to in (_now(field).version, _now(field).tag) for field in fields if to):
         return Refused(f"{fields[0].file} already says {to}: nothing to roll back")
-    found = locator.last_good(commit, plan.target, fields, to)
+    found = locator.last_good(commit, plan.target, fields, to, good)
     return found if isinstance(found, Draft) or not to else _written(fields, to)
 
 

@@ -173,27 +173,31 @@ def _value_back(path: str, there: Place, was: str, raw: str, given: str, today: 
 
 
 def last_good(
-    repository: Repository, commit: str, target: Target, fields: Sequence[Field], to: str = ""
+    repository: Repository, commit: str, target: Target, fields: Sequence[Field], to: str = "", good: str = ""
 ) -> Draft | Refused:
     """What restores the last different values of the fields, with everything that their last change changed too.
 
-    With `to`, the last values that say this version. Refused when the history knows none. Raises OSError when the
-    repository cannot be read.
+    With `to`, the last values that say this version; with `good`, those of that commit. Refused when the history knows
+    none. Raises OSError when the repository cannot be read.
     """
     scope = Scope.of(target, fields)
     changes: list[Change] = []
     try:
         for change in Looker(repository, commit, fields).changes():
+            if good and repository.contains(good, change.revision.commit.sha) is not False:
+                break
             changes.append(change)
             if None in change.before and not any(change.before):
                 return Refused(f"{_named(change)} set it first: there is no earlier value")
-            if not to or to in version_of(fields, change.before):
+            if not good and (not to or to in version_of(fields, change.before)):
                 break
         else:
             wanted = f"{to} does not appear" if to else "there is no earlier value"
             return Refused(f"{fields[0].file}: {wanted} in the last {LOOK_BACK} commits that touched it")
     except YamlTextError as error:
         return Refused(f"{fields[0].file}: its history cannot be read further back ({error})")
+    if not changes:
+        return Refused(f"{fields[0].file}: it holds what it held at {good[:12]}")
     return _restored(repository, commit, scope, fields, changes)
 
 

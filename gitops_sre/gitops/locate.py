@@ -140,13 +140,16 @@ class GitOpsLocator:
         """What restores, at `commit`, the values of a target from before a culprit commit."""
         return history.undo(self._repository, commit, culprit, history.Scope.of(target))
 
-    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
-        """What restores the last different values of these fields (those of version `to`), with what moved along."""
+    def last_good(
+        self, commit: str, target: Target, fields: Sequence[Field], to: str = "", good: str = ""
+    ) -> Draft | Refused:
+        """What restores the last different values of these fields (those of version `to`, or of commit `good`), with
+        what moved along."""
         try:
             names = versions.names(AtCommit(self._repository, commit), fields)
         except YamlTextError as error:
             return Refused(str(error))
-        return history.last_good(self._repository, commit, target, (*fields, *names), to)
+        return history.last_good(self._repository, commit, target, (*fields, *names), to, good)
 
     def inputs(self, commit: str, source: Source) -> frozenset[str]:
         """Every repository file that a source's rendering reads. What cannot be read counts as its whole folder."""

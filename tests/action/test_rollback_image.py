@@ -38,7 +38,9 @@ class Located:
     def last_good_image(self, commit: str, target: Target, image: str) -> Draft | Refused:
         return Draft((), notes=(f"the last good {image}",))
 
-    def last_good(self, commit: str, target: Target, fields: Sequence[Field], to: str = "") -> Draft | Refused:
+    def last_good(
+        self, commit: str, target: Target, fields: Sequence[Field], to: str = "", good: str = ""
+    ) -> Draft | Refused:
         return Refused("the history does not know it")
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:

@@ -235,3 +235,13 @@ def test_an_image_that_was_replaced_comes_back(made: History) -> None:
     assert applied(made, draft) == {"web/values.yaml": "# a note\n" + values.format("acme/web", "v1")}
     assert isinstance(draft, Draft)
     assert "'switch to upstream') replaced it" in draft.notes[0]
+
+
+def test_the_values_of_a_commit_that_was_live_and_good_come_back(made: History) -> None:
+    shas = [made.commit({"web/kustomization.yaml": kustomization(v, v)}) for v in ("v1", "v2", "v3", "v4")]
+    repository, head, target = made.repository(), shas[-1], at_path("web")
+    fields = GitOpsLocator(repository).image_fields(head, target, "acme/web")
+    assert not isinstance(fields, Refused)
+    draft = GitOpsLocator(repository).last_good(head, target, fields, good=shas[1])
+    assert applied(made, draft) == {"web/kustomization.yaml": kustomization("v2", "v2")}
+    assert isinstance(GitOpsLocator(repository).last_good(head, target, fields, good=head), Refused)
