@@ -27,7 +27,7 @@ bench: $(STAMP) ## score the hands on recorded rollbacks: make bench REPLAY=DIR
 	$(BIN)/python -m tests.bench.replay $(REPLAY) --markdown docs/benchmarks.md
 
 bench-speed: $(STAMP) ## locate and edit in repositories of 1,000 to 20,000 files, beside git itself
-	$(BIN)/python -m tests.bench.speed --markdown docs/benchmarks.md
+	$(BIN)/python -m tests.bench.speed $(if $(FILES),--files $(FILES),--markdown docs/benchmarks.md)
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
