@@ -17,7 +17,7 @@ import yaml
 from gitops_sre.gitops.built import part
 from gitops_sre.gitops.files import MANIFESTS, Files, join
 from gitops_sre.gitops.substitution import KubernetesLoader
-from gitops_sre.model.target import Parameter, Source
+from gitops_sre.model.target import Parameter, Source, WorkloadRef
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
@@ -250,6 +250,17 @@ def config_maps(files: Files, path: str) -> list[str]:
         part(each, "metadata", "name") for each in _manifests(_text(files, path)) if each.get("kind") == "ConfigMap"
     )
     return [name for name in found if isinstance(name, str)]
+
+
+def holds(files: Files, path: str, workload: WorkloadRef) -> bool:
+    """Whether a file holds the manifest of a workload; what either leaves open of kind and namespace fits."""
+    text = _text(files, path)
+    return workload.kind in text and any(
+        workload.kind in ("", each.get("kind"))
+        and part(each, "metadata", "name") == workload.name
+        and workload.namespace in ("", part(each, "metadata", "namespace") or workload.namespace)
+        for each in _manifests(text)
+    )
 
 
 def _around(place: str) -> Iterator[str]:

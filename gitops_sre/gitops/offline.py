@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitops_sre.gitops.built import Identity, part
-from gitops_sre.gitops.declared import GROUPS, Data, Declared, config_maps, declared, made_by, nearest
+from gitops_sre.gitops.declared import GROUPS, Data, Declared, config_maps, declared, holds, made_by, nearest
 from gitops_sre.gitops.files import MANIFESTS, AtCommit
 from gitops_sre.gitops.flux.units import kustomizations
 from gitops_sre.gitops.generated import generated
@@ -41,7 +41,23 @@ class Offline:
         found = [*given, *self._declared(near)]
         read = frozenset[str]().union(*(self._inputs(source) for each in found for source in {each.before, each.after}))
         left = [path for path in changed if path not in read]
-        return [*found, *(Sides(source.path or ".", source, source, file) for source, file in readers.roots(left))]
+        beside = self._workload_files(readers, changed) if left else []
+        for source, file in readers.roots(left):
+            whole = _together(source, file, beside) if source.kind == "directory" else source
+            found.append(Sides(source.path or ".", whole, whole, file))
+        return found
+
+    def _workload_files(self, readers: Readers, changed: Sequence[str]) -> list[str]:
+        """Lone manifests of the target's workload, which does not change itself but may read what does."""
+        workload, folder = self._target.workload, posixpath.normpath(self._target.source.path or ".")
+        if not workload.name:
+            return []
+        naming = self._repository.mentioning(self._change.base, workload.name, [] if folder == "." else [folder])
+        return [
+            path for path in naming
+            if path.endswith(MANIFESTS) and path not in changed and holds(self._files, path, workload)
+            and all(source.kind == "directory" for source, _ in readers.roots([path]))
+        ]  # fmt: skip
 
     def followers(self, rendering: Rendering) -> list[Sides]:
         """Sources that changed objects of a rendering declare in turn: a release whose values change renders its
@@ -121,6 +137,16 @@ class Offline:
 
     def _inputs(self, source: Source) -> frozenset[str]:
         return reads(self._locator, self._change.base, self._files, source)
+
+
+def _together(source: Source, file: str, others: Sequence[str]) -> Source:
+    """A lone manifest rendered together with others, as a directory that takes no more than these."""
+    paths = [path for path in (file, *others) if not set(path) & set("{},*?")]
+    if file not in paths or len(paths) == 1:
+        return source
+    folder = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+    names = ",".join(posixpath.relpath(path, folder or ".") for path in paths)
+    return replace(source, path=folder, recurse=True, include=f"{{{names}}}")
 
 
 def same_repository(one: str, other: str) -> bool:

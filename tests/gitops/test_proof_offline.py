@@ -422,6 +422,24 @@ def test_a_chart_whose_parts_are_not_there_is_unavailable_and_a_local_one_is_put
     assert "/tmp" not in far.reason
 
 
+def test_a_plain_config_map_reaches_the_workload_beside_it_that_mounts_it(world: Infra) -> None:
+    mounted = "      volumes: [{name: flags, configMap: {name: flags}}]\n"
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {level: info}\n"
+    base = world.commit({
+        "m/web.yaml": deployment("web", f"{IMAGE}:v2") + mounted,
+        "m/config/flags.yaml": config % "flags",
+        "m/config/other.yaml": config % "other",
+        "m/broken.yaml": "{{ this is no YAML }}\n---\n{",
+    })  # fmt: skip
+    path: Place = ("data", "level")
+    mine = proven(world, set_to(world, base, "m/config/flags.yaml", path, "debug"), path="m")
+    assert why(mine, "reaches-target") == "ConfigMap flags data.level: info -> debug"
+    assert undone(mine) == []
+    assert [each.name for each in mine.objects] == ["flags"]
+    other = proven(world, set_to(world, base, "m/config/other.yaml", path, "debug"), path="m")
+    assert isinstance(outcome(other, "reaches-target"), Refused)
+
+
 def test_a_file_that_nothing_renders_is_not_proven(world: Infra) -> None:
     base = world.commit({"values/prod.yaml": "image: {tag: v2}\n"})
     proof = proven(world, set_to(world, base, "values/prod.yaml", ("image", "tag"), "v1"))
