@@ -30,12 +30,14 @@ sys.path.insert(0, str(DOCS.parent))  # the examples are the tests' own
 from tests.gitops.commits import History  # noqa: E402
 from tests.layouts.cases import Layout, layouts  # noqa: E402
 
+_COMMANDS = "<!-- commands: generated -->\n"
 BEGIN, END = "<!-- lifecycle:begin -->", "<!-- lifecycle:end -->"
 
 
 def command_line() -> str:
-    """Every command's --help, as it prints itself."""
-    parts = ["# Command line", "", "Exit codes: 0 done; 1 refused or failed, with a remedy; 2 usage; 3 a bug.", ""]
+    """docs/cli.md with every command's --help, as it prints itself."""
+    begin = (DOCS / "cli.md").read_text().partition(_COMMANDS)[0]
+    parts = [f"{begin}{_COMMANDS}"]
     for name in _commands("gitops-sre", cli):
         arguments = [*name.split()[1:], "--help"]
         printed = CliRunner().invoke(cli, arguments, prog_name="gitops-sre", terminal_width=100).output
