@@ -71,6 +71,7 @@ def _environment() -> Environment:
         words=lambda text: plain(str(text).replace("_", " ")),
         outcome=outcome,
         rows=rows,
+        said=said,
     )
     return environment
 
@@ -78,6 +79,11 @@ def _environment() -> Environment:
 def rows(items: tuple[object, ...], most: int = 25) -> tuple[object, ...]:
     """The first items of a list that may be long."""
     return items[:most]
+
+
+def said(value: str | None) -> str:
+    """A value as it is shown; None is a place where nothing stands."""
+    return "(not set)" if value is None else value
 
 
 def codes(items: Iterable[object], separator: str = ", ", most: int = 10) -> Safe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gitops_sre.delivery.neutral import title
-from gitops_sre.delivery.page import page
+from gitops_sre.delivery.page import page, said
 from gitops_sre.model.change import Proof
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
@@ -64,7 +64,10 @@ def pull_title(record: ActionRecord) -> str:
 
 def commit_message(record: ActionRecord) -> tuple[str, str]:
     """Headline and body of an action's commit, without the seal. Plain text; everything hidden is shown."""
-    changes = (f"{edit.file}: {'.'.join(map(str, edit.path))}: {edit.before} -> {edit.after}" for edit in record.edits)
+    changes = (
+        f"{edit.file}: {'.'.join(map(str, edit.path))}: {said(edit.before)} -> {said(edit.after)}"
+        for edit in record.edits
+    )
     body = f"{'Undoes' if record.kind == 'fix' else 'Takes back the fix for'} {title(_undone(record), 300)}"
     # Indented, each on its line: no value ends the message early or passes for a trailer.
     return title(pull_title(record), 72), "\n".join((body, "", *(f"  {title(change, 300)}" for change in changes)))

@@ -226,3 +226,9 @@ def test_every_page_can_be_made_of_a_bare_incident() -> None:
     for report in (text.report(bare), text.escalation(bare)):
         assert bare.id in report.title
         assert report.key.startswith(bare.id)
+
+
+def test_a_value_that_was_not_there_is_said_to_be_so() -> None:
+    record = sample.record()
+    added = replace(record.edits[0], before=None, before_raw="", path=("spec", "replicas"), after="3")
+    assert "replicas: (not set) -> 3" in text.commit_message(replace(record, edits=(added,)))[1]
