@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 SourceKind = Literal["kustomize", "helm", "directory", "unknown"]
 
@@ -34,7 +34,8 @@ class ObjectField:
         return f"{self.kind} {self.namespace}/{self.name} {'.'.join(self.path)}"
 
 
-class Parameter(NamedTuple):
+@dataclass(frozen=True)
+class Parameter:
     """A Helm value by its dotted name, in the notation of `helm --set`; `as_text` is `--set-string`."""
 
     name: str
