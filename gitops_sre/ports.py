@@ -144,6 +144,11 @@ class Locator(Protocol):
         """The owning fields of a chart's version (HelmRelease, OCIRepository, Application, Chart.yaml, helmfile)."""
         ...
 
+    def ref_fields(self, commit: str, target: Target, name: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a Git or OCI revision (`spec.ref` of a Flux source, `targetRevision` of an Application,
+        `?ref=` of a kustomize resource). `name` is the source's, or the end of its URL."""
+        ...
+
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
         """The owning fields of one field of a rendered object; not present ones say where it would be inserted.
 

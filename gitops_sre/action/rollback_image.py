@@ -23,6 +23,7 @@ SPEC = ActionSpec(
     parameters=(
         Parameter("image", "an image name without tag", pattern=NAME, optional=True),
         Parameter("chart", "a chart name", pattern=CHART, optional=True),
+        Parameter("ref", "a Git or OCI source's name, or the end of its URL", pattern=CHART, optional=True),
         Parameter("to", "a version to go back to: `tag`, `sha256:...`, `tag@sha256:...` or a chart's version",
                   pattern=rf"{VERSION}|{CHART_VERSION}", optional=True),
         Parameter("good", "the SHA of a commit that was live while all was well", pattern=SHA, optional=True),
@@ -46,8 +47,8 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     given = plan.parameters
     if problem := SPEC.problem(given):
         return Refused(problem)
-    if bool(given.get("image")) == bool(given.get("chart")):
-        return Refused(f"{SPEC.name}: give either an image or a chart")
+    if len([name for name in ("image", "chart", "ref") if given.get(name)]) != 1:
+        return Refused(f"{SPEC.name}: give either an image, a chart or a ref")
     if culprit := given.get("culprit", ""):
         return locator.undo(commit, plan.target, culprit)
     image, to, good = given.get("image", ""), given.get("to", ""), given.get("good", "")
@@ -55,8 +56,10 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         return locator.last_good_image(commit, plan.target, image)
     if image:
         fields = locator.image_fields(commit, plan.target, image)
+    elif chart := given.get("chart", ""):
+        fields = locator.chart_fields(commit, plan.target, chart)
     else:
-        fields = locator.chart_fields(commit, plan.target, given["chart"])
+        fields = locator.ref_fields(commit, plan.target, given["ref"])
     if isinstance(fields, Refused):
         return fields
     if any(to in (_now(field).version, _now(field).tag) for field in fields if to):
@@ -68,6 +71,8 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
 def _written(fields: tuple[Field, ...], version: str) -> Draft | Refused:
     """Edits that write a version which the history does not know. The tag and a digest move as a pair."""
     to = Image.read_version(version)
+    if any("://" in field.value or "?" in field.value for field in fields):
+        return Refused(f"{fields[0].file}: {version} is not in the history, and a URL is only put back whole")
     if problem := _unfit(fields, to):
         return Refused(f"{fields[0].file}: {problem}")
     try:

@@ -26,6 +26,7 @@ from gitops_sre.gitops.files import (
 from gitops_sre.gitops.files import as_field as field_of
 from gitops_sre.gitops.flux import charts as flux_charts
 from gitops_sre.gitops.flux import images as flux_images
+from gitops_sre.gitops.flux.refs import ref_owners
 from gitops_sre.gitops.index import inclusions
 from gitops_sre.gitops.ownership.owners import owners as object_owners
 from gitops_sre.model.change import Draft, Field, Left
@@ -112,6 +113,17 @@ class GitOpsLocator:
         except YamlTextError as error:
             return Refused(str(error))
         return _only(owners, target, f"chart {chart}")
+
+    def ref_fields(self, commit: str, target: Target, name: str) -> tuple[Field, ...] | Refused:
+        """The owning fields of a Git or OCI revision: of a source, of an Application, of a kustomize resource."""
+        files, target = self._at(commit, target)
+        folder = target.source.path
+        try:
+            owners = argo_charts.ref_owners(files, folder, name, target.environment)
+            owners += [each for each in ref_owners(files, folder, name, target.environment) if each not in owners]
+        except YamlTextError as error:
+            return Refused(str(error))
+        return _only(owners, target, f"a revision of {name}")
 
     def object_fields(self, commit: str, target: Target, at: ObjectField) -> tuple[Field, ...] | Refused:
         """The owning fields of one field of a rendered object; not present ones say where it would be inserted."""

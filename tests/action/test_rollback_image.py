@@ -35,6 +35,9 @@ class Located:
         assert chart == "web"
         return self.answer
 
+    def ref_fields(self, commit: str, target: Target, name: str) -> tuple[Field, ...] | Refused:
+        raise AssertionError(f"nobody should ask for {name}")
+
     def last_good_image(self, commit: str, target: Target, image: str) -> Draft | Refused:
         return Draft((), notes=(f"the last good {image}",))
 

@@ -22,6 +22,8 @@ from gitops_sre.model.change import Field
 from gitops_sre.yamltext import YamlTextError
 
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+_FIXED = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?|(refs/tags/)?v?\d+(\.\d+)+([-+][0-9A-Za-z.+-]+)?")
+"""A commit, or a tag that looks like a version."""
 _STALE = "Chart.lock's digest covers the versions, so all of these are put back together from one commit of the history"
 
 
@@ -43,6 +45,25 @@ def chart_owners(files: Files, path_scope: str, chart: str, environment: str = "
     found += [("", fields) for fields in umbrella_owners(files, path_scope, chart)]
     if problems and not found:
         raise problems[0]
+    return _together(found)
+
+
+def ref_owners(files: Files, path_scope: str, name: str, environment: str = "") -> list[tuple[Field, ...]]:
+    """Where the Applications of a folder say which revision of a Git repository they follow: those of that name, or
+    with a source whose URL ends with it. Branches are no revisions to go back to and are left out. Raises
+    YamlTextError when the place cannot be edited."""
+    found: list[tuple[str, tuple[Field, ...]]] = []
+    for declared in of_environment(in_scope(applications(files, scope=path_scope), path_scope), environment):
+        for source in declared.sources:
+            held = source.tree.get(("targetRevision",))
+            url = source.source.repo_url.removesuffix("/").removesuffix(".git")
+            if held is None or source.chart or not (name in (declared.name, url) or url.endswith(f"/{name}")):
+                continue
+            if _FIXED.fullmatch(declared.resolve(held).text):
+                reason = f"`targetRevision` of {declared}"
+                found.append(
+                    (declared.environment, (editable(declared, edited(held, declared.resolve, "ref", reason)),))
+                )
     return _together(found)
 
 
