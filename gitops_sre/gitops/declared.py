@@ -17,7 +17,7 @@ import yaml
 from gitops_sre.gitops.built import part
 from gitops_sre.gitops.files import MANIFESTS, Files, join
 from gitops_sre.gitops.substitution import KubernetesLoader
-from gitops_sre.model.target import Parameter, Source, WorkloadRef
+from gitops_sre.model.target import Parameter, Source, SourceKind, WorkloadRef
 from gitops_sre.ports import Manifest
 from gitops_sre.yamltext import YamlTextError
 
@@ -103,17 +103,14 @@ def argo_source(source: Mapping[str, Any], name: str, into: str) -> Source:
     values = [helm["values"]] if isinstance(helm.get("values"), str) and helm["values"].strip() else []
     values = [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else values
     said = [_dumped(overlay)] if (overlay := _overlay(kustomize)) else []
+    kinds: tuple[tuple[SourceKind, object], ...] = (
+        ("helm", helm or source.get("chart")), ("kustomize", kustomize), ("directory", directory)
+    )  # fmt: skip
     return Source(
         str(source.get("repoURL") or ""),
         path,
         str(source.get("targetRevision") or "HEAD"),
-        "helm"
-        if helm or source.get("chart")
-        else "kustomize"
-        if kustomize
-        else "directory"
-        if directory
-        else "unknown",
+        next((kind for kind, said in kinds if said), "unknown"),
         tuple(_value_file(path, str(each)) for each in _items(helm.get("valueFiles"))),
         str(helm.get("releaseName") or name),
         into,
@@ -215,6 +212,7 @@ def _release(it: _Object) -> Iterator[Source]:
         release_name=str(spec.get("releaseName") or (f"{target}-{name}" if target else name)),
         namespace=target or it.namespace,
         inline=tuple(inline),
+        ignore_missing=chart.get("ignoreMissingValuesFiles") is True,
         lacking=tuple(lacking),
         chart="" if here else str(chart.get("chart") or part(spec, "chartRef", "name") or "its chart"),
     )

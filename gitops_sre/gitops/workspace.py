@@ -86,6 +86,8 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
     source = plain_source(source)
     if source.chart:
         raise YamlTextError(f"the chart {source.chart} is not in this repository")
+    if outside := next((path for path in (source.path, *source.value_files) if _leaves(path)), None):
+        raise YamlTextError(f"{outside} leads out of the repository")
     tree = folder / _TREE
     tree.mkdir(parents=True)
     for path in inputs:
@@ -101,11 +103,18 @@ def prepare(folder: Path, files: Path, inputs: Iterable[str], changed: Mapping[s
         "helm": _helm, "kustomize": _kustomize, "directory": _directory
     }  # fmt: skip
     ready = made[kind](folder, replace(source, kind=kind))
-    return replace(ready, notes=(*ready.notes, *_left_out(source)))
+    return replace(ready, notes=(*ready.notes, *_left_out(tree, source)))
 
 
-def _left_out(source: Source) -> Iterator[str]:
+def _leaves(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/")
+
+
+def _left_out(tree: Path, source: Source) -> Iterator[str]:
     """What a GitOps object sets that is not in what is rendered: it lies elsewhere, or only its name is known."""
+    for name in (".argocd-source.yaml", f".argocd-source-{source.release_name}.yaml"):
+        if (tree / source.path / name).is_file():
+            yield f"what {posixpath.join(source.path, name)} sets over the other files was not rendered"
     yield from (f"{each} is not in the repository" for each in source.lacking)
     if not source.inline and not source.parameters:
         named = [each for each in source.overrides if not any(text.startswith(each) for text in source.lacking)]

@@ -356,6 +356,16 @@ def test_what_a_live_application_sets_over_the_files_is_rendered(world: Infra) -
     assert isinstance(outcome(beaten, "reaches-target"), Refused)
 
 
+def test_an_override_file_of_argo_is_said_not_to_be_rendered(world: Infra) -> None:
+    of = OVERLAYS["dev"]
+    file = f"{of.source.path}/.argocd-source.yaml"
+    base = world.commit({**BASE, **images("v2"), file: f"kustomize: {{images: ['{IMAGE}:v7']}}\n"})
+    at = FieldEdit(f"{of.source.path}/kustomization.yaml", 0, ("images", 0, "newTag"), "v2", "v1", "v2", "v1")
+    renders = outcome(proven(world, made(world, base, at), of, [live(of)]), "renders")
+    assert isinstance(renders, Inconclusive)
+    assert f"what {file} sets" in renders.reason
+
+
 def test_values_and_parameters_of_a_live_application_are_rendered(world: Infra) -> None:
     base = world.commit({**CHART, "v.yaml": f"replicas: 3\nimage: {{repository: {IMAGE}, tag: v2}}\n"})
     of = target("charts/app", name="web", kind="helm", values=("v.yaml",))
@@ -367,6 +377,10 @@ def test_values_and_parameters_of_a_live_application_are_rendered(world: Infra) 
     assert [each.replicas for each in proof.objects if each.kind == "Deployment"] == [5]
     beats = live(of, helm={**helm, "parameters": [{"name": "image.tag", "value": "7", "forceString": True}]})
     assert isinstance(outcome(proven(world, it, of, [beats]), "reaches-target"), Refused)
+    outside = live(of, helm={**helm, "valueFiles": ["/v.yaml", "../../../../etc/hostname"]})
+    failed = outcome(proven(world, it, of, [outside]), "renders")
+    assert isinstance(failed, Unavailable)
+    assert "../../etc/hostname leads out of the repository" in failed.reason
     partly = live(of, helm={**helm, "valueFiles": ["/v.yaml", "$theirs/w.yaml"]})
     renders = outcome(proven(world, it, of, [partly]), "renders")
     assert isinstance(renders, Inconclusive)
