@@ -9,9 +9,11 @@ import pytest
 
 from gitops_sre.action import ACTIONS
 from gitops_sre.gitops import edit
+from gitops_sre.gitops.fights import found
+from gitops_sre.gitops.files import AtCommit
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.gitops.target import at_path
-from gitops_sre.model.change import Change, Draft
+from gitops_sre.model.change import Change, Draft, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import Plan, VerificationPlan
 from tests.gitops.commits import History
@@ -90,3 +92,11 @@ def test_a_revision_that_the_history_does_not_know_is_written_but_never_into_a_u
 def test_a_branch_is_no_revision_to_go_back_to(made: History) -> None:
     made.commit({"apps/argocd/addons.yaml": APPLICATION.format("main")})
     assert isinstance(rolled_back(made, "apps", ref="addons"), Refused)
+
+
+def test_an_application_that_stays_at_a_tag_is_named_before_its_files_are_edited(made: History) -> None:
+    head = made.commit({"apps/argocd/addons.yaml": APPLICATION.format("v1.2.0"), "manifests/c.yaml": "a: 1\n"})
+    fix = FieldEdit("manifests/c.yaml", 0, ("a",), "1", "0", "", "")
+    fights = found(AtCommit(made.repository(), head), at_path("manifests"), [fix])
+    assert [(fight.kind, fight.severity) for fight in fights] == [("pinned-revision", "may-undo")]
+    assert "stays at v1.2.0" in fights[0].reason

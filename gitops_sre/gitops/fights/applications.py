@@ -11,6 +11,9 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from gitops_sre.gitops.argocd.applications import applications
+from gitops_sre.gitops.argocd.images import in_scope
+from gitops_sre.gitops.argocd.troubles import troubles
 from gitops_sre.gitops.fights.patterns import path_fits, without_calls
 from gitops_sre.gitops.fights.rendered import Touched, touched
 from gitops_sre.gitops.fights.scan import Fight, Object, Scan, image_of, is_version, same_image
@@ -52,9 +55,21 @@ def detect(scan: Scan) -> Iterator[Fight]:
         if covers(scan, each):
             yield from _hidden(scan, each)
     yield from _generated(scan)
+    yield from _unreached(scan)
     for each in scan.objects("ApplicationSet", "ApplicationSet"):
         if covers(scan, each):
             yield from _set_over(scan, each)
+
+
+def _unreached(scan: Scan) -> Iterator[Fight]:
+    """Applications of the target's folder that stay at a commit or tag, so that no other commit reaches them."""
+    touched_here = {(edit.file, edit.path) for edit in scan.edits}
+    folder = scan.target.source.path
+    for declared in in_scope(applications(scan.files, scope=folder), folder):
+        for trouble in troubles(declared):
+            if trouble.kind == "pinned-revision" and (trouble.file, trouble.path) not in touched_here:
+                yield Fight(trouble.kind, trouble.file, trouble.document, trouble.path, 0, trouble.reason,
+                            "change its targetRevision too, or let it follow the branch", "may-undo")  # fmt: skip
 
 
 def _source_paths(application: Object) -> Iterator[str]:
