@@ -75,6 +75,10 @@ class _Asked:
 
     def place(self) -> Place:
         """Where to look. Raises Failure when the commit does not exist."""
+        if ".." in self.path.split("/"):
+            raise click.UsageError(
+                f"--path {self.path}: give a folder inside the repository, from its root, without .."
+            )
         repository = wiring.local(self.repo)
         target = targets.at_path(self.path, self.environment, _workload(self.workload))
         return Place(repository, GitOpsLocator(repository), _commit(repository, self.revision), target)
