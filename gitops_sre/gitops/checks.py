@@ -88,16 +88,20 @@ def renders(seen: Seen) -> Outcome:
 
 
 def reaches(seen: Seen) -> Outcome:
-    """The target's own workload, or an object that it reads or is driven by, must come to hold intended values."""
+    """The target's own workload, or an object that it reads or is driven by, must come to hold intended values.
+
+    Where only a folder is known, any object of it may; that none does forbids nothing.
+    """
     it, target = seen.rendering, seen.target
     if failed := next((why for key, why in it.failures if _key(key) == target.application), None):
         return failed
     mine = [each for each in it.differences if each.is_workload(target.workload)]
-    if found := _held(mine, seen):
-        return found
-    if found := _held([each for each in it.differences if _related(each, seen)], seen):
+    related = [each for each in it.differences if _related(each, seen)]
+    if found := _held(mine, seen) or _held(related, seen):
         return found
     name = str(target.workload).strip(" /") or target.source.path
+    if not target.workload.name:  # nobody said what is to be reached: no object can be missed
+        return Inconclusive(f"no rendered object of {name or 'the repository'} comes to hold the intended values")
     if mine:
         return Refused(f"{name} changes, but its new values are not the intended ones")
     if found := _held(list(_elsewhere(seen)), seen):
