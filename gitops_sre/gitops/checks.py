@@ -90,7 +90,7 @@ def renders(seen: Seen) -> Outcome:
 def reaches(seen: Seen) -> Outcome:
     """The target's own workload, or an object that it reads or is driven by, must come to hold intended values.
 
-    Where only a folder is known, any object of it may; that none does forbids nothing.
+    Where only a folder is known, any object of it may; that others change instead forbids nothing.
     """
     it, target = seen.rendering, seen.target
     if failed := next((why for key, why in it.failures if _key(key) == target.application), None):
@@ -100,7 +100,7 @@ def reaches(seen: Seen) -> Outcome:
     if found := _held(mine, seen) or _held(related, seen):
         return found
     name = str(target.workload).strip(" /") or target.source.path
-    if not target.workload.name:  # nobody said what is to be reached: no object can be missed
+    if it.differences and not target.workload.name:  # nobody said which of them is to be reached
         return Inconclusive(f"no rendered object of {name or 'the repository'} comes to hold the intended values")
     if mine:
         return Refused(f"{name} changes, but its new values are not the intended ones")
