@@ -15,14 +15,16 @@ from gitops_sre.action import ACTIONS
 from gitops_sre.adapters.git import LocalRepository
 from gitops_sre.cli.common import Failure
 from gitops_sre.engine import hands
-from gitops_sre.gitops import diff
+from gitops_sre.gitops import diff, whereabouts
 from gitops_sre.gitops import target as targets
+from gitops_sre.gitops.files import AtCommit
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.gitops.proof import prove_offline
+from gitops_sre.gitops.whereabouts import Whereabouts
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left, Proof
 from gitops_sre.model.outcome import Done, Inconclusive, Refused, Unavailable
 from gitops_sre.model.plan import Plan, VerificationPlan
-from gitops_sre.model.target import Target, WorkloadRef
+from gitops_sre.model.target import ObjectField, Target, WorkloadRef
 from gitops_sre.settings import PolicySettings
 from gitops_sre.yamltext import show
 
@@ -35,6 +37,8 @@ class Place:
     locator: GitOpsLocator
     commit: str
     target: Target
+    images: tuple[str, ...] = ()
+    """Names of the images that the workload runs, where one was named."""
 
 
 def _options(command: Any) -> Any:
@@ -74,14 +78,27 @@ class _Asked:
     as_diff: bool = False
 
     def place(self) -> Place:
-        """Where to look. Raises Failure when the commit does not exist."""
+        """Where to look. Raises Failure when the commit does not exist, or the workload cannot be found."""
         if ".." in self.path.split("/"):
             raise click.UsageError(
                 f"--path {self.path}: give a folder inside the repository, from its root, without .."
             )
         repository = wiring.local(self.repo)
-        target = targets.at_path(self.path, self.environment, _workload(self.workload))
-        return Place(repository, GitOpsLocator(repository), _commit(repository, self.revision), target)
+        try:
+            return self._found(repository, _commit(repository, self.revision))
+        except OSError as error:
+            raise Failure(f"{self.repo}: {error}") from error
+
+    def _found(self, repository: LocalRepository, commit: str) -> Place:
+        locator, ref = GitOpsLocator(repository), _workload(self.workload)
+        if not ref.name:
+            return Place(repository, locator, commit, targets.at_path(self.path, self.environment))
+        found = whereabouts.find(AtCommit(repository, commit), ref, self.environment, self.path.strip("/"))
+        if isinstance(found, Refused) and (not self.path or not (self.image or self.chart)):
+            raise Failure(found.reason)
+        folder = self.path or (found.folder if isinstance(found, Whereabouts) else "")
+        images = found.images if isinstance(found, Whereabouts) else ()
+        return Place(repository, locator, commit, targets.at_path(folder, self.environment, ref), images)
 
     def parameters(self, action: str, repository: LocalRepository) -> dict[str, str]:
         """The action's parameters; the culprit as a full SHA."""
@@ -95,19 +112,17 @@ class _Asked:
 @click.command()
 @_options
 def locate(**options: Any) -> int:
-    """Print the file and field that decide an image's or a chart's version, and why they do.
+    """Print the file and field that decide an image's or a chart's version, and why they do; of a workload alone, those
+    of all its images and of its replicas.
 
     Exit code 1, with the reason on stderr, when there is no such place or more than one could be it.
     """
     asked = _Asked(**options)
-    if bool(asked.image) == bool(asked.chart):
-        raise click.UsageError("give either --image or --chart")
+    if (asked.image and asked.chart) or not (asked.image or asked.chart or asked.workload):
+        raise click.UsageError("give --image, --chart or --workload")
     place = asked.place()
     try:
-        if asked.image:
-            found = place.locator.image_fields(place.commit, place.target, asked.image)
-        else:
-            found = place.locator.chart_fields(place.commit, place.target, asked.chart)
+        found = _located(place, asked.image, asked.chart)
     except OSError as error:
         raise Failure(f"{asked.repo}: {error}") from error
     finally:
@@ -121,8 +136,24 @@ def locate(**options: Any) -> int:
         for each in fields:
             click.echo(f"{each.file}: {show(each.document, each.path)}: {each.value}\n    {each.reason}")
     if refused:
-        click.echo(f"gitops-sre: {refused}", err=True)
+        click.echo(f"gitops-sre: {_inert(refused)}", err=True)
     return 1 if refused else 0
+
+
+def _located(place: Place, image: str, chart: str) -> tuple[Field, ...] | Refused:
+    """The owning fields of an image or a chart; of a workload alone those of all its images and of its replicas."""
+    locator, commit, target = place.locator, place.commit, place.target
+    if chart:
+        return locator.chart_fields(commit, target, chart)
+    if image:
+        return locator.image_fields(commit, target, image)
+    ref = target.workload
+    replicas = ObjectField(ref.kind, ref.namespace, ref.name, ("spec", "replicas"))
+    answers = [locator.image_fields(commit, target, each) for each in place.images]
+    answers.append(locator.object_fields(commit, target, replicas))
+    refused = [each.reason for each in answers if isinstance(each, Refused)]
+    found = [field for each in answers if not isinstance(each, Refused) for field in each if field.present]
+    return tuple(found) if found else Refused("; ".join(refused) or f"no place sets an image or replicas of {ref}")
 
 
 @click.command()
@@ -155,7 +186,7 @@ def propose(action: str, **options: Any) -> int:
     else:
         click.echo(answer.diff, nl=False)
     for line in answer.remarks():
-        click.echo(f"gitops-sre: {line}", err=True)
+        click.echo(f"gitops-sre: {_inert(line)}", err=True)
     return 1 if answer.refused else 0
 
 
@@ -252,6 +283,11 @@ def _proof(proof: Proof) -> dict[str, object]:
         for check in proof.checks
     ]
     return {"checks": checks, "objects": [asdict(each) for each in proof.objects]}
+
+
+def _inert(text: str) -> str:
+    """A message on one line: what cannot be seen is escaped."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _commit(repository: LocalRepository, revision: str) -> str:

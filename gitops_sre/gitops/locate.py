@@ -94,7 +94,9 @@ class GitOpsLocator:
             if not owners:
                 if overridden := _overridden(files, target) if known else None:
                     return overridden
-                owners = self._owners(files, target, image) if known else _owners_below(files, target, image)
+                owners = self._owners(files, target, image) if known else ()
+                if not owners and not target.application:  # no cluster was asked: a chart may make the workload
+                    owners = _owners_below(files, target, image)
         except YamlTextError as error:
             return Refused(str(error))
         return owners
