@@ -66,15 +66,8 @@ class Cluster(Protocol):
         ...
 
 
-class Repository(Protocol):
-    """Read-only view of the infra repository at exact commits.
-
-    `read`, `files`, `log` and `export` raise OSError when the local copy cannot answer.
-    """
-
-    def head(self) -> str | Unavailable:
-        """Fetch, then the SHA at the tip of the watched branch."""
-        ...
+class Tree(Protocol):
+    """The files of the infra repository at exact commits. Raises OSError when the local copy cannot answer."""
 
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes at a commit; None when it is not there, is a symlink or a submodule."""
@@ -82,6 +75,17 @@ class Repository(Protocol):
 
     def files(self, commit: str, under: str = "") -> tuple[str, ...]:
         """Paths of the regular files below a folder at a commit, sorted."""
+        ...
+
+
+class Repository(Tree, Protocol):
+    """Read-only view of the infra repository at exact commits.
+
+    `read`, `files`, `log` and `export` raise OSError when the local copy cannot answer.
+    """
+
+    def head(self) -> str | Unavailable:
+        """Fetch, then the SHA at the tip of the watched branch."""
         ...
 
     def log(

@@ -24,7 +24,7 @@ from gitops_sre.policy.schema import (
     schemas,
 )
 from gitops_sre.policy.source import PolicyError, Source, sources
-from gitops_sre.ports import Repository
+from gitops_sre.ports import Tree
 
 __all__ = ["Placed", "Policies", "PolicyError", "check", "read", "schemas"]
 
@@ -51,7 +51,7 @@ class Policies:
     windows: tuple[Placed[Window], ...] = ()
 
 
-def read(repository: Repository, commit: str, path: str) -> Policies:
+def read(repository: Tree, commit: str, path: str) -> Policies:
     """Policy below a folder at a commit of the protected branch; no folder: nothing is opened.
 
     Raises PolicyError for the first problem: a policy that cannot be read in full allows nothing.
