@@ -121,6 +121,10 @@ class Repository(Tree, Protocol):
         """Paths of the regular files at a commit, sorted, whose bytes hold a text; only below `under` where given."""
         ...
 
+    def close(self) -> None:
+        """Give back what reading holds: processes and temporary folders. Reading again opens them anew."""
+        ...
+
     def contains(self, descendant: str, ancestor: str) -> bool | Unavailable:
         """Whether `ancestor` is `descendant` or one of its ancestors."""
         ...

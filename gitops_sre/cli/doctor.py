@@ -103,9 +103,12 @@ def services(path: Path) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding("the rest", "not looked at", str(error))
         return
-    yield from _github(world)
-    yield from _signals(world)
-    yield from _cluster(world)
+    try:
+        yield from _github(world)
+        yield from _signals(world)
+        yield from _cluster(world)
+    finally:
+        world.repository.close()
     for name in (settings.web.alert_token_env, settings.web.github_secret_env):
         have = bool(os.environ.get(name))
         hint = "" if have else f"set {name}, or the webhook it guards stays shut (polling works without)"

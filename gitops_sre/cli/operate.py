@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gitops_sre import wiring
 from gitops_sre.cli import show
 from gitops_sre.cli.common import Failure, existing_store, forgetful, load, settings_option
 from gitops_sre.engine.advance import REHEARSED
+from gitops_sre.engine.bot import Bot
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
@@ -50,6 +52,11 @@ def investigate(*, path: Path, alert_file: Path | None, firing: bool, as_json: b
     # Somebody asks now: no waiting for flaps to end.
     timing = settings.timing.model_copy(update={"investigate_after": 0})
     bot = wiring.bot(settings.model_copy(update={"timing": timing}))
+    with closing(bot.world.repository):
+        _investigate(bot, alert_file, as_json=as_json)
+
+
+def _investigate(bot: Bot, alert_file: Path | None, *, as_json: bool) -> None:
     alerts = _read(alert_file) if alert_file is not None else _firing(bot.world)
     # An alert that a person hands in is looked into even if it has resolved since.
     incidents = bot.rehearse(replace(alert, status="firing", ends_at=None) for alert in alerts)
@@ -126,6 +133,11 @@ def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that t
     the policies cannot be read (then all is done that can be).
     """
     bot = wiring.bot(load(path))
+    with closing(bot.world.repository):
+        _pass(bot)
+
+
+def _pass(bot: Bot) -> None:
     identity = bot.world.forge.check()
     if not isinstance(identity, Done):
         raise Failure(f"{identity.reason}; nothing was done: `gitops-sre doctor` says what is missing")

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -85,8 +86,15 @@ def one_line(text: str) -> str:
 class Runner:
     """Runs git on one repository folder; `timeout` (seconds) bounds each process."""
 
-    def __init__(self, folder: Path, timeout: float, redact: Callable[[str], str] = one_line) -> None:
-        self.folder, self._timeout, self._redact = folder, timeout, redact
+    def __init__(
+        self,
+        folder: Path,
+        timeout: float,
+        redact: Callable[[str], str] = one_line,
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`prepare` is called before each process: the folder may have to be made again."""
+        self.folder, self._timeout, self._redact, self._prepare = folder, timeout, redact, prepare
         self._quiet = environment(folder.parent)
 
     def output(
@@ -142,6 +150,7 @@ class Runner:
         return int(status), bytes(output), self._redact(str(error))
 
     def _place(self) -> Path:
+        self._prepare()
         return self.folder if self.folder.is_dir() else self.folder.parent
 
     def _command(self, arguments: Iterable[str], environment: Mapping[str, str]) -> list[str]:
@@ -153,14 +162,32 @@ class Runner:
 
 
 class View:
-    """A folder that makes git read another repository's objects, and nothing else of it. Gone when it is closed.
+    """A folder that makes git read another repository's objects, and nothing else of it. Gone when it is closed, and
+    made again by `prepare`.
 
     Raises OSError when the temporary folder cannot be written.
     """
 
     def __init__(self, objects: Path, shallow: Path, object_format: str) -> None:
+        self._objects, self._shallow, self._format = objects, shallow, object_format
+        self._lock = threading.Lock()
         self.folder = Path(tempfile.mkdtemp(prefix="gitops-sre-view-"))
-        self.close = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._fill()
+
+    def prepare(self) -> None:
+        """Make the folder where it is gone. Raises OSError, also when somebody else has taken its name."""
+        with self._lock:
+            if not (self.folder / "HEAD").exists():
+                self.folder.mkdir(mode=0o700)
+                self._fill()
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _fill(self) -> None:
+        objects, shallow, object_format = self._objects, self._shallow, self._format
         (self.folder / "refs").mkdir()
         (self.folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
         extensions = "" if object_format == "sha1" else f"[extensions]\n\tobjectFormat = {object_format}\n"

@@ -29,7 +29,7 @@ class CommitReader(ABC):
 
     def __init__(self, name: str, view: View, timeout: float) -> None:
         self._name, self._view = name, view
-        self._reading = Runner(view.folder, timeout)
+        self._reading = Runner(view.folder, timeout, prepare=view.prepare)
         self._objects = Objects(self._reading, self._obtain)
         self._mentions = Mentions(self._reading, self._objects)
 
@@ -141,8 +141,9 @@ class CommitReader(ABC):
                 place.write_bytes(contents[oid])
 
     def close(self) -> None:
-        """End the reading process; it starts again when needed."""
+        """End the reading process and remove its folder; both are made again when needed."""
         self._objects.close()
+        self._view.close()
 
     def _logged(
         self, commit: str, options: Sequence[str], paths: Sequence[str], limit: int
@@ -160,6 +161,7 @@ class CommitReader(ABC):
 
     def _shallow(self) -> frozenset[str]:
         """The commits whose parents the clone was told to leave out."""
+        self._view.prepare()
         try:
             return frozenset((self._view.folder / "shallow").read_text(encoding="ascii").split())
         except FileNotFoundError:

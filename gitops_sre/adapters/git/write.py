@@ -32,7 +32,7 @@ class CommitWriter:
     def __init__(self, path: Path, timeout: float = 60.0) -> None:
         self._path = path
         self._view = view_of(path, Runner(git_folder(path), timeout))
-        self._runner = Runner(self._view.folder, timeout)
+        self._runner = Runner(self._view.folder, timeout, prepare=self._view.prepare)
         self._objects = Objects(self._runner, self._lost)
 
     def write(self, base: str, files: Sequence[FileEdit], message: str, author: str, at: datetime) -> str:
