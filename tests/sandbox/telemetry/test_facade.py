@@ -106,7 +106,7 @@ def test_a_day_of_history_and_the_last_seconds_are_there(live: Live) -> None:
     for window, back in (("6s", 0), ("6s", 600), ("5m", 3600), ("10m", 23 * 3600)):
         rates = live.query(by_service % window, time=f"{now - back:.3f}")
         assert len(rates) == 11
-        assert 20 < rates["web"] < 100
+        assert 20 < rates["web"] < 200  # it follows the time of day
 
 
 def test_no_second_is_lost_between_history_and_live(live: Live) -> None:
