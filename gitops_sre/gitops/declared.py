@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from gitops_sre.gitops.built import part
-from gitops_sre.gitops.files import MANIFESTS, Files, join
+from gitops_sre.gitops.files import MANIFESTS, Files, join, plain_path
 from gitops_sre.gitops.substitution import KubernetesLoader
 from gitops_sre.model.target import Parameter, Source, SourceKind, WorkloadRef
 from gitops_sre.ports import Manifest
@@ -99,7 +99,7 @@ def argo_source(source: Mapping[str, Any], name: str, into: str) -> Source:
     """One source of the Argo CD Application `name`, which applies it into a namespace, with what it sets over the
     files. `helm.valuesObject` replaces `helm.values`. Source: the Application's specification."""
     helm, directory, kustomize = (_map(source.get(key)) for key in ("helm", "directory", "kustomize"))
-    path = _plain(str(source.get("path") or ""))
+    path = plain_path(str(source.get("path") or ""))
     values = [helm["values"]] if isinstance(helm.get("values"), str) and helm["values"].strip() else []
     values = [_dumped(helm["valuesObject"])] if helm.get("valuesObject") else values
     said = [_dumped(overlay)] if (overlay := _overlay(kustomize)) else []
@@ -170,7 +170,7 @@ def _kustomization(it: _Object) -> Iterator[Source]:
     post = spec.get("postBuild")
     yield Source(
         "",
-        _plain(str(spec.get("path") or "")),
+        plain_path(str(spec.get("path") or "")),
         kind="kustomize",
         namespace=str(spec.get("targetNamespace") or ""),
         inline=(_dumped(said),) if said else (),
@@ -206,9 +206,9 @@ def _release(it: _Object) -> Iterator[Source]:
     inline += [_dumped(spec["values"])] if spec.get("values") else []
     yield Source(
         "",
-        _plain(str(chart.get("chart") or "")) if here else "",
+        plain_path(str(chart.get("chart") or "")) if here else "",
         kind="helm",
-        value_files=tuple(_plain(str(each)) for each in _items(chart.get("valuesFiles"))) if here else (),
+        value_files=tuple(plain_path(str(each)) for each in _items(chart.get("valuesFiles"))) if here else (),
         release_name=str(spec.get("releaseName") or (f"{target}-{name}" if target else name)),
         namespace=target or it.namespace,
         inline=tuple(inline),
@@ -228,7 +228,7 @@ _READERS: Mapping[tuple[str, str], _Reader] = {
 
 def _near(text: str, near: Sequence[str]) -> bool:
     """Whether a text names a folder around one of the places, a component among them, or the name of a file."""
-    folders = {_plain(found) for found in _PATH.findall(text)}
+    folders = {plain_path(found) for found in _PATH.findall(text)}
     entries = tuple(found.rstrip("/") for found in _ENTRY.findall(text))
     return "ExternalArtifact" in text or any(
         not folders.isdisjoint(_around(place))
@@ -303,16 +303,11 @@ def _common(one: str, other: str) -> int:
 def _value_file(path: str, written: str) -> str:
     """A value file of an Application as a path of the repository: `$ref/x` and `/x` begin at the root."""
     if written.startswith("$"):
-        return _plain(written.partition("/")[2])
+        return plain_path(written.partition("/")[2])
     if written.startswith("/"):
-        return _plain(written)
+        return plain_path(written)
     found = join(path, written)
     return written if found is None else found
-
-
-def _plain(path: str) -> str:
-    plain = posixpath.normpath(path.strip().lstrip("/") or ".")
-    return "" if plain == "." else plain
 
 
 def _text(files: Files, path: str) -> str:

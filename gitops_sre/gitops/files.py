@@ -118,6 +118,17 @@ def plain_source(source: Source) -> Source:
     return replace(source, path="" if path == "." else path)
 
 
+def plain_path(path: str) -> str:
+    """A folder as git spells it, of a path that may begin at the root with a slash; the root itself is empty."""
+    plain = posixpath.normpath(path.strip().lstrip("/") or ".")
+    return "" if plain == "." else plain
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it."""
+    return not folder or path == folder or path.startswith(f"{folder}/")
+
+
 def kustomization_in(files: Files, folder: str) -> str | None:
     """The kustomization file of a folder."""
     candidates = (posixpath.join(folder, name) for name in KUSTOMIZATIONS)
@@ -129,6 +140,11 @@ def detect(files: Files, folder: str) -> SourceKind:
     if files.text(posixpath.join(folder, "Chart.yaml")) is not None:
         return "helm"
     return "kustomize" if kustomization_in(files, folder) else "directory"
+
+
+def kind_of(files: Files, source: Source) -> SourceKind:
+    """The kind that a source says, or what Argo CD would take it for."""
+    return detect(files, source.path) if source.kind == "unknown" else source.kind
 
 
 def manifests(files: Files, folder: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gitops_sre.gitops.files import Files, as_field, documents, indexes, join, value
+from gitops_sre.gitops.versions import is_registry
 from gitops_sre.model.change import Field
 from gitops_sre.model.image import Image
 from gitops_sre.model.target import Source, Target
@@ -71,7 +72,7 @@ def _lists(path: Path) -> Iterator[Path]:
 
 def _maps(merged: Mapping[Path, _Set], image: str) -> Iterator[tuple[tuple[Field, ...], bool]]:
     """Maps that name an image and hold its tag or digest beside it; the flag says that the full name matched."""
-    registries = {held.scalar.value for path, held in merged.items() if path[:1] == ("global",) and _is_registry(path)}
+    registries = {held.scalar.value for path, held in merged.items() if path[:1] == ("global",) and is_registry(path)}
     for path, held in merged.items():
         if path[-1] not in _NAME_KEYS:
             continue
@@ -84,10 +85,6 @@ def _maps(merged: Mapping[Path, _Set], image: str) -> Iterator[tuple[tuple[Field
         fields = tuple(_beside(merged, beside, image))
         if fields:
             yield fields, full
-
-
-def _is_registry(path: Path) -> bool:
-    return str(path[-1]).lower().endswith("registry")
 
 
 def _beside(merged: Mapping[Path, _Set], beside: Path, image: str) -> Iterator[Field]:

@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 
-from gitops_sre.gitops.files import KUSTOMIZATIONS, join
+from gitops_sre.gitops.files import KUSTOMIZATIONS, inside, join
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.ports import Repository
 
@@ -65,7 +65,7 @@ class Inclusions:
             included: set[str] = set()
             for folder in seen:
                 for place in self._leading(commit, folder):
-                    if place != folder and not _inside(place, scope):
+                    if place != folder and not inside(place, scope):
                         included.add(folder)
                         seen += [] if place in seen else [place]
         found = tuple(seen[1:])
@@ -80,7 +80,7 @@ class Inclusions:
                 named.add(place)
                 place = posixpath.dirname(place)
         found = {posixpath.dirname(file) for place in named for file in self._naming.get(place, ())}
-        return sorted(place for place in found if not _inside(folder, place))
+        return sorted(place for place in found if not inside(folder, place))
 
     def _clear(self) -> None:
         self._commit = ""
@@ -137,10 +137,6 @@ def inclusions(repository: Repository) -> Inclusions:
 
 _SHARED: weakref.WeakKeyDictionary[Repository, Inclusions] = weakref.WeakKeyDictionary()
 _SHARED_LOCK = threading.Lock()
-
-
-def _inside(path: str, folder: str) -> bool:
-    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def _place(folder: str, word: str) -> str | None:

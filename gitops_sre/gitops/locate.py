@@ -15,8 +15,8 @@ from gitops_sre.gitops.files import (
     AtCommit,
     Files,
     container_images,
-    detect,
     documents,
+    kind_of,
     kustomization_in,
     manifests,
     mentions,
@@ -175,7 +175,7 @@ class GitOpsLocator:
         return self._inputs[key]
 
     def _owners(self, files: Files, target: Target, image: str) -> Sequence[tuple[Field, ...]]:
-        match _kind(files, target.source):
+        match kind_of(files, target.source):
             case "helm":
                 return helm.owners(files, target, image)
             case "kustomize":
@@ -188,7 +188,7 @@ class GitOpsLocator:
         """Say in the reason which other kustomizations read the file: the edit reaches them too."""
         file = fields[0].file
         files = AtCommit(self._repository, commit)
-        if _kind(files, target.source) != "kustomize" or posixpath.dirname(file) == target.source.path:
+        if kind_of(files, target.source) != "kustomize" or posixpath.dirname(file) == target.source.path:
             return fields
         mine = (target.source.path, posixpath.dirname(file))
         maybe = [folder for folder in inclusions(self._repository).readers(commit, file) if folder not in mine]
@@ -217,7 +217,7 @@ def _owners_below(files: AtCommit, target: Target, image: str) -> Sequence[tuple
         if found := kustomize.overrides(files, layer, image):
             return found
     found = versions.owners(files, folder, image, target.environment, sorted(also))
-    return found or (helm.owners(files, target, image) if _kind(files, target.source) == "helm" else [])
+    return found or (helm.owners(files, target, image) if kind_of(files, target.source) == "helm" else [])
 
 
 def _only(owners: Sequence[tuple[Field, ...]], target: Target, what: str) -> tuple[Field, ...] | Refused:
@@ -245,12 +245,8 @@ def _ambiguous(owners: Sequence[tuple[Field, ...]], what: str) -> str:
     return f"{len(owners)} places {what}: {places}; {remedy}, or edit it by hand"
 
 
-def _kind(files: Files, source: Source) -> str:
-    return detect(files, source.path) if source.kind == "unknown" else source.kind
-
-
 def _inputs(files: Files, source: Source) -> frozenset[str]:
-    kind = _kind(files, source)
+    kind = kind_of(files, source)
     own = {
         path for name in _override_files(source) if files.text(path := posixpath.join(source.path, name)) is not None
     }

@@ -15,6 +15,7 @@ from gitops_sre.gitops.flux.units import kustomizations
 from gitops_sre.gitops.generated import generated
 from gitops_sre.gitops.rendered import Rendering, Sides, changed_files, reads
 from gitops_sre.gitops.roots import Readers
+from gitops_sre.gitops.target import same_repository
 from gitops_sre.model.change import Change
 from gitops_sre.model.target import Source, Target
 from gitops_sre.ports import Locator, Manifest, Repository
@@ -149,19 +150,9 @@ def _together(source: Source, file: str, others: Sequence[str]) -> Source:
     return replace(source, path=folder, recurse=True, include=f"{{{names}}}")
 
 
-def same_repository(one: str, other: str) -> bool:
-    """Whether two URLs name one repository: it is written with several schemes and endings."""
-    return _plain_url(one) == _plain_url(other)
-
-
 def pinned(revision: str) -> bool:
     """Whether a revision is a commit or a tag by its look, which a new commit does not move."""
     return revision.startswith("refs/tags/") or (len(revision) == 40 and all(c in "0123456789abcdef" for c in revision))
-
-
-def _plain_url(url: str) -> str:
-    rest = url.partition("://")[2] or url.replace(":", "/", 1)
-    return rest.rpartition("@")[2].lower().rstrip("/").removesuffix(".git")
 
 
 def _among(objects: Mapping[Identity, Manifest], others: Data) -> Data:

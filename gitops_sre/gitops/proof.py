@@ -11,6 +11,7 @@ from gitops_sre.gitops.built import Difference
 from gitops_sre.gitops.diff import unified
 from gitops_sre.gitops.explain import Explanation, explanation
 from gitops_sre.gitops.rendered import Rendering, Sides, render
+from gitops_sre.gitops.target import same_repository
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Outcome, Refused
@@ -94,9 +95,7 @@ def sources_of(applications: Sequence[Application], target_key: str, target: Sou
         app.key: [
             _named(app, source)
             for source in app.sources
-            if offline.same_repository(source.repo_url, target.repo_url)
-            and source.path
-            and not offline.pinned(source.revision)
+            if same_repository(source.repo_url, target.repo_url) and source.path and not offline.pinned(source.revision)
         ]
         for app in applications
     }

@@ -84,6 +84,11 @@ def same(one: str, other: str) -> bool:
     return plain(one) == plain(other)
 
 
+def is_registry(path: Path) -> bool:
+    """Whether a key of Helm values is called a registry, as charts' `global.imageRegistry` is."""
+    return str(path[-1]).lower().endswith("registry")
+
+
 def plain(image: str) -> str:
     """An image's name without tag and without the registry that is meant when none is given."""
     prefix = next((prefix for prefix in _DEFAULTS if image.startswith(prefix)), "")

@@ -15,13 +15,12 @@ from dataclasses import replace
 from gitops_sre.gitops.argocd.applications import Declared, DeclaredSource, applications
 from gitops_sre.gitops.argocd.images import editable, in_scope, of_environment
 from gitops_sre.gitops.files import Files, documents
-from gitops_sre.gitops.flux.charts import matches
+from gitops_sre.gitops.flux.charts import EXACT, matches
 from gitops_sre.gitops.flux.objects import Tree, held_in, mentioning
 from gitops_sre.gitops.flux.values import edited
 from gitops_sre.model.change import Field
 from gitops_sre.yamltext import YamlTextError
 
-_EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 _FIXED = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?|(refs/tags/)?v?\d+(\.\d+)+([-+][0-9A-Za-z.+-]+)?")
 """A commit, or a tag that looks like a version."""
 _STALE = "Chart.lock's digest covers the versions, so all of these are put back together from one commit of the history"
@@ -89,7 +88,7 @@ def _revision(declared: Declared, source: DeclaredSource) -> Field:
     text = declared.resolve(held).text if held else ""
     if held is None or not text:
         raise YamlTextError(f"{declared.file}: {declared} names no version of {source.chart}; pin one")
-    if "{{" not in text and not _EXACT.fullmatch(text):
+    if "{{" not in text and not EXACT.fullmatch(text):
         raise YamlTextError(
             f"{held.file}, line {held.scalar.line}: {text!r} is a range of versions, which one runs is decided outside"
             " of Git; pin it to an exact version first"
@@ -106,7 +105,7 @@ def _dependency(files: Files, path: str, chart: str) -> Iterator[tuple[Field, ..
                 continue
             _not_vendored(files, path, name.value)
             locked = _lock(files, path, name.value)
-            exact = version is not None and bool(_EXACT.fullmatch(version.value))
+            exact = version is not None and bool(EXACT.fullmatch(version.value))
             if version is not None and exact:
                 first = version.field("chart", f"dependency of the umbrella chart {path}")
                 yield (first, *locked)

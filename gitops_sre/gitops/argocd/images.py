@@ -16,9 +16,8 @@ from dataclasses import replace
 from gitops_sre.gitops import environments
 from gitops_sre.gitops.argocd.applications import Declared, DeclaredSource, applications
 from gitops_sre.gitops.argocd.manifests import embedded
-from gitops_sre.gitops.files import Files, documents
+from gitops_sre.gitops.files import Files, documents, inside
 from gitops_sre.gitops.flux import values
-from gitops_sre.gitops.flux.builds import inside
 from gitops_sre.gitops.flux.objects import Held, Tree, held_in, merged, under
 from gitops_sre.gitops.flux.values import Owner
 from gitops_sre.gitops.versions import plain, same

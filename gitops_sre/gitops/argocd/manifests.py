@@ -23,7 +23,7 @@ KINDS = ("Application", "ApplicationSet")
 _KIND = re.compile(
     r"^[ \t-]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?Application(?:Set)?[\"']?[ \t]*,?[ \t]*(?:#.*)?\r?$", re.M
 )
-_BRACES = str.maketrans({"{": "\u2983", "}": "\u2984"})
+BRACES = str.maketrans({"{": "\u2983", "}": "\u2984"})
 _BRACKETS = {ord("\u2983"): "{", ord("\u2984"): "}"}
 """Unquoted template braces are read as brackets that are text to YAML: one character each, so that every place stays
 where it is."""
@@ -145,7 +145,7 @@ def _documents(text: str) -> tuple[Document, ...]:
 
 
 def _masked(text: str) -> str:
-    return re.sub(r"\{\{.{0,500}?\}\}", lambda found: found[0].translate(_BRACES), text)
+    return re.sub(r"\{\{.{0,500}?\}\}", lambda found: found[0].translate(BRACES), text)
 
 
 _MASKS: tuple[Callable[[str], str], ...] = (str, _masked, lambda text: _masked(loops.blanked(text)))

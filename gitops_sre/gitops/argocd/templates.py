@@ -72,12 +72,6 @@ def filled(text: str, parameters: Parameters, *, go: bool) -> Resolved:
     return Resolved(_EXPRESSION.sub(fill, text), tuple(places.items()))
 
 
-def resolver(parameters: Parameters, *, go: bool) -> Callable[[Held], Resolved]:
-    """Values after filling in. A value whose one place gives a part of it, in a text that nothing else completes, is
-    for the caller to refuse: what is left has braces."""
-    return lambda held: filled(held.value, parameters, go=go)
-
-
 def derived(held: Held, parameters: Parameters, *, go: bool) -> Parameter:
     """A parameter whose value is a template itself."""
     found = filled(held.value, parameters, go=go)

@@ -11,6 +11,7 @@ from typing import Literal
 from gitops_sre import yamltext
 from gitops_sre.gitops import edit as editing
 from gitops_sre.gitops import kustomize
+from gitops_sre.gitops.argocd.manifests import BRACES
 from gitops_sre.gitops.files import MANIFESTS, AtCommit, Document, documents, kustomization_in, value
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.image import Image
@@ -21,9 +22,6 @@ from gitops_sre.yamltext import Path, Scalar, YamlTextError
 Severity = Literal["undoes", "may-undo", "proposes"]
 """`undoes`: it takes the edit back, or keeps it from having an effect; `may-undo`: it can, and nobody can tell from
 the files; `proposes`: it asks people to take it back."""
-
-BRACES = str.maketrans({"{": "\u2983", "}": "\u2984"})
-"""Template braces are masked by brackets that YAML takes for text, so that what stands around them can be read."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre.gitops import kustomize
-from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents, join, kustomization_in, manifests
+from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents, inside, join, kustomization_in, manifests
 from gitops_sre.gitops.flux import patches
 from gitops_sre.gitops.flux.objects import GROUP, Held, Object, Tree, held_in, opened, read, under
 from gitops_sre.gitops.kustomize import Layer
@@ -78,11 +78,6 @@ def with_components(files: Files, build: Build, folder: str, names: Iterable[str
         if path is not None and kustomization_in(files, path):
             build = _over(files, build, kustomize.read(files, path), wanted)
     return build
-
-
-def inside(path: str, folder: str) -> bool:
-    """Whether a path is a folder or below it."""
-    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def _topmost(folders: Iterable[str]) -> list[str]:

@@ -14,14 +14,14 @@ from gitops_sre.gitops import environments
 from gitops_sre.gitops.files import KUSTOMIZATIONS, Files, documents
 from gitops_sre.gitops.flux import kinds
 from gitops_sre.gitops.flux.kinds import HelmRelease, Reference
-from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, naming, read
+from gitops_sre.gitops.flux.objects import Held, Object, Tree, held_in, mentioning, naming, readable
 from gitops_sre.gitops.flux.units import Unit, unapplied, units
 from gitops_sre.gitops.flux.values import edited
 from gitops_sre.gitops.flux.variables import resolved
 from gitops_sre.model.change import Field, Role
 from gitops_sre.yamltext import YamlTextError
 
-_EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+EXACT = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 """A version by semver.org, with the `v` that charts may carry; anything shorter is a range to Helm."""
 
 
@@ -49,7 +49,7 @@ def _words(files: Files, chart: str) -> tuple[str, ...]:
     """What a file must hold to concern a chart: its name, or that of a source which does."""
     last = _bare(chart).rpartition("/")[2]
     sources = (item for path in naming(files, last) if _SOURCE.search(files.text(path) or "")
-               for item in _readable(files, path))  # fmt: skip
+               for item in readable(files, path))  # fmt: skip
     names = (item.name for item in sources if matches(chart, item.value("spec", "url") or item.value("spec", "chart")))
     return tuple(dict.fromkeys((last, *names)))
 
@@ -83,7 +83,7 @@ def source_of(files: Files, unit: Unit, referrer: Object, reference: Reference) 
     own = [item for item in unit.objects if kinds.refers(reference, referrer, item)]
     if not own:
         paths = [path for path in mentioning(files, reference.kind) if reference.name in (files.text(path) or "")]
-        own = [item for path in paths for item in _readable(files, path) if kinds.refers(reference, referrer, item)]
+        own = [item for path in paths for item in readable(files, path) if kinds.refers(reference, referrer, item)]
     exact = [item for item in own if item.namespace and item.namespace == reference.namespace] or own
     if len(exact) > 1:
         places = ", ".join(item.file for item in exact[:5])
@@ -100,13 +100,6 @@ def matches(chart: str, name: str) -> bool:
 
 def _bare(name: str) -> str:
     return name.removeprefix("oci://").removeprefix("./").strip("/")
-
-
-def _readable(files: Files, path: str) -> Sequence[Object]:
-    try:
-        return read(files, path)
-    except YamlTextError:
-        return ()
 
 
 def _in_unit(files: Files, unit: Unit, chart: str) -> Iterator[tuple[Field, ...] | YamlTextError]:
@@ -175,7 +168,7 @@ def _version(files: Files, unit: Unit, item: Object, path: tuple[str, ...], reas
 def pinned(files: Files, unit: Unit, held: Held, reason: str) -> Field:
     """The field of a chart's version. Raises YamlTextError when it is a range."""
     text = resolved(files, unit, held).text
-    if not _EXACT.fullmatch(text) and "${" not in text:
+    if not EXACT.fullmatch(text) and "${" not in text:
         raise YamlTextError(
             f"{held.file}, line {held.scalar.line}: {text!r} is a range of versions, which one runs is decided outside"
             " of Git; pin it to an exact version first"
@@ -235,6 +228,6 @@ def _listed(tree: Tree, key: str, names: tuple[str, ...], chart: str) -> Iterato
         named = next((held for name in names if (held := tree.get((key, at, name)))), None)
         version = tree.get((key, at, "version"))
         if named is not None and version is not None and matches(chart, named.value):
-            if not _EXACT.fullmatch(version.value):
+            if not EXACT.fullmatch(version.value):
                 raise YamlTextError(f"{version.file}, line {version.scalar.line}: {version.value!r} is a range; pin it")
             yield (version.field("chart", f"`{key}` of {version.file}"),)

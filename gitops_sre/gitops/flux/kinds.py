@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 
+from gitops_sre.gitops.files import plain_path
 from gitops_sre.gitops.flux.objects import Object
 
 KUSTOMIZATION = "kustomize.toolkit.fluxcd.io"
@@ -67,7 +67,7 @@ def kustomization(item: Object) -> Kustomization:
     spec = "spec"
     return Kustomization(
         item,
-        _folder(item.value(spec, "path")),
+        plain_path(item.value(spec, "path")),
         _reference(item, spec, "sourceRef"),
         item.value(spec, "targetNamespace"),
         item.value(spec, "suspend") == "true",
@@ -118,9 +118,3 @@ def refers(reference: Reference, referrer: Object, item: Object) -> bool:
 
 def _reference(item: Object, *path: str | int) -> Reference:
     return Reference(item.value(*path, "kind"), item.value(*path, "namespace"), item.value(*path, "name"))
-
-
-def _folder(path: str) -> str:
-    """A folder as git spells it; paths of Flux begin at the root, with or without a slash."""
-    plain = posixpath.normpath(path.strip().lstrip("/") or ".")
-    return "" if plain == "." else plain

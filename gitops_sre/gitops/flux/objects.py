@@ -103,6 +103,14 @@ def _objects(path: str, files: Files) -> Iterator[Object]:
             yield replace(found, kind=kind, name=name, namespace=found.value("metadata", "namespace"))
 
 
+def readable(files: Files, path: str) -> tuple[Object, ...]:
+    """The objects of a file, none where it cannot be read: for looking around, where one bad file decides nothing."""
+    try:
+        return read(files, path)
+    except YamlTextError:
+        return ()
+
+
 def held_in(file: str, document: Mapping[Path, Scalar]) -> Tree:
     """A document as a tree. What an alias repeats is held by the anchored scalar, which is the place to edit."""
     anchored: dict[int, Scalar] = {}

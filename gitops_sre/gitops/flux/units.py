@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre.gitops import environments
-from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, join, manifests
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, Files, inside, join, manifests
 from gitops_sre.gitops.flux import builds, kinds, patches
-from gitops_sre.gitops.flux.builds import Build, Wanted, inside
+from gitops_sre.gitops.flux.builds import Build, Wanted
 from gitops_sre.gitops.flux.kinds import KUSTOMIZATION, Kustomization, Reference
-from gitops_sre.gitops.flux.objects import Object, mentioning, naming, read, under
+from gitops_sre.gitops.flux.objects import Object, mentioning, naming, readable, under
 from gitops_sre.gitops.index import inclusions
 from gitops_sre.yamltext import YamlTextError
 
@@ -181,7 +181,7 @@ def unapplied(files: Files, scope: str, known: Sequence[Unit], words: Sequence[s
     read_already = {path for unit in known for path in unit.build.manifests}
     read_already |= {file for unit in known for item in unit.objects for file in item.files()}
     paths = {path for word in words for path in naming(files, word, scope.strip("/"))} - read_already
-    objects = tuple(item for path in sorted(paths) for item in _readable(files, path))
+    objects = tuple(item for path in sorted(paths) for item in readable(files, path))
     return Unit(scope, None, Build(objects, ()))
 
 
@@ -190,9 +190,9 @@ def kustomizations(files: Files, folders: Sequence[str] = ("",)) -> tuple[Kustom
     files that name such a path are parsed."""
     texts = {path: files.text(path) or "" for path in mentioning(files, f"{KUSTOMIZATION}/")}
     near = [p for p, text in texts.items() if any(inside(p, each) or _near(text, each) for each in folders)]
-    found = [item for path in near for item in _readable(files, path) if kinds.is_kustomization(item)]
+    found = [item for path in near for item in readable(files, path) if kinds.is_kustomization(item)]
     parents = [path for path, text in texts.items() if _PARENTS.search(text)]
-    above = [item for path in parents for item in _readable(files, path) if kinds.is_kustomization(item)]
+    above = [item for path in parents for item in readable(files, path) if kinds.is_kustomization(item)]
     made = (kinds.kustomization(_from_parents(files, item, above)) for item in found)
     placed = (known for each in made if (known := _placed(files, each)) is not None)
     return tuple(each for each in placed if any(_meets(each, folder) for folder in folders))
@@ -207,13 +207,6 @@ def _near(text: str, scope: str) -> bool:
         return True
     paths = (found.removeprefix("./").strip("/") for found in _PATH.findall(text))
     return any(inside(path, scope) or inside(scope, path) for path in paths)
-
-
-def _readable(files: Files, path: str) -> Sequence[Object]:
-    try:
-        return read(files, path)
-    except YamlTextError:
-        return ()
 
 
 def _from_parents(files: Files, item: Object, above: Sequence[Object]) -> Object:
@@ -243,7 +236,7 @@ def _is_elsewhere(files: Files, source: Reference) -> bool:
     urls: dict[str, str] = {}
     for path in mentioning(files, "kind: GitRepository"):
         if _DECLARES.search(files.text(path) or ""):
-            found = (item for item in _readable(files, path) if item.kind == "GitRepository")
+            found = (item for item in readable(files, path) if item.kind == "GitRepository")
             urls |= {item.name: item.value("spec", "url") for item in found}
     installed = urls.get("flux-system")
     return bool(installed and urls.get(source.name, installed) != installed)
@@ -252,7 +245,7 @@ def _is_elsewhere(files: Files, source: Reference) -> bool:
 def _in_artifact(files: Files, source: Reference, path: str) -> str:
     """A folder of an artifact that an ArtifactGenerator copies together, as a folder of the repository."""
     for file in mentioning(files, "ArtifactGenerator"):
-        for item in _readable(files, file):
+        for item in readable(files, file):
             for at in item.children("spec", "artifacts"):
                 if item.value("spec", "artifacts", at, "name") == source.name:
                     for source_folder, target in _copies(item, at):

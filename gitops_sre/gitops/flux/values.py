@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gitops_sre.gitops.flux.objects import Held, Tree
 from gitops_sre.gitops.flux.variables import Resolved
-from gitops_sre.gitops.versions import DIGEST_KEYS, NAME_KEYS, REGISTRY_KEYS, TAG_KEYS, plain, same
+from gitops_sre.gitops.versions import DIGEST_KEYS, NAME_KEYS, REGISTRY_KEYS, TAG_KEYS, is_registry, plain, same
 from gitops_sre.model.change import Field, Role
 from gitops_sre.model.image import Image
 from gitops_sre.yamltext import Path, YamlTextError
@@ -65,15 +65,11 @@ def _named(tree: Tree, path: Path, text: str, image: str, resolve: Resolve) -> t
     """Whether a name is the image's, and whether all of it is."""
     name = text.removeprefix("oci://").strip("/")
     beside = [tree[(*path[:-1], key)] for key in REGISTRY_KEYS if (*path[:-1], key) in tree]
-    shared = [held for place, held in tree.items() if place[:1] == ("global",) and _is_registry(place)]
+    shared = [held for place, held in tree.items() if place[:1] == ("global",) and is_registry(place)]
     registries = [resolve(held).text.rstrip("/") for held in beside or shared]
     if any(same(image, posixpath.join(registry, name)) for registry in registries if registry) or same(image, name):
         return True, True
     return not beside and plain(image).endswith(f"/{plain(name)}"), False
-
-
-def _is_registry(path: Path) -> bool:
-    return str(path[-1]).lower().endswith("registry")
 
 
 def beside(tree: Tree, parent: Path, resolve: Resolve, reason: str, *, sure: bool = True) -> Owner | None:

@@ -13,7 +13,7 @@ from functools import partial
 
 from gitops_sre import yamltext
 from gitops_sre.gitops import environments, kustomize
-from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, detect, kustomization_in, manifests, plain_source
+from gitops_sre.gitops.files import KUSTOMIZATIONS, AtCommit, kind_of, kustomization_in, manifests, plain_source
 from gitops_sre.gitops.ownership import inflated, layers, values, values_from
 from gitops_sre.gitops.ownership.layers import Placed
 from gitops_sre.gitops.ownership.parts import SCALERS, WORKLOADS, Thing, things
@@ -34,17 +34,13 @@ def owners(files: AtCommit, target: Target, at: ObjectField) -> list[tuple[Field
     Raises YamlTextError when the place cannot be read or edited, with the reason and what a person can do.
     """
     target = replace(target, source=plain_source(target.source))
-    if _kind(files, target) == "helm":
+    if kind_of(files, target.source) == "helm":
         release = values.of_chart(files, target)
         return values.owners(files, release, at, values.in_files(release.values, target.environment))
     found = _placed(files, target, at)
     if found:
         return _distinct(files, (_owner(files, each, at.path) for each in found))
     return _distinct(files, _by_values(files, target, at)) if at.kind in _FROM_VALUES else []
-
-
-def _kind(files: AtCommit, target: Target) -> str:
-    return detect(files, target.source.path) if target.source.kind == "unknown" else target.source.kind
 
 
 def _placed(files: AtCommit, target: Target, at: ObjectField) -> list[Placed]:
