@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from gitops_sre.action import ACTIONS
@@ -45,13 +42,6 @@ spec:
     path: manifests
     targetRevision: {}
 """
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[History]:
-    history = History(tmp_path / "infra")
-    yield history
-    history.close()
 
 
 def rolled_back(made: History, path: str, **parameters: str) -> Change | Refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,17 +14,6 @@ from tests.adapters.git.repositories import ENV, Remote
 
 LONG = "".join(f"line {number}\n" for number in range(30))
 HOSTILE = ["-x", "a;b$(id)", "new\nline", "tab\there", "*", ":(glob)**", "ünï", "\u202ertl", ":1:x", "a\\b", '"q"']
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Remote:
-    return Remote(tmp_path)
-
-
-@pytest.fixture
-def repository(made: Remote) -> Iterator[LocalRepository]:
-    with closing(LocalRepository(made.bare)) as opened:
-        yield opened
 
 
 def blob(made: Remote, name: str) -> str:

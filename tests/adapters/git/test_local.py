@@ -16,11 +16,6 @@ from tests.adapters.git.repositories import ENV, Remote
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Remote:
-    return Remote(tmp_path)
-
-
-@pytest.fixture
 def bare(made: Remote) -> Iterator[LocalRepository]:
     with closing(LocalRepository(made.bare)) as opened:
         yield opened

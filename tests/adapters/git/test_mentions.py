@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -14,17 +12,6 @@ from gitops_sre.adapters.git import LocalRepository
 from tests.adapters.git.repositories import Remote
 
 WORDS = ("web", "api:1", "ünï", "a\nb", "$(id)", "-x", "\udcff")
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Remote:
-    return Remote(tmp_path)
-
-
-@pytest.fixture
-def repository(made: Remote) -> Iterator[LocalRepository]:
-    with closing(LocalRepository(made.bare)) as opened:
-        yield opened
 
 
 def test_texts_are_texts_and_no_patterns(made: Remote, repository: LocalRepository) -> None:
