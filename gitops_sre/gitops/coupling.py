@@ -13,7 +13,7 @@ from itertools import islice
 
 from gitops_sre.gitops.files import decoded
 from gitops_sre.gitops.lookback import Looker
-from gitops_sre.model.change import Draft, Field, FieldEdit, Left
+from gitops_sre.model.change import Draft, FieldEdit, Left
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.model.image import Image
 from gitops_sre.ports import Repository
@@ -43,17 +43,18 @@ class Together:
         return self.of >= FEWEST and self.times < SELDOM * self.of
 
 
-def told(repository: Repository, commit: str, fields: Sequence[Field], draft: Draft, newest: str) -> Draft:
+def told(repository: Repository, looker: Looker, draft: Draft, newest: str) -> Draft:
     """The draft with its coupled edits marked and explained; those that go their own way are left and named.
 
-    `newest` is the last commit that changed the fields. Raises OSError when the repository cannot be read.
+    `looker` follows the fields that were asked for; `newest` is the last commit that changed them. Raises OSError when
+    the repository cannot be read.
     """
-    own = {(field.file, field.document, field.path) for field in fields}
+    own = {(field.file, field.document, field.path) for field in looker.fields}
     others = [each for each in draft.edits if (each.file, each.document, each.path) not in own]
     if not others:
         return draft
     mine = [each for each in draft.edits if each not in others]
-    counted = _counted(repository, commit, fields, others)
+    counted = _counted(repository, looker, others)
     edits: list[FieldEdit] = []
     left: list[Left] = []
     for each in draft.edits:
@@ -80,13 +81,13 @@ def _versions(edit: FieldEdit) -> set[tuple[str, str]]:
 
 
 def _counted(
-    repository: Repository, commit: str, fields: Sequence[Field], others: Sequence[FieldEdit]
+    repository: Repository, looker: Looker, others: Sequence[FieldEdit]
 ) -> dict[tuple[str, int, tuple[str | int, ...]], Together]:
     """Counts by place, over the newest commits that changed any of the fields; places are taken to stand still."""
     times = {(each.file, each.document, each.path): 0 for each in others}
     bumps = 0
     try:
-        for change in islice(Looker(repository, commit, fields).changes(), BUMPS):
+        for change in islice(looker.changes(), BUMPS):
             if not any(change.before):  # it was set first: nothing was changed
                 break
             bumps += 1

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gitops_sre import yamltext
-from gitops_sre.gitops.alignment import Follower, pairs
+from gitops_sre.gitops.alignment import Follower, Pair
 from gitops_sre.gitops.lookback import follower
 from gitops_sre.model.change import FieldEdit, Left
 from gitops_sre.yamltext import Path, Place, leaves
 
 
-def undone(path: str, before: str, after: str, now: str, name: str, *, alone: bool) -> Iterator[FieldEdit | Left]:
+def undone(
+    path: str, before: str, after: str, now: str, name: str, matched: Iterable[Pair], *, alone: bool
+) -> Iterator[FieldEdit | Left]:
     """Edits of `now`, in the order in which they are to be made, that take out what `after` has over `before` and put
-    in what it lacks. Several commits (not `alone`) are not undone at once: their entries are left and named.
+    in what it lacks. `matched` are the pairs of the two. Several commits (not `alone`) are not undone at once: their
+    entries are left and named.
 
     Raises YamlTextError when an entry cannot be taken apart.
     """
-    old, new = leaves(before), leaves(after)
-    found = [pair for pair in pairs(old, new) if pair.one is None or pair.two is None]
+    found = [pair for pair in matched if pair.one is None or pair.two is None]
     if not alone:
         for pair in found:
             yield Left(path, *(pair.one or pair.two or (0, ())), f"{name} added or removed it, and it changed since")

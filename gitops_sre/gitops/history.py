@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from gitops_sre import yamltext
 from gitops_sre.gitops import coupling, entries, environments
 from gitops_sre.gitops.alignment import pairs
-from gitops_sre.gitops.files import decoded
+from gitops_sre.gitops.files import decoded, inside, plain_path
 from gitops_sre.gitops.lookback import LOOK_BACK, Change, Looker, follower
 from gitops_sre.model.change import Draft, Field, FieldEdit, Left
 from gitops_sre.model.change_feed import FileChange
@@ -36,7 +36,7 @@ class Scope:
 
         Where the target names no environment and all fields are of one, that counts.
         """
-        path = target.source.path.strip("/").removeprefix("./").strip(".")
+        path = plain_path(target.source.path)
         files = dict.fromkeys(field.file for field in fields)
         theirs = {environments.of(file) for file in files}
         known = target.environment or (theirs.pop() if len(theirs) == 1 else "")
@@ -44,7 +44,7 @@ class Scope:
 
     def excludes(self, file: str) -> str:
         """Why a file is not the target's, or the empty string."""
-        if self.paths and not any(file == path or file.startswith(f"{path}/") for path in self.paths):
+        if self.paths and not any(inside(file, path) for path in self.paths):
             return f"outside {self.paths[0]}"
         if not environments.fits(file, self.environment):
             return f"environment {environments.of(file, self.environment)}, not {self.environment}"
@@ -143,11 +143,14 @@ def _new_name(repository: Repository, commit: str, path: str) -> str:
 def _undone(path: str, steps: Sequence[_Texts], now: str) -> Iterator[FieldEdit | Left]:
     """Edits of `now` that put back what the steps (newest first) changed: values, then entries that came or went."""
     values: dict[Place, FieldEdit | Left] = {}
+    unpaired: list[FieldEdit | Left] = []
     for step in steps:
         before, after = decoded(path, step.before), decoded(path, step.after)
         old, new = leaves(before), leaves(after)
         follow = follower(after, now)
-        for pair in pairs(old, new):
+        matched = tuple(pairs(old, new))
+        unpaired += entries.undone(path, before, after, now, step.name, matched, alone=len(steps) == 1)
+        for pair in matched:
             if pair.one is None or pair.two is None or old[pair.one] == new[pair.two]:
                 continue
             there = follow.leaf(pair.two)
@@ -161,9 +164,7 @@ def _undone(path: str, steps: Sequence[_Texts], now: str) -> Iterator[FieldEdit 
             elif known is None:
                 values[there] = _value_back(path, there, was, raw, new[pair.two], leaves(now)[there], step.name)
     yield from (each for each in values.values() if isinstance(each, Left) or each.before != each.after)
-    for step in steps:
-        before, after = decoded(path, step.before), decoded(path, step.after)
-        yield from entries.undone(path, before, after, now, step.name, alone=len(steps) == 1)
+    yield from unpaired
 
 
 def _value_back(path: str, there: Place, was: str, raw: str, given: str, today: str, name: str) -> FieldEdit | Left:
@@ -182,8 +183,9 @@ def last_good(
     """
     scope = Scope.of(target, fields)
     changes: list[Change] = []
+    looker = Looker(repository, commit, fields)
     try:
-        for change in Looker(repository, commit, fields).changes():
+        for change in looker.changes():
             if good and repository.contains(good, change.revision.commit.sha) is not False:
                 break
             changes.append(change)
@@ -198,7 +200,7 @@ def last_good(
         return Refused(f"{fields[0].file}: its history cannot be read further back ({error})")
     if not changes:
         return Refused(f"{fields[0].file}: it holds what it held at {good[:12]}")
-    return _restored(repository, commit, scope, fields, changes)
+    return _restored(repository, commit, scope, looker, changes)
 
 
 def version_of(fields: Sequence[Field], values: Sequence[str | None]) -> tuple[str, ...]:
@@ -214,7 +216,7 @@ def version_of(fields: Sequence[Field], values: Sequence[str | None]) -> tuple[s
 
 
 def _restored(
-    repository: Repository, commit: str, scope: Scope, fields: Sequence[Field], changes: Sequence[Change]
+    repository: Repository, commit: str, scope: Scope, looker: Looker, changes: Sequence[Change]
 ) -> Draft | Refused:
     """Undo the changes, newest first, all in one draft."""
     oldest = changes[-1]
@@ -223,7 +225,7 @@ def _restored(
     draft = restore(repository, commit, steps, scope)
     if isinstance(draft, Refused):
         return draft
-    draft = coupling.told(repository, commit, fields, draft, shas[0])
+    draft = coupling.told(repository, looker, draft, shas[0])
     return replace(draft, notes=(f"the last good values are from before {_named(oldest)}", *draft.notes))
 
 

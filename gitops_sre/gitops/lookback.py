@@ -28,11 +28,13 @@ class Change:
 
 
 class Looker:
-    """Follows fields back in time, one change of any of them after the other."""
+    """Follows fields back in time, one change of any of them after the other; no step is taken twice."""
 
     def __init__(self, repository: Repository, commit: str, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
         self._repository = repository
-        self._fields = fields
+        self._known: list[Change] = []
+        self._next = 0
         self._where: list[Place | None] = [(field.document, field.path) for field in fields]
         self._files = [field.file for field in fields]
         self._values: list[str | None] = [field.value for field in fields]
@@ -40,12 +42,24 @@ class Looker:
         self._blobs: dict[str, bytes] = {}
 
     def changes(self) -> Iterator[Change]:
-        """Newest first. Raises YamlTextError when a file could not be read at some time."""
-        for at, revision in enumerate(self._revisions):
-            if at % _BATCH == 0:
-                self._fetch(self._revisions[at : at + _BATCH])
-            if self._step(revision):
-                yield Change(revision, tuple(self._values))
+        """Newest first, each time from the newest. Raises YamlTextError when a file could not be read at some time."""
+        at = 0
+        while at < len(self._known) or self._found():
+            yield self._known[at]
+            at += 1
+
+    def _found(self) -> bool:
+        """Go back to the next change, if there is one."""
+        while self._next < len(self._revisions):
+            if self._next % _BATCH == 0:
+                self._fetch(self._revisions[self._next : self._next + _BATCH])
+            revision = self._revisions[self._next]
+            changed = self._step(revision)
+            self._next += 1
+            if changed:
+                self._known.append(Change(revision, tuple(self._values)))
+                return True
+        return False
 
     def _fetch(self, revisions: Sequence[Revision]) -> None:
         wanted = {b for r in revisions for c in r.changes for b in (c.before_blob, c.after_blob) if b and c.plain}

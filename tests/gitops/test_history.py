@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from gitops_sre.gitops import edit, history
 from gitops_sre.gitops.history import Scope
 from gitops_sre.gitops.locate import GitOpsLocator
@@ -27,13 +22,6 @@ def kustomization(tag: str, ref: str) -> str:
         f"resources:\n- https://git.example.com/acme/crds?ref={ref}\n- ns.yaml\n"
         f"images:\n- name: acme/web\n  newTag: {tag}\n"
     )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[History]:
-    history = History(tmp_path / "infra")
-    yield history
-    history.close()
 
 
 def undone(made: History, culprit: str, *paths: str, environment: str = "") -> Draft | Refused:
@@ -245,3 +233,10 @@ def test_the_values_of_a_commit_that_was_live_and_good_come_back(made: History) 
     draft = GitOpsLocator(repository).last_good(head, target, fields, good=shas[1])
     assert applied(made, draft) == {"web/kustomization.yaml": kustomization("v2", "v2")}
     assert isinstance(GitOpsLocator(repository).last_good(head, target, fields, good=head), Refused)
+
+
+def test_a_hidden_folder_is_a_folder_like_any_other() -> None:
+    assert Scope.of(at_path("./.apps/web/")).paths == (".apps/web",)
+    assert Scope.of(at_path(".")).paths == ()
+    assert not Scope((".apps",)).excludes(".apps/web/k.yaml")
+    assert Scope((".apps",)).excludes("apps/web/k.yaml")
