@@ -37,8 +37,8 @@ class Place:
     locator: GitOpsLocator
     commit: str
     target: Target
-    images: tuple[str, ...] = ()
-    """Names of the images that the workload runs, where one was named."""
+    declared: Whereabouts | None = None
+    """How the target's folder was found, where it had to be."""
 
 
 def _options(command: Any) -> Any:
@@ -93,12 +93,12 @@ class _Asked:
         locator, ref = GitOpsLocator(repository), _workload(self.workload)
         if not ref.name:
             return Place(repository, locator, commit, targets.at_path(self.path, self.environment))
-        found = whereabouts.find(AtCommit(repository, commit), ref, self.environment, self.path.strip("/"))
-        if isinstance(found, Refused) and (not self.path or not (self.image or self.chart)):
+        if self.path:
+            return Place(repository, locator, commit, targets.at_path(self.path, self.environment, ref))
+        found = whereabouts.find(AtCommit(repository, commit), ref, self.environment)
+        if isinstance(found, Refused):
             raise Failure(found.reason)
-        folder = self.path or (found.folder if isinstance(found, Whereabouts) else "")
-        images = found.images if isinstance(found, Whereabouts) else ()
-        return Place(repository, locator, commit, targets.at_path(folder, self.environment, ref), images)
+        return Place(repository, locator, commit, targets.at_path(found.folder, self.environment, ref), found)
 
     def parameters(self, action: str, repository: LocalRepository) -> dict[str, str]:
         """The action's parameters; the culprit as a full SHA."""
@@ -147,9 +147,12 @@ def _located(place: Place, image: str, chart: str) -> tuple[Field, ...] | Refuse
         return locator.chart_fields(commit, target, chart)
     if image:
         return locator.image_fields(commit, target, image)
-    ref = target.workload
+    ref, files = target.workload, AtCommit(place.repository, commit)
+    declared = place.declared or whereabouts.find(files, ref, target.environment, target.source.path)
+    if isinstance(declared, Refused):
+        return declared
     replicas = ObjectField(ref.kind, ref.namespace, ref.name, ("spec", "replicas"))
-    answers = [locator.image_fields(commit, target, each) for each in place.images]
+    answers = [locator.image_fields(commit, target, each) for each in declared.images]
     answers.append(locator.object_fields(commit, target, replicas))
     refused = [each.reason for each in answers if isinstance(each, Refused)]
     found = [field for each in answers if not isinstance(each, Refused) for field in each if field.present]
@@ -311,12 +314,14 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in (each.partition("=") for each in settings)}
 
 
+def _at(each: Field | FieldEdit) -> dict[str, object]:
+    where = show(each.document, each.path)
+    return {"file": each.file, "document": each.document, "path": list(each.path), "where": where}
+
+
 def _field(each: Field) -> dict[str, object]:
     return {
-        "file": each.file,
-        "document": each.document,
-        "path": list(each.path),
-        "where": show(each.document, each.path),
+        **_at(each),
         "role": each.role,
         "value": each.value,
         "reason": each.reason,
@@ -325,10 +330,7 @@ def _field(each: Field) -> dict[str, object]:
 
 def _edit(each: FieldEdit) -> dict[str, object]:
     return {
-        "file": each.file,
-        "document": each.document,
-        "path": list(each.path),
-        "where": show(each.document, each.path),
+        **_at(each),
         "before": each.before,
         "after": each.after,
         "part": each.part,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gitops_sre.gitops import environments, versions
-from gitops_sre.gitops.files import MANIFESTS, AtCommit, Document, documents, kustomization_in, value
+from gitops_sre.gitops.files import MANIFESTS, AtCommit, Document, documents, inside, kustomization_in, value
 from gitops_sre.gitops.roots import Readers
 from gitops_sre.model.image import Image
 from gitops_sre.model.outcome import Refused
@@ -32,22 +32,26 @@ class _Declared:
 
 
 def find(files: AtCommit, ref: WorkloadRef, environment: str, under: str = "") -> Whereabouts | Refused:
-    """The only folder that applies a workload. `under` is a folder to look below.
+    """The only folder that applies a workload. `under` is a folder that it is, or lies in.
 
     A chart that is not in the repository makes what its HelmRelease is called: such a release counts where no
     manifest of that name stands. Refused when there is no such place or more than one.
     """
-    found = list(_declarations(files, ref, environment, under))
+    found = list(_declarations(files, ref, environment))
     declared = [each for each in found if not each.release] or found
     if not declared:
-        where = under or "the repository"
-        return Refused(f"no manifest in {where} declares {ref}, nor a HelmRelease {ref.name}; name the app's folder")
+        return Refused(
+            f"no manifest declares {ref}, nor does a HelmRelease {ref.name} stand here; name the app's folder"
+        )
     readers = Readers(files, files.repository.files(files.commit))
     folders: dict[str, list[_Declared]] = {}
     for each in declared:
         for source, _ in readers.roots([each.file]):
-            if environments.fits(source.path, environment) and _in_namespace(files, source.path, ref.namespace):
-                folders.setdefault(source.path or posixpath.dirname(each.file), []).append(each)
+            folder = source.path or posixpath.dirname(each.file)
+            if not inside(folder, under) or not environments.fits(folder, environment):
+                continue
+            if _in_namespace(files, source.path, ref.namespace):
+                folders.setdefault(folder, []).append(each)
     if len(folders) != 1:
         what = ", ".join(sorted(folders)) or ", ".join(sorted({each.file for each in declared}))
         return Refused(f"{ref} is declared for {len(folders)} folders ({what}); name one of them, or the environment")
@@ -57,8 +61,8 @@ def find(files: AtCommit, ref: WorkloadRef, environment: str, under: str = "") -
     return Whereabouts(folder, tuple(names), f"{kind} stands in {mine[0].file}, which {folder or '.'} applies")
 
 
-def _declarations(files: AtCommit, ref: WorkloadRef, environment: str, under: str) -> Iterator[_Declared]:
-    for path in files.repository.mentioning(files.commit, ref.name, [under] if under else []):
+def _declarations(files: AtCommit, ref: WorkloadRef, environment: str) -> Iterator[_Declared]:
+    for path in files.repository.mentioning(files.commit, ref.name):
         if not path.endswith(MANIFESTS) or not environments.fits(path, environment):
             continue
         try:

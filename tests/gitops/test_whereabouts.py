@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,13 +16,6 @@ from tests.gitops.commits import History
 from tests.gitops.infra import deployment
 
 WEB = WorkloadRef("Deployment", "production", "web")
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[History]:
-    history = History(tmp_path / "infra")
-    yield history
-    history.close()
 
 
 def overlays(made: History, *environments: str) -> None:
@@ -89,3 +80,29 @@ def test_locate_answers_for_a_workload_alone(made: History, capsys: pytest.Captu
         ("apps/web/base/d.yaml", "spec.template.spec.containers[0].image", "registry.example.com/platform/proxy:v9"),
         ("apps/web/overlays/production/kustomization.yaml", "images[0].newTag", "production-1"),
     }
+
+
+def test_a_folder_that_is_named_is_where_the_answer_must_lie(made: History) -> None:
+    overlays(made, "staging", "production")
+    found = find(made, WorkloadRef("Deployment", "", "web"), under="apps/web/overlays/staging")
+    assert isinstance(found, Whereabouts), found
+    assert (found.folder, found.images[1]) == ("apps/web/overlays/staging", "acme/web")
+    assert isinstance(find(made, WEB, under="apps/other"), Refused)
+
+
+def test_a_chart_in_the_repository_needs_no_manifest_of_that_name_when_its_folder_is_named(
+    made: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template = deployment("{{ .Release.Name }}", "acme/web:v1").replace(
+        "replicas: 2", "replicas: {{ .Values.replicaCount }}"
+    )
+    made.commit(
+        {
+            "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 0.1.0\n",
+            "charts/web/values.yaml": "replicaCount: 2\n",
+            "charts/web/templates/d.yaml": template,
+        }
+    )
+    asked = ["--path", "charts/web", "--workload", "production/Deployment/web", "--to", "3", "--no-proof"]
+    assert main(["propose", "scale", "--repo", str(made.folder), *asked]) == 0
+    assert "+replicaCount: 3" in capsys.readouterr().out
