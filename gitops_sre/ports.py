@@ -22,6 +22,7 @@ from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import ObjectField, Source, Target
+from gitops_sre.model.telemetry import LogLine, Span
 from gitops_sre.model.verdict import Verdict
 
 
@@ -38,6 +39,22 @@ class Metrics(Protocol):
 
     def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
         """Answer range queries in parallel, each bounded in time and size; one result per query, in order."""
+        ...
+
+
+class Traces(Protocol):
+    """A source of distributed traces (Tempo, Jaeger, OTLP files)."""
+
+    def spans(self, start: datetime, end: datetime) -> tuple[Span, ...] | Unavailable:
+        """Spans that start in a time range, in order of time, bounded in number."""
+        ...
+
+
+class Logs(Protocol):
+    """A source of log lines (Loki, Elasticsearch, files)."""
+
+    def lines(self, start: datetime, end: datetime) -> tuple[LogLine, ...] | Unavailable:
+        """Lines of a time range, in order of time, bounded in number."""
         ...
 
 

@@ -187,7 +187,7 @@ def _answer(query: Query, raw: list[dict[str, Any]], warnings: tuple[str, ...], 
         samples = tuple((float(at), float(value)) for at, value in each["values"])
         finite = tuple(sample for sample in samples if math.isfinite(sample[1]))
         dropped += len(samples) - len(finite)
-        series.append(Series(tuple(sorted((str(k), str(v)) for k, v in each["metric"].items())), finite))
+        series.append(Series.of(tuple(sorted((str(k), str(v)) for k, v in each["metric"].items())), finite))
     if dropped:
         notes.append(f"{dropped} samples were NaN or infinite and were left out")
     return Answer(query, tuple(series), tuple(notes))

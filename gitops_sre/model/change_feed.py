@@ -56,6 +56,48 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class RolloutStep:
+    """One step of a rollout: how many replicas of each version there are after it. `at` and `done` in UTC."""
+
+    at: datetime
+    done: datetime
+    before_replicas: int
+    after_replicas: int
+    new_pods: tuple[str, ...] = ()
+    deleted_pods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A service moving from one version to another in the cluster, as its controller or a rollout log tells it.
+
+    `steps` are in order of time, at least one; `target_replicas` is how many the new version is to have in the end.
+    """
+
+    service: str
+    environment: str
+    before: str
+    after: str
+    steps: tuple[RolloutStep, ...]
+    target_replicas: int = 0
+
+    @property
+    def at(self) -> datetime:
+        """When the first pod of the new version was asked for."""
+        return self.steps[0].at
+
+    @property
+    def key(self) -> str:
+        """`service before->after`."""
+        return f"{self.service} {self.before}->{self.after}"
+
+    @property
+    def complete(self) -> bool:
+        """Whether no pod of the version before is left."""
+        return self.steps[-1].before_replicas == 0
+
+
+@dataclass(frozen=True)
 class ChangeRecord:
     """A commit's effect on one workload (`service` in `environment`).
 
@@ -68,3 +110,7 @@ class ChangeRecord:
     kind: ChangeKind
     fields: tuple[FieldChange, ...]
     lead: float
+    live: datetime | None = None
+    """When the reconciler had really brought it to the cluster, where that is known."""
+    rollout: Rollout | None = None
+    """The pods that it replaced, where the cluster tells."""

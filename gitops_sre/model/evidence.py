@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -41,10 +43,22 @@ class Query:
 
 @dataclass(frozen=True)
 class Series:
-    """One answered time series: label pairs sorted by name, samples as (epoch seconds, value)."""
+    """One answered time series: label pairs sorted by name; `times` in epoch seconds, ascending, and their `values`."""
 
     labels: tuple[tuple[str, str], ...]
-    samples: tuple[tuple[float, float], ...]
+    times: array[float]
+    values: array[float]
+
+    @classmethod
+    def of(cls, labels: tuple[tuple[str, str], ...], samples: Iterable[tuple[float, float]]) -> Series:
+        """A series from pairs of (epoch seconds, value)."""
+        pairs = tuple(samples)
+        return cls(labels, array("d", (at for at, _ in pairs)), array("d", (value for _, value in pairs)))
+
+    @property
+    def samples(self) -> tuple[tuple[float, float], ...]:
+        """Pairs of (epoch seconds, value)."""
+        return tuple(zip(self.times, self.values, strict=True))
 
     def label(self, name: str, default: str = "") -> str:
         """The value of one label."""

@@ -87,7 +87,7 @@ class Signals:
         if query.id not in {"errors", "error_ratio", *USUAL}:
             return ()  # nobody calls or is called, and versions never overlap
         samples = tuple((at, self._value(query.id, at)) for at in self._moments(query))
-        return (Series((("service", self.service),), samples),) if samples else ()
+        return (Series.of((("service", self.service),), samples),) if samples else ()
 
     def _moments(self, query: Query) -> Iterator[float]:
         start = query.start.timestamp()

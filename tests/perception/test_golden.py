@@ -40,7 +40,7 @@ def answer(query: Query, rows: Mapping[tuple[tuple[str, str], ...], Iterable[flo
     for labels, values in rows.items():
         listed = list(values)
         begin = NOW.timestamp() - len(listed) + 1
-        series.append(Series(labels, tuple((begin + n, value) for n, value in enumerate(listed))))
+        series.append(Series.of(labels, tuple((begin + n, value) for n, value in enumerate(listed))))
     return Answer(query, tuple(series), ("partial response: a store is down",) if warned else ())
 
 
@@ -148,7 +148,7 @@ def test_a_stale_series_is_unknown_never_healthy() -> None:
 def with_errors(samples: list[tuple[float, float]]) -> Evidence:
     """The evidence that exactly these samples of checkout's errors make."""
     rows, asked = healthy(), golden.queries(SCOPE, TIMING)
-    series = Series((("service", "checkout"),), tuple(samples))
+    series = Series.of((("service", "checkout"),), tuple(samples))
     answers = [
         Answer(each, (series,)) if each.id == "errors" else answer(each, rows.get(each.id, {})) for each in asked
     ]
@@ -190,7 +190,7 @@ def compared(old: list[float], new: list[float]) -> Evidence | Gap | None:
     first = tuple((now - 100 + n, value) for n, value in enumerate(before))
     second = tuple((now - len(new) + 1 + n, value) for n, value in enumerate(new))
     series = tuple(
-        Series((("service", "checkout"), ("version", version)), samples)
+        Series.of((("service", "checkout"), ("version", version)), samples)
         for version, samples in (("v2", second), ("v1", first))
     )
     rows, asked = healthy(), golden.queries(SCOPE, TIMING)

@@ -35,7 +35,7 @@ ORDER = {"recovered": 2, "inconclusive": 1, "not_recovered": 0}
 def answer(name: str, values: Sequence[float], warnings: tuple[str, ...] = (), seconds: float = 10) -> Answer:
     """One reading a second of what was asked over some seconds."""
     samples = tuple((float(n), value) for n, value in enumerate(values))
-    series = (Series((), samples),) if samples else ()
+    series = (Series.of((), samples),) if samples else ()
     return Answer(Query(name, name, after(0), after(seconds), 1), series, warnings)
 
 
@@ -214,7 +214,7 @@ def test_readings_that_are_all_higher_never_make_it_better(values: list[float], 
 @given(st.permutations(range(10)))
 def test_the_order_of_series_does_not_matter(order: list[int]) -> None:
     values = [0.0] * 8 + [0.2, 0.0]
-    series = tuple(Series((("part", str(n)),), ((float(n), values[n]),)) for n in order)
+    series = tuple(Series.of((("part", str(n)),), ((float(n), values[n]),)) for n in order)
     mixed = Answer(Query("errors", "errors", after(0), after(10), 1), series)
     result = assess(PLAN, [mixed, answer(TRAFFIC, [BUSY])], after(0), after(10))
     assert result.state == judged(values)
