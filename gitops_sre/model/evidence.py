@@ -79,7 +79,9 @@ class Evidence:
     """One finding. `id` is stable within an incident and is what hypotheses cite (`errors/checkout`).
 
     `value` and `baseline` are in `unit`; NaN-free: a value that cannot be read is None and its symptom `unknown`.
-    `trust` in 0..1 lowers the weight of partial answers. `at` is the moment the finding is about.
+    `trust` in 0..1 lowers the weight of partial answers. `at` is the moment the finding is about. `score` says how
+    far outside its usual range it is, in robust standard deviations without sign (0: as usual); None where only the
+    symptom counts. On an edge of the service map `subject` is the callee and `caller` who noticed.
     """
 
     id: str
@@ -93,6 +95,9 @@ class Evidence:
     unit: str = ""
     trust: float = 1.0
     source: str = ""
+    score: float | None = None
+    caller: str = ""
+    pod: str = ""
 
 
 @dataclass(frozen=True)
