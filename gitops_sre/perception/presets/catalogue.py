@@ -1,0 +1,265 @@
+"""Rows of the query catalogue: what is asked, checked when it is read, and how answers become measures."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import cached_property
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from gitops_sre.model.evidence import Answer, Query, Series
+from gitops_sre.model.telemetry import Measure, SignalName
+from gitops_sre.perception.presets import labels as reading
+from gitops_sre.perception.presets.labels import Source
+from gitops_sre.perception.presets.planning import ranged
+from gitops_sre.perception.promql import fill
+
+_SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\$(\w+)")
+_PLACEHOLDERS = frozenset({"by", "where", "window"})
+
+
+class PresetsError(Exception):
+    """The query catalogue contradicts itself; the message names the place. Never retried."""
+
+
+def _sources(value: object) -> object:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("a label or a list of labels")
+    return tuple(Source.of(text) for text in texts)
+
+
+Sources = Annotated[tuple[Source, ...], BeforeValidator(_sources)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Labels(_Part):
+    """Which labels say what, the first that is not empty first."""
+
+    service: Sources
+    pod: Sources = ()
+    version: Sources = ()
+    peer: Sources = ()
+    stat: Sources = ()
+    side: Sources = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every label that is read, without repetition."""
+        groups = (self.service, self.pod, self.version, self.peer, self.stat, self.side)
+        return tuple(dict.fromkeys(source.label for group in groups for source in group if source.label))
+
+
+class Row(_Part):
+    """One range query. `expr` is a template: `$where` matchers, `$window` the range of rates, `$by` the labels that
+    `labels` reads. An answer's values are multiplied by `factor` and `offset` is added, which gives them in `unit`.
+
+    A series that is `dead_if_constant` from beginning to end, before that, is a metric that nobody feeds. `cost`: 1
+    one series a service, 2 one a version, a pod or an edge, 3 histograms of those.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")
+    signal: SignalName
+    expr: str
+    unit: str
+    labels: Labels
+    factor: float = 1.0
+    offset: float = 0.0
+    dead_if_constant: float | None = None
+    cost: Literal[1, 2, 3] = 1
+    why: str = Field(min_length=1)
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that it selects, without those that are patterns."""
+        return tuple(dict.fromkeys(name for name, _ in _SELECTOR.findall(self.expr) if name))
+
+    def query(self, matchers: str, window: float) -> str:
+        """PromQL with every placeholder filled in."""
+        return fill(self.expr, matchers=matchers, by=", ".join(self.labels.names), window=window)
+
+
+class Preset(_Part):
+    """A kind of instrumentation. A Prometheus has it when it knows a metric that matches one of the globs
+    `recognise`; `source` is where the names come from. `labels` are those of rows without their own."""
+
+    name: str = Field(pattern=r"^[a-z]+$")
+    means: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    recognise: tuple[str, ...] = Field(min_length=1)
+    rows: tuple[Row, ...] = Field(min_length=1)
+
+
+class _File(_Part):
+    presets: tuple[Preset, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Measures of some answers, and how many series each row left out: `unknown` had no service, `dead` was constant
+    all along, `empty` had no number in it."""
+
+    measures: tuple[Measure, ...]
+    unknown: Mapping[str, int]
+    dead: Mapping[str, int]
+    empty: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The presets in the order of the file."""
+
+    presets: tuple[Preset, ...]
+
+    @cached_property
+    def rows(self) -> Mapping[str, Row]:
+        """Every row by its id."""
+        return {row.id: row for preset in self.presets for row in preset.rows}
+
+    def rows_of(self, presets: Sequence[str]) -> tuple[Row, ...]:
+        """The rows of some presets, in the order asked for. Raises PresetsError for an unknown name."""
+        known = {preset.name: preset for preset in self.presets}
+        if unknown := [name for name in presets if name not in known]:
+            raise PresetsError(f"no preset {', '.join(unknown)}; there are {', '.join(known)}")
+        return tuple(row for name in dict.fromkeys(presets) for row in known[name].rows)
+
+    def recognised(self, metric_names: Collection[str]) -> tuple[str, ...]:
+        """The presets that a Prometheus with these metrics has."""
+        names = frozenset(metric_names)
+        return tuple(preset.name for preset in self.presets if any(_known(glob, names) for glob in preset.recognise))
+
+    def queries(
+        self, presets: Sequence[str], start: datetime, end: datetime, step: float, window: float, matchers: str = ""
+    ) -> tuple[Query, ...]:
+        """Every row of some presets as a range query with a sample exactly at `end`; `id` is the row's.
+
+        `step` and `window` (the range of rates) are in seconds; `matchers` as from promql.where.
+        """
+        return tuple(
+            ranged(row.id, row.query(matchers, window), start, end, step, row.unit) for row in self.rows_of(presets)
+        )
+
+    def measures(self, answers: Iterable[Answer]) -> tuple[Measure, ...]:
+        """Answers to rows of the catalogue (by `Query.id`) in the product's own terms."""
+        return self.read(answers).measures
+
+    def read(self, answers: Iterable[Answer]) -> Reading:
+        """Measures, and what was left out. Raises PresetsError for an answer that no row has asked for.
+
+        Samples that are no number are left out. Arrays are the answer's own where nothing changes in them.
+        """
+        found: list[Measure] = []
+        left: dict[str, Counter[str]] = {"unknown": Counter(), "dead": Counter(), "empty": Counter()}
+        for answer in answers:
+            row = self.rows.get(answer.query.id)
+            if row is None:
+                raise PresetsError(f"no row {answer.query.id!r} in the query catalogue: ask with Catalogue.queries")
+            for series in answer.series:
+                measure = _measure(row, series)
+                if isinstance(measure, Measure):
+                    found.append(measure)
+                else:
+                    left[measure][row.id] += 1
+        return Reading(tuple(found), left["unknown"], left["dead"], left["empty"])
+
+
+def _known(glob: str, names: frozenset[str]) -> bool:
+    return glob in names or ("*" in glob and any(fnmatchcase(name, glob) for name in names))
+
+
+def _measure(row: Row, series: Series) -> Measure | Literal["unknown", "dead", "empty"]:
+    labels = dict(series.labels)
+    service = reading.first(row.labels.service, labels)
+    peer = reading.first(row.labels.peer, labels)
+    if not service or (row.labels.peer and not peer):
+        return "unknown"
+    samples = _samples(row, series)
+    if isinstance(samples, str):
+        return samples
+    return Measure(
+        row.signal,
+        service,
+        *samples,
+        row.unit,
+        pod=reading.first(row.labels.pod, labels),
+        version=reading.first(row.labels.version, labels),
+        peer=peer,
+        stat=reading.statistic(reading.first(row.labels.stat, labels)),
+        side=reading.side(reading.first(row.labels.side, labels)),
+        query=row.id,
+    )
+
+
+def _samples(row: Row, series: Series) -> tuple[array[float], array[float]] | Literal["dead", "empty"]:
+    """Times and values in the row's unit, without what is no number."""
+    times, values = series.times, series.values
+    numbers = np.asarray(values)
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        numbers = numbers[finite]
+        times, values = _array(np.asarray(times)[finite]), _array(numbers)
+    if not len(times):
+        return "empty"
+    if row.dead_if_constant is not None and bool((numbers == row.dead_if_constant).all()):
+        return "dead"
+    if (row.factor, row.offset) != (1.0, 0.0):
+        values = _array(numbers * row.factor + row.offset)
+    return times, values
+
+
+def _array(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> array[float]:
+    return array("d", numbers.tobytes())
+
+
+def load(text: str | None = None) -> Catalogue:
+    """The catalogue that is shipped, or another one as YAML text. Raises PresetsError."""
+    if text is None:
+        text = resources.files("gitops_sre.perception").joinpath("presets.yaml").read_text(encoding="utf-8")
+    try:
+        raw: Any = yaml.safe_load(text)
+        file = _File.model_validate(raw)
+    except yaml.YAMLError as error:
+        raise PresetsError(f"presets: not valid YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise PresetsError(f"presets: {place}: {first['msg']}") from error
+    for problem in _problems(file):
+        raise PresetsError(f"presets: {problem}")
+    return Catalogue(file.presets)
+
+
+def _problems(file: _File) -> Iterator[str]:
+    """What a schema cannot say."""
+    for what, names in (
+        ("preset", [preset.name for preset in file.presets]),
+        ("row", [row.id for preset in file.presets for row in preset.rows]),
+    ):
+        yield from (f"{what} {name} is there {count} times" for name, count in Counter(names).items() if count > 1)
+    for preset in file.presets:
+        for row in preset.rows:
+            yield from (f"{row.id}: {problem}" for problem in _row_problems(preset, row))
+
+
+def _row_problems(preset: Preset, row: Row) -> Iterator[str]:
+    if not row.id.startswith(f"{preset.name}."):
+        yield f"the id must begin with `{preset.name}.`"
+    if unknown := set(_PLACEHOLDER.findall(row.expr)) - _PLACEHOLDERS:
+        yield f"expr: unknown placeholders {', '.join(sorted(unknown))}"
+    selectors = _SELECTOR.findall(row.expr)
+    if not selectors or not all(matchers.endswith("$where") for _, matchers in selectors):
+        yield "expr: every selector must end with $where, so that it can be narrowed"
