@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One finding: P(finding | hypothesis) for each hypothesis in order, up to a common factor; all above 0.
+def posterior(priors: Sequence[float], logs: Matrix, trusts: Sequence[float]) -> Matrix:
+    """Posterior probabilities, which sum to 1 and do not depend on the order of the findings.
 
-    `trust` in 0..1 tempers it (the likelihood to that power): at 0 it says nothing, at 1 all it has.
+    `logs[hypothesis, finding]` is log P(finding | hypothesis), up to a constant for each finding. A trust in 0..1
+    tempers a finding (its likelihood to that power): at 0 it says nothing, at 1 all it has. A prior of 0 stays 0.
+    Findings are taken as independent given the hypothesis (naive Bayes); what is not, is for the catalogue to keep
+    weak. Raises ValueError when no prior is above 0.
     """
-
-    likelihoods: tuple[float, ...]
-    trust: float = 1.0
-
-
-def posterior(priors: Sequence[float], rows: Sequence[Row]) -> tuple[float, ...]:
-    """Posterior probabilities, which sum to 1 and do not depend on the order of the rows.
-
-    A prior of 0 stays 0. Findings are taken as independent given the hypothesis (naive Bayes); what is not, is for the
-    catalogue to keep weak. Raises ValueError when no prior is above 0.
-    """
-    if not any(prior > 0 for prior in priors):
+    before = np.asarray(priors, dtype=np.float64)
+    if not (before > 0).any():
         raise ValueError("every hypothesis has prior 0: nothing is left to believe")
-    scores = [
-        math.log(prior) + math.fsum(row.trust * math.log(row.likelihoods[number]) for row in rows)
-        if prior > 0
-        else -math.inf
-        for number, prior in enumerate(priors)
-    ]
-    highest = max(scores)
-    weights = [math.exp(score - highest) for score in scores]
-    total = math.fsum(weights)
-    return tuple(weight / total for weight in weights)
+    with np.errstate(divide="ignore"):
+        scores = np.log(before) + logs @ np.asarray(trusts, dtype=np.float64)
+    shares = np.exp(scores - scores.max())
+    return np.asarray(shares / shares.sum())
+
+
+def weights(priors: Sequence[float], logs: Matrix, trusts: Sequence[float]) -> Matrix:
+    """The weight of evidence of each finding for each hypothesis against all the others taken together: the log of the
+    likelihood ratio. I. J. Good, Probability and the Weighing of Evidence, 1950. Shape as `logs`."""
+    before = np.asarray(priors, dtype=np.float64)[:, None]
+    before = before / before.sum()
+    top = logs.max(axis=0) if len(logs) else 0.0
+    likelihoods = np.exp(logs - top)
+    others = np.maximum((before * likelihoods).sum(axis=0) - before * likelihoods, 1e-300) / np.maximum(
+        1 - before, 1e-300
+    )
+    return np.asarray((logs - top - np.log(others)) * np.asarray(trusts, dtype=np.float64))

@@ -14,21 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gitops_sre.model.change_feed import ChangeKind
 from gitops_sre.model.diagnosis import Cause
 from gitops_sre.model.evidence import Symptom
+from gitops_sre.reasoning.causes import CAUSES, CatalogueError
+from gitops_sre.reasoning.weights import Weights, load_weights
 
 Relation = Literal["own", "callee", "caller", "other"]
 """Whose symptom it is, as seen from the service that a hypothesis blames."""
 
-CAUSES: tuple[Cause, ...] = get_args(Cause)
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
-FAULTS = tuple(cause for cause in CAUSES if cause != "no_fault")
 _TOLERANCE = 1e-6
 
 Probability = Annotated[float, Field(gt=0, le=1)]
 """Never 0: no single symptom proves anything impossible."""
-
-
-class CatalogueError(Exception):
-    """The catalogue contradicts itself; the message names the place. Never retried."""
 
 
 class _Part(BaseModel):
@@ -93,6 +89,7 @@ class Catalogue:
     service_share: float
     change: ChangeModel
     likelihoods: Mapping[tuple[str, Relation, Symptom, Cause], float]
+    weights: Weights
 
     def likelihood(self, signal: str, relation: Relation, symptom: Symptom, cause: Cause) -> float:
         """P(symptom | cause); 1 for what the catalogue does not speak of."""
@@ -103,8 +100,9 @@ class Catalogue:
         return tuple(cause for cause in CAUSES if kind in self.causes[cause].changes)
 
 
-def load_catalogue(text: str | None = None) -> Catalogue:
-    """The catalogue that is shipped, or another one as YAML text. Raises CatalogueError."""
+def load_catalogue(text: str | None = None, weights: Weights | None = None) -> Catalogue:
+    """The catalogue that is shipped, or another one as YAML text, with the weights that are shipped, or others. Raises
+    CatalogueError."""
     if text is None:
         text = resources.files("gitops_sre.reasoning").joinpath("catalogue.yaml").read_text(encoding="utf-8")
     try:
@@ -126,7 +124,7 @@ def load_catalogue(text: str | None = None) -> Catalogue:
         for cause in CAUSES
         for outcome, value in zip(row.outcomes, row.p.get(cause) or row.p["else"], strict=True)
     }
-    return Catalogue(file.causes, file.service_share, file.change, likelihoods)
+    return Catalogue(file.causes, file.service_share, file.change, likelihoods, weights or load_weights())
 
 
 def _problems(file: _File) -> Iterator[str]:

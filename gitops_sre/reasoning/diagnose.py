@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from gitops_sre.model.change_feed import ChangeRecord
+import numpy as np
+
+from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.reasoning import findings
-from gitops_sre.reasoning.bayes import Row, posterior
+from gitops_sre.reasoning.bayes import Matrix, posterior, weights
 from gitops_sre.reasoning.callgraph import CallGraph
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.suspects import MAX_SERVICES, Suspect, enumerate_suspects
@@ -20,6 +21,8 @@ from gitops_sre.reasoning.suspects import MAX_SERVICES, Suspect, enumerate_suspe
 NOTABLE = 0.15
 """Evidence counts for or against a hypothesis from this change of the log odds on (a factor of 1.16)."""
 MAX_CITED = 12
+MAX_TOLD = 40
+"""Hypotheses whose evidence for and against is told; the rest are hardly worth a word."""
 CHANGES_GAP = "changes"
 """Signal of the gap that stands for a change feed that could not be read."""
 
@@ -33,44 +36,57 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
     refuted: Collection[str],
     catalogue: Catalogue,
     skew: float = 120.0,
+    rollouts: Sequence[Rollout] = (),
 ) -> Diagnosis:
     """Which cause at which service, by which change, with posteriors that sum to 1.
 
-    Blamed may be the scope's service and the services that it calls. Changes are taken relative to `scope.onset`; one
-    that came later by more than `skew` seconds is no cause. Keys in `refuted` get posterior 0. Signals that could not
-    be read say nothing: blind, every posterior stays near its prior.
+    Blamed may be the scope's service and the services that it calls; every service that evidence is about where the
+    alert names none. Changes are taken relative to `scope.onset`; one that came later by more than `skew` seconds is no
+    cause. Keys in `refuted` get posterior 0. Signals that could not be read say nothing: blind, every posterior stays
+    near its prior.
     """
     graph = CallGraph(edges)
-    services = (scope.service, *graph.below(scope.service))[:MAX_SERVICES]
+    services = _candidates(scope, evidence, graph)
     here = _relative(changes, scope)
     trust = findings.coverage(evidence, scope.service)
     possible = [change for change in here if change.lead >= -skew]
+    moved = [each for each in rollouts if findings.lead(each, scope) >= -skew]
     seen = (
         *evidence,
         *findings.impacts(evidence, scope),
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
+        *(findings.rollout_seen(each, scope) for each in moved),
         *_feed(services, possible, gaps, scope, trust),
     )
-    suspects = enumerate_suspects(services, possible, refuted, catalogue)
+    suspects = enumerate_suspects(services, possible, moved, refuted, catalogue, focused=bool(scope.service))
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
-    court = _Court(seen, graph, catalogue, explained)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        columns = list(pool.map(court.test, suspects))
+    court = Court(seen, graph, catalogue, explained, scope)
+    logs = court.test(suspects)
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
-    rows = [Row(values, weight) for weight, values in zip(trusts, zip(*columns, strict=True), strict=True)]
-    beliefs = posterior([suspect.prior * suspect.share for suspect in suspects], rows)
-    expected = [_expected(row, suspects) for row in rows]
+    priors = [suspect.prior * suspect.share for suspect in suspects]
+    beliefs = posterior(priors, logs, trusts)
+    order = np.argsort(-beliefs, kind="stable")
+    told = set(order[:MAX_TOLD].tolist())
+    said = weights(priors, logs, trusts)
     found = [
-        _hypothesis(suspect, belief, _weights(suspect, column, rows, expected), seen)
-        for suspect, belief, column in zip(suspects, beliefs, columns, strict=True)
+        _hypothesis(suspect, float(beliefs[n]), said[n].tolist() if n in told else (), seen)
+        for n, suspect in enumerate(suspects)
     ]
     ranked = tuple(sorted(found, key=lambda each: (-each.posterior, each.refuted, each.key)))
     diagnosis = Diagnosis(ranked, seen, tuple(gaps))
     return replace(diagnosis, summary=summary(diagnosis))
 
 
+def _candidates(scope: Scope, evidence: Iterable[Evidence], graph: CallGraph) -> tuple[str, ...]:
+    """Who may be blamed: what the alerting service needs, itself included; else all that are known."""
+    subjects = sorted({item.subject for item in evidence if item.subject})
+    if not scope.service:
+        return tuple(subjects)[:MAX_SERVICES] or ("",)
+    return (scope.service, *graph.below(scope.service))[:MAX_SERVICES]
+
+
 @dataclass(frozen=True)
-class _Court:
+class Court:
     """What every hypothesis is tested against; none knows of the others."""
 
     evidence: tuple[Evidence, ...]
@@ -78,16 +94,42 @@ class _Court:
     catalogue: Catalogue
     explained: frozenset[tuple[str, str]]
     """(service, cause) for which the feed shows a change."""
+    scope: Scope
 
-    def test(self, suspect: Suspect) -> tuple[float, ...]:
-        """P(evidence | hypothesis) for each piece of evidence, in order."""
-        return tuple(self._likelihood(item, suspect) for item in self.evidence)
+    def test(self, suspects: Sequence[Suspect]) -> Matrix:
+        """log P(finding | hypothesis) for each suspect (row) and each piece of evidence (column), up to a constant."""
+        logs = np.zeros((len(suspects), len(self.evidence) + 1))
+        at: dict[str, list[int]] = defaultdict(list)
+        for number, suspect in enumerate(suspects):
+            at[suspect.service].append(number)
+        for column, item in enumerate(self.evidence):
+            if item.score is None:
+                for row, suspect in enumerate(suspects):
+                    logs[row, column] = math.log(self._likelihood(item, suspect))
+            else:
+                for row in at[item.subject] if item.subject else range(len(suspects)):
+                    logs[row, column] = self._weight(item, suspects[row])
+        if any(item.score is not None for item in self.evidence):
+            logs[:, -1] = [self.catalogue.weights.bias[suspect.cause] for suspect in suspects]
+        return logs
+
+    def _weight(self, item: Evidence, suspect: Suspect) -> float:
+        """What a scored finding says for a suspect at its own service; findings of a version only for its rollout."""
+        weights = self.catalogue.weights
+        if item.version and (suspect.rollout is None or suspect.rollout.after != item.version):
+            return 0.0
+        return weights.weight.get(item.signal, {}).get(suspect.cause, 0.0) * weights.strength(
+            item.signal, item.score or 0.0
+        )
 
     def _likelihood(self, item: Evidence, suspect: Suspect) -> float:
         change = suspect.change
         if item.signal == "change":
             ours = change is not None and findings.change_id(change) == item.id
             return self.catalogue.change.weight(change.lead) if ours and change is not None else 1.0
+        if item.signal == "rollout":
+            ours = suspect.rollout is not None and suspect.change is None and suspect.rollout.key in item.id
+            return self.catalogue.change.weight(item.value or 0.0) if ours else 1.0
         if item.signal == "changes":
             return 1 - self.catalogue.change.visible if self._unseen(suspect, item.subject) else 1.0
         relation = self.graph.relation(suspect.service, item.subject)
@@ -109,6 +151,8 @@ def summary(diagnosis: Diagnosis) -> str:
         if top.change is not None:
             change = top.change
             what += f" through {change.commit.sha[:12]}, {findings.lead_shown(change.lead)}"
+        elif top.rollout is not None:
+            what += f" through the rollout of {top.rollout.after}"
     sentences = [f"{what} ({certainty(top.posterior)})."]
     sentences += _cited("For", top.supports, diagnosis) + _cited("Against", top.opposes, diagnosis)
     others = [each for each in diagnosis.hypotheses[1:3] if each.posterior >= 0.01]
@@ -149,29 +193,17 @@ def _feed(
 
 
 def _trusts(evidence: Sequence[Evidence], below: frozenset[str]) -> list[float]:
-    """How much each finding counts. Callers share their callee's fate, or all escape it: their findings of one signal
-    count as one together, however many callers there are."""
-    callers = Counter(item.signal for item in evidence if item.subject not in below)
-    return [item.trust if item.subject in below else item.trust / callers[item.signal] for item in evidence]
-
-
-def _expected(row: Row, suspects: Sequence[Suspect]) -> float:
-    """How probable a finding was before it was made."""
-    return math.fsum(suspect.prior * value for suspect, value in zip(suspects, row.likelihoods, strict=True))
-
-
-def _weights(suspect: Suspect, column: Sequence[float], rows: Sequence[Row], expected: Sequence[float]) -> list[float]:
-    """The weight of evidence (log of the likelihood ratio) of each finding, for a hypothesis against all the others
-    taken together. Good, Probability and the Weighing of Evidence, 1950."""
-    left = 1 - suspect.prior
+    """How much each finding counts, and, last, the causes' own bias. Callers share their callee's fate, or all escape
+    it: their findings of one signal count as one together, however many callers there are."""
+    callers = Counter(item.signal for item in evidence if item.subject not in below and item.score is None)
     return [
-        row.trust * math.log(value * left / (under_all - suspect.prior * value))
-        for value, row, under_all in zip(column, rows, expected, strict=True)
-    ]
+        item.trust if item.subject in below or item.score is not None else item.trust / callers[item.signal]
+        for item in evidence
+    ] + [1.0]
 
 
-def _hypothesis(suspect: Suspect, belief: float, weights: Sequence[float], evidence: Sequence[Evidence]) -> Hypothesis:
-    weighed = sorted(zip(weights, (item.id for item in evidence), strict=True), reverse=True)
+def _hypothesis(suspect: Suspect, belief: float, said: Sequence[float], evidence: Sequence[Evidence]) -> Hypothesis:
+    weighed = sorted(zip(said, (item.id for item in evidence), strict=False), reverse=True)
     return Hypothesis(
         suspect.cause,
         suspect.service,
@@ -181,4 +213,5 @@ def _hypothesis(suspect: Suspect, belief: float, weights: Sequence[float], evide
         opposes=tuple(name for weight, name in reversed(weighed) if weight <= -NOTABLE)[:MAX_CITED],
         change=suspect.change,
         refuted=suspect.share == 0.0,
+        rollout=suspect.rollout,
     )

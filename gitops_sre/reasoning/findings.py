@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from gitops_sre.model.change_feed import ChangeRecord, FieldChange
+from gitops_sre.model.change_feed import ChangeRecord, FieldChange, Rollout
 from gitops_sre.model.evidence import Evidence, Scope
 
 _FELT = frozenset({("errors", "high"), ("latency", "high"), ("traffic", "low"), ("replicas", "low")})
@@ -23,10 +23,11 @@ def impacts(evidence: Iterable[Evidence], scope: Scope) -> tuple[Evidence, ...]:
     """
     by_subject: dict[str, list[Evidence]] = defaultdict(list)
     for item in evidence:
-        if not item.signal.startswith("version_"):
+        if item.score is None and not item.signal.startswith("version_"):
             by_subject[item.subject].append(item)
     found = {subject: _impact(subject, items, scope) for subject, items in by_subject.items()}
-    found[scope.service] = found.get(scope.service) or _unclear(scope.service, scope)
+    if scope.service and by_subject:
+        found[scope.service] = found.get(scope.service) or _unclear(scope.service, scope)
     return tuple(item for item in found.values() if item is not None)
 
 
@@ -104,6 +105,27 @@ def change_seen(change: ChangeRecord, trust: float, *, too_late: bool) -> Eviden
         unit="s",
         trust=trust,
         source="change feed",
+    )
+
+
+def lead(rollout: Rollout, scope: Scope) -> float:
+    """Seconds from a rollout's first step to the onset; negative when the onset came first."""
+    return (scope.onset - rollout.at).total_seconds()
+
+
+def rollout_seen(rollout: Rollout, scope: Scope) -> Evidence:
+    """A rollout as evidence."""
+    seconds = lead(rollout, scope)
+    return Evidence(
+        id=f"rollout/{rollout.key}",
+        signal="rollout",
+        subject=rollout.service,
+        symptom="present",
+        statement=f"rollout of {rollout.service} from {rollout.before} to {rollout.after}, {lead_shown(seconds)}",
+        at=rollout.at,
+        value=seconds,
+        unit="s",
+        source="rollouts",
     )
 
 

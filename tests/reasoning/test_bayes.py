@@ -2,14 +2,29 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_sre.reasoning.bayes import Row, posterior
+from gitops_sre.reasoning import bayes
 
 PROBABILITY = st.floats(1e-6, 1.0)
+
+
+class Row(NamedTuple):
+    """P(finding | hypothesis) for each hypothesis, and how much the finding is trusted."""
+
+    likelihoods: tuple[float, ...]
+    trust: float = 1.0
+
+
+def posterior(priors: list[float], rows: list[Row]) -> list[float]:
+    """Posteriors from likelihoods."""
+    logs = np.log(np.array([row.likelihoods for row in rows]).reshape(len(rows), len(priors))).T
+    return [float(value) for value in bayes.posterior(priors, logs, [row.trust for row in rows])]
 
 
 @st.composite

@@ -1,0 +1,99 @@
+"""From telemetry to a diagnosis: ask the sources, look at everything at once, weigh the hypotheses. Reads only.
+
+Live incidents and recorded cases go through here alike; what differs is only who answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gitops_sre.model.change_feed import Rollout
+from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.telemetry import LogLine, Span
+from gitops_sre.perception import presets
+from gitops_sre.perception.survey import survey
+from gitops_sre.ports import Logs, Metrics, Traces
+from gitops_sre.reasoning.catalogue import Catalogue
+from gitops_sre.reasoning.diagnose import diagnose
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked. `history` is how far back metrics are looked at, `quiet_until` until when all is taken to have been
+    well at least, `asked` the moment of asking. `service` is the one that alerts, empty where the alert names none."""
+
+    history: datetime
+    quiet_until: datetime
+    asked: datetime
+    step: float
+    service: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Who answers. `presets` are the instrumentations that the metrics source has; `edges` declared (caller, callee)
+    pairs; `normal_spans` and `normal_lines` a fault-free reference, where the sources' own past is not it."""
+
+    metrics: Metrics
+    presets: Sequence[str]
+    traces: Traces | None = None
+    logs: Logs | None = None
+    edges: tuple[tuple[str, str], ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
+    normal_spans: tuple[Span, ...] = ()
+    normal_lines: tuple[LogLine, ...] = ()
+
+
+def inquire(question: Question, sources: Sources, queries: presets.Catalogue, catalogue: Catalogue) -> Diagnosis:
+    """Which cause at which service, as far as the sources tell."""
+    asked = queries.queries(sources.presets, question.history, question.asked, question.step, window=question.step)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        spans = pool.submit(_spans, question, sources.traces)
+        lines = pool.submit(_lines, question, sources.logs)
+        answers = sources.metrics.ask(asked)
+        seen, said = spans.result(), lines.result()
+    measures = queries.measures(answer for answer in answers if isinstance(answer, Answer))
+    gaps = [
+        Gap(query.id, "metrics", question.service, answer)
+        for query, answer in zip(asked, answers, strict=True)
+        if isinstance(answer, Unavailable)
+    ]
+    edges = tuple(sorted({*sources.edges, *((each.service, each.peer) for each in measures if each.peer)}))
+    looked = survey(
+        measures,
+        edges,
+        question.history.timestamp(),
+        question.asked.timestamp(),
+        question.quiet_until.timestamp(),
+        question.service,
+    )
+    evidence: list[Evidence] = [*looked.evidence]
+    for name, got in (("traces", seen), ("logs", said)):
+        if isinstance(got, Unavailable):
+            gaps.append(Gap(name, name, question.service, got))
+    onset = datetime.fromtimestamp(looked.onset, UTC)
+    scope = Scope(
+        question.service,
+        question.environment,
+        "",
+        onset=onset,
+        now=question.asked,
+        baseline_start=question.history,
+        baseline_end=question.quiet_until,
+    )
+    gaps.append(Gap("changes", "changes", question.service, Unavailable("no change feed is known for this")))
+    return diagnose(scope, evidence, gaps, (), edges, (), catalogue, rollouts=sources.rollouts)
+
+
+def _spans(question: Question, traces: Traces | None) -> tuple[Span, ...] | Unavailable:
+    return traces.spans(question.quiet_until, question.asked) if traces else ()
+
+
+def _lines(question: Question, logs: Logs | None) -> tuple[LogLine, ...] | Unavailable:
+    return logs.lines(question.quiet_until, question.asked) if logs else ()

@@ -1,0 +1,46 @@
+"""Whose own is the trouble? Time and failures that a service adds itself, without what its callees add.
+
+What callers see of a slow callee is the callee's: of the additional seconds that a service spends (its additional
+latency times its requests), those that the services below it spend are taken away. What is left is its own. The same
+holds for failures. This is the conservation that makes a victim different from a culprit, however loud either is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a service's symptom amounts to since the onset, per second: `extra` seconds spent or requests failed beyond
+    what is usual, 0 where there is no more than usual; and what would be `usual`."""
+
+    extra: float
+    usual: float = 0.0
+
+
+NO_NEWS = 0.02
+"""Part of all the usual seconds or failures that come and go without a fault; it takes its share of the blame."""
+
+
+def own_shares(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> dict[str, float]:
+    """Each service's share, 0..1, of everything that is anybody's own and of what comes and goes without a fault.
+
+    A callee with several callers gives each its part by how much extra they have, since they wait for it.
+    """
+    callees: dict[str, set[str]] = {name: set() for name in loads}
+    callers: dict[str, set[str]] = {name: set() for name in loads}
+    for caller, callee in edges:
+        if caller in loads and callee in loads and caller != callee:
+            callees[caller].add(callee)
+            callers[callee].add(caller)
+    own: dict[str, float] = {}
+    for name, load in loads.items():
+        passed_on = 0.0
+        for callee in callees[name]:
+            waiting = sum(loads[other].extra for other in callers[callee]) or 1.0
+            passed_on += loads[callee].extra * min(1.0, load.extra / waiting)
+        own[name] = max(0.0, load.extra - passed_on)
+    total = sum(own.values()) + NO_NEWS * sum(load.usual for load in loads.values())
+    return {name: (value / total if total > 0 else 0.0) for name, value in own.items()}

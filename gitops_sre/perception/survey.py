@@ -1,0 +1,260 @@
+"""All series of an incident in one look: since when something is wrong, and what is unusual at each service since.
+
+Every finding is Evidence with a score; what the scores mean for each cause is the reasoning's business.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gitops_sre.model.evidence import Evidence, Symptom
+from gitops_sre.model.telemetry import Measure, SignalName
+from gitops_sre.perception import anomaly, excess
+from gitops_sre.perception.board import Board, Matrix, lay
+
+FLOORS: Mapping[SignalName, float] = {
+    "latency": 0.002,
+    "errors": 0.005,
+    "traffic": 0.1,
+    "cpu": 1.0,
+    "memory": 1.0,
+    "node_cpu": 1.0,
+    "node_memory": 1.0,
+    "saturation": 0.02,
+    "replicas": 0.1,
+    "restarts": 0.2,
+}
+"""The least standard deviation of a signal, in its unit: less is no news."""
+BYTES_FLOOR = 1000.0
+RECENT = 10
+"""Columns just before the onset that say what was the case lately."""
+SEARCH = 48
+"""Columns before the moment of asking in which the onset may lie."""
+DOWN_TOO: frozenset[SignalName] = frozenset({"traffic", "replicas", "expiry"})
+DOWN_ONLY: frozenset[SignalName] = frozenset({"replicas", "expiry"})
+"""Signals whose fall is bad (too); of all others only the rise is."""
+DISTURBED = 40.0
+"""Strength of an onset that one row alone can reach."""
+MATTERS = 2.0
+"""Standard deviations from which an excess counts in full."""
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """`onset` in epoch seconds; `strength` says how much speaks for it (0: nothing has changed)."""
+
+    onset: float
+    strength: float
+    evidence: tuple[Evidence, ...]
+
+
+def survey(
+    measures: Sequence[Measure],
+    edges: Iterable[tuple[str, str]],
+    start: float,
+    asked: float,
+    quiet: float,
+    focus: str = "",
+) -> Survey:
+    """Look at all measures in `start`..`asked` (epoch seconds). The onset lies after `quiet` at the earliest.
+
+    `edges` are (caller, callee) pairs of the service map; `focus` is the service whose users complain, if known.
+    """
+    board = lay(measures, start, asked)
+    if not board.rows:
+        return Survey(asked, 0.0, ())
+    floor = np.array([_floor(row) for row in board.rows])
+    column, strength = anomaly.onset(board.values, _first(board, quiet), RECENT, floor)
+    scores = anomaly.scores(board.values, column, RECENT, floor)
+    onset = float(board.times[min(column, len(board.times) - 1)])
+    look = _Look(board, scores, onset, focus)
+    found = [look.disturbance(strength), *look.symptoms(), *look.own(tuple(edges)), *look.edges()]
+    return Survey(onset, strength, tuple(found))
+
+
+def _floor(row: Measure) -> float:
+    if row.unit == "bytes":
+        return BYTES_FLOOR
+    return FLOORS.get(row.signal, 1.0)
+
+
+def _first(board: Board, quiet: float) -> int:
+    """The first column that may be the onset: enough must lie before it to know what is usual."""
+    known = np.isfinite(board.values).any(axis=0)
+    begins = int(np.argmax(known))
+    width = board.values.shape[1]
+    return int(min(width - 1, max(board.column(quiet) + 1, width - SEARCH, begins + (width - begins) // 5, begins + 4)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    board: Board
+    scores: anomaly.Scores
+    onset: float
+    focus: str
+
+    def disturbance(self, strength: float) -> Evidence:
+        """Whether anything has changed at all, in many places at once."""
+        return Evidence(
+            id="disturbance",
+            signal="disturbance",
+            subject="",
+            symptom="present" if strength > 0 else "absent",
+            statement=f"{'much' if strength > DISTURBED else 'little'} speaks for a common onset",
+            at=datetime.fromtimestamp(self.onset, UTC),
+            value=strength,
+            source="all metrics",
+            score=strength,
+        )
+
+    def symptoms(self) -> list[Evidence]:
+        """The strongest deviation of each signal of each service, whichever pod shows it."""
+        groups: dict[tuple[str, SignalName, str], list[int]] = defaultdict(list)
+        for number, row in enumerate(self.board.rows):
+            if not row.peer and row.side != "client":
+                groups[row.service, row.signal, row.pod].append(number)
+        found: dict[tuple[str, str], Evidence] = {}
+        for (service, signal, pod), numbers in groups.items():
+            for up in (True, False):
+                if signal in DOWN_ONLY if up else signal not in DOWN_TOO:
+                    continue
+                item = self._symptom(service, signal, pod, numbers, up)
+                best = found.get((service, item.signal))
+                if best is None or (item.score or 0.0) > (best.score or 0.0):
+                    found[service, item.signal] = item
+        return list(found.values())
+
+    def _symptom(self, service: str, signal: SignalName, pod: str, numbers: Sequence[int], up: bool) -> Evidence:
+        values = (self.scores.up if up else self.scores.down)[list(numbers)]
+        score = self._together(numbers, values)
+        loudest = numbers[int(np.argmax(values))]
+        name = signal if up else f"{signal}_drop"
+        symptom: Symptom = "normal" if score < MATTERS else "high" if up else "low"
+        before, after = float(self.scores.before[loudest]), float(self.scores.after[loudest])
+        unit = self.board.rows[loudest].unit
+        return Evidence(
+            id=f"{name}/{service}",
+            signal=name,
+            subject=service,
+            symptom=symptom,
+            statement=f"{name.replace('_', ' ')} of {pod or service}: {before:.4g} -> {after:.4g} {unit}".rstrip(),
+            at=datetime.fromtimestamp(self.onset, UTC),
+            value=None if np.isnan(after) else after,
+            baseline=None if np.isnan(before) else before,
+            unit=unit,
+            source=self.board.rows[loudest].query,
+            score=score,
+            pod=pod,
+        )
+
+    def _together(self, numbers: Sequence[int], values: Matrix) -> float:
+        """Several statistics of one quantity as one score: the average's where there is one, else their geometric mean,
+        so that a lone wild quantile decides nothing."""
+        average = [n for n, number in enumerate(numbers) if self.board.rows[number].stat.lower() == "average"]
+        if average:
+            return float(values[average].max())
+        return float(np.expm1(np.log1p(values).mean()))
+
+    def own(self, pairs: Sequence[tuple[str, str]]) -> list[Evidence]:
+        """Each service's share of the additional seconds and of the additional failures."""
+        found = []
+        traffic = self._traffic()
+        for signal, name in (("latency", "own_time"), ("errors", "own_failures")):
+            loads = self._loads(signal, traffic)
+            felt = self._felt(signal)
+            for service, share in excess.own_shares(loads, pairs).items():
+                found.append(
+                    Evidence(
+                        id=f"{name}/{service}",
+                        signal=name,
+                        subject=service,
+                        symptom="high" if share > 0.5 else "normal",
+                        statement=f"{share:.0%} of the additional {'seconds' if signal == 'latency' else 'failures'} "
+                        f"since the onset are added by {service} itself",
+                        at=datetime.fromtimestamp(self.onset, UTC),
+                        value=share,
+                        unit="ratio",
+                        source="service map",
+                        score=share * felt,
+                    )
+                )
+        return found
+
+    def _felt(self, signal: str) -> float:
+        """How far it is this signal that the focus suffers from, 0..1; 1 where no focus is known."""
+        scores = {"latency": 0.0, "errors": 0.0}
+        for number, row in enumerate(self.board.rows):
+            if (
+                row.service == self.focus
+                and not row.peer
+                and row.signal in scores
+                and row.stat.lower() in ("average", "")
+            ):
+                scores[row.signal] = max(scores[row.signal], float(np.log1p(self.scores.up[number])))
+        total = sum(scores.values())
+        return scores[signal] / total if total > 0 else 1.0
+
+    def _traffic(self) -> dict[str, float]:
+        """Requests of each service since the onset, over all its pods, in whatever unit the source counts them."""
+        total: dict[str, float] = defaultdict(float)
+        for number, row in enumerate(self.board.rows):
+            if row.signal == "traffic" and not row.peer and row.side != "client":
+                after = self.scores.after[number]
+                total[row.service] += 0.0 if np.isnan(after) else float(after)
+        return total
+
+    def _loads(self, signal: str, traffic: Mapping[str, float]) -> dict[str, excess.Load]:
+        rows: dict[str, list[int]] = defaultdict(list)
+        for number, row in enumerate(self.board.rows):
+            if row.signal == signal and not row.peer and row.side != "client":
+                rows[row.service].append(number)
+        loads = {}
+        for service, numbers in rows.items():
+            mean = [
+                number for number in numbers if self.board.rows[number].stat in ("average", "Average", "")
+            ] or numbers
+            sure = np.minimum(1.0, self.scores.up[mean] / MATTERS)
+            extra = float(np.mean(self.scores.extra[mean] * sure))
+            usual = float(np.mean(np.nan_to_num(self.scores.before[mean])))
+            requests = traffic.get(service, 1.0)
+            loads[service] = excess.Load(extra * requests, usual * requests)
+        return loads
+
+    def edges(self) -> list[Evidence]:
+        """What callers notice of each callee: latency and failures on the way to it, beyond what it notices itself."""
+        noticed: dict[tuple[str, str], tuple[float, int]] = {}
+        itself: dict[str, float] = defaultdict(float)
+        for number, row in enumerate(self.board.rows):
+            if row.signal not in ("latency", "errors"):
+                continue
+            score = float(self.scores.up[number])
+            if row.peer and row.side == "client":
+                key = (row.peer, row.signal)
+                if score >= noticed.get(key, (-1.0, 0))[0]:
+                    noticed[key] = (score, number)
+            elif row.signal == "latency" and (row.peer or row.side == "server"):
+                itself[row.peer or row.service] = max(itself[row.peer or row.service], score)
+        found = []
+        for (callee, signal), (score, number) in noticed.items():
+            row = self.board.rows[number]
+            for name, value in ((f"edge_{signal}", score), (f"edge_gap_{signal}", max(0.0, score - itself[callee]))):
+                found.append(
+                    Evidence(
+                        id=f"{name}/{callee}",
+                        signal=name,
+                        subject=callee,
+                        symptom="high" if value >= MATTERS else "normal",
+                        statement=f"{signal} of calls from {row.service} to {callee}: "
+                        f"{self.scores.before[number]:.4g} -> {self.scores.after[number]:.4g}",
+                        at=datetime.fromtimestamp(self.onset, UTC),
+                        source=row.query,
+                        score=value,
+                        caller=row.service,
+                    )
+                )
+        return found
