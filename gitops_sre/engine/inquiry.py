@@ -24,8 +24,8 @@ from gitops_sre.reasoning.diagnose import diagnose
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked. `history` is how far back metrics are looked at, `quiet_until` until when all is taken to have been
-    well at least, `asked` the moment of asking. `service` is the one that alerts, empty where the alert names none."""
+    """What is asked. `history` is how far back metrics are looked at, `quiet_until` until when all is taken to have
+    been well at least, `asked` the moment of asking. `service` is the one that alerts, or empty."""
 
     history: datetime
     quiet_until: datetime
@@ -50,8 +50,29 @@ class Sources:
     normal_lines: tuple[LogLine, ...] = ()
 
 
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the sources told, before any hypothesis."""
+
+    scope: Scope
+    evidence: tuple[Evidence, ...]
+    gaps: tuple[Gap, ...]
+    edges: tuple[tuple[str, str], ...]
+    rollouts: tuple[Rollout, ...]
+
+
 def inquire(question: Question, sources: Sources, queries: presets.Catalogue, catalogue: Catalogue) -> Diagnosis:
     """Which cause at which service, as far as the sources tell."""
+    return conclude(gather(question, sources, queries), catalogue)
+
+
+def conclude(found: Findings, catalogue: Catalogue) -> Diagnosis:
+    """Weigh every hypothesis against what was found."""
+    return diagnose(found.scope, found.evidence, found.gaps, (), found.edges, (), catalogue, rollouts=found.rollouts)
+
+
+def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> Findings:
+    """Ask every source at once and read the answers. What does not answer is a gap."""
     asked = queries.queries(sources.presets, question.history, question.asked, question.step, window=question.step)
     with ThreadPoolExecutor(max_workers=3) as pool:
         spans = pool.submit(_spans, question, sources.traces)
@@ -64,6 +85,12 @@ def inquire(question: Question, sources: Sources, queries: presets.Catalogue, ca
         for query, answer in zip(asked, answers, strict=True)
         if isinstance(answer, Unavailable)
     ]
+    gaps += [
+        Gap(name, name, question.service, got)
+        for name, got in (("traces", seen), ("logs", said))
+        if isinstance(got, Unavailable)
+    ]
+    gaps.append(Gap("changes", "changes", question.service, Unavailable("no change feed is known for this")))
     edges = tuple(sorted({*sources.edges, *((each.service, each.peer) for each in measures if each.peer)}))
     looked = survey(
         measures,
@@ -72,23 +99,18 @@ def inquire(question: Question, sources: Sources, queries: presets.Catalogue, ca
         question.asked.timestamp(),
         question.quiet_until.timestamp(),
         question.service,
+        sources.rollouts,
     )
-    evidence: list[Evidence] = [*looked.evidence]
-    for name, got in (("traces", seen), ("logs", said)):
-        if isinstance(got, Unavailable):
-            gaps.append(Gap(name, name, question.service, got))
-    onset = datetime.fromtimestamp(looked.onset, UTC)
     scope = Scope(
         question.service,
         question.environment,
         "",
-        onset=onset,
+        onset=datetime.fromtimestamp(looked.onset, UTC),
         now=question.asked,
         baseline_start=question.history,
         baseline_end=question.quiet_until,
     )
-    gaps.append(Gap("changes", "changes", question.service, Unavailable("no change feed is known for this")))
-    return diagnose(scope, evidence, gaps, (), edges, (), catalogue, rollouts=sources.rollouts)
+    return Findings(scope, looked.evidence, tuple(gaps), edges, sources.rollouts)
 
 
 def _spans(question: Question, traces: Traces | None) -> tuple[Span, ...] | Unavailable:

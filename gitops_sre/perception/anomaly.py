@@ -23,7 +23,12 @@ EXCURSION_SIGMAS = 2.05
 LEAST_RATIO = 0.05
 """A change by less than this part of the usual level is no news, however quiet the series."""
 MIN_HISTORY = 4
-"""Samples before the onset; with fewer nothing is usual."""
+MIN_SHARE = 0.25
+"""Samples before the onset, in all and as a share of what the busiest row has; with fewer nothing is usual: a pod that has
+just begun has no past."""
+SPLITS = 64
+"""Moments that are tried as the onset."""
+ENOUGH = 4
 LEAST_GAIN, MOST_GAIN = 6.0, 40.0
 LOUD = 2.0
 CAP = 5.0
@@ -61,7 +66,7 @@ def usual(history: Matrix, floor: Matrix) -> Usual:
     least = np.maximum(floor, LEAST_RATIO * np.abs(middle))
     up = (_quantile(ordered, count, EXCURSION) - middle) / EXCURSION_SIGMAS
     down = (middle - _quantile(ordered, count, 1 - EXCURSION)) / EXCURSION_SIGMAS
-    enough = count >= MIN_HISTORY
+    enough = count >= max(MIN_HISTORY, MIN_SHARE * count.max(initial=0))
     middle = np.where(enough, middle, np.nan)
     return Usual(middle, np.maximum.reduce([spread, least, up]), np.maximum.reduce([spread, least, down]))
 
@@ -80,34 +85,34 @@ def scores(values: Matrix, onset: int, recent: int, floor: Matrix) -> Scores:
     return Scores(up, down, level, _quantile(*_ordered(after), 0.5), extra)
 
 
-def onset(values: Matrix, first: int, recent: int, floor: Matrix) -> tuple[int, float]:
+def onset(values: Matrix, first: int, recent: int, least: int, floor: Matrix) -> tuple[int, float]:
     """The column since which most speaks for a lasting change, from column `first` on, and how much speaks for it.
 
-    For each split and row: the mean of what came after, in standard deviations beyond both the history and the `recent`
-    columns just before the split, each sample cut off at CAP so that only a deviation that lasts until the end adds
-    up. Its gain is the log likelihood ratio of that change against none (Hinkley, Biometrika 57, 1970); a row counts
-    from LEAST_GAIN on and up to MOST_GAIN, so that neither many that drift nor a single loud one decides.
+    For each split and row: how far three quarters of the samples after it lie beyond both the history and the `recent`
+    columns just before, in standard deviations up to CAP; a deviation that does not last counts for nothing. A row's
+    gain is the log likelihood ratio of that change against none (Hinkley, Biometrika 57, 1970), with few samples
+    counted since neighbours resemble each other; it counts from LEAST_GAIN on and up to MOST_GAIN, so that neither many
+    rows that drift nor a single loud one decides. At least `least` columns must be left after a split.
     """
     quiet = usual(values[:, :first], floor)
-    width = values.shape[1]
-    gains = np.zeros(max(0, width - first))
+    last = max(first + 1, values.shape[1] - least + 1)
     with np.errstate(invalid="ignore"):
-        loud = np.nanmax(np.abs(values[:, first:] - quiet.middle[:, None]), axis=1, initial=0.0) > LOUD * np.minimum(
-            quiet.up, quiet.down
-        )
+        far = np.abs(values[:, first:] - quiet.middle[:, None])
+        loud = np.nanmax(far, axis=1, initial=0.0) > LOUD * np.minimum(quiet.up, quiet.down)
     middle, up, down, values = quiet.middle[loud], quiet.up[loud], quiet.down[loud], values[loud]
-    for split in range(first, width):
+    best, most = first, 0.0
+    for split in range(first, last, max(1, (last - first) // SPLITS)):
         level = _quantile(*_ordered(values[:, max(0, split - recent) : split]), 0.5)
         high, low = np.fmax(level, middle)[:, None], np.fmin(level, middle)[:, None]
         after = values[:, split:]
         z = np.maximum(after - high, 0.0) / up[:, None] - np.maximum(low - after, 0.0) / down[:, None]
         ordered, count = _ordered(z)
         lasting = np.maximum(_quantile(ordered, count, 0.25), -_quantile(ordered, count, 0.75))
-        lasting = np.clip(np.nan_to_num(lasting), 0.0, CAP)
-        gain = lasting**2 * np.minimum(count, 4) / 2
-        gains[split - first] = np.clip(gain - LEAST_GAIN, 0.0, MOST_GAIN).sum()
-    best = int(np.argmax(gains)) if gains.size else 0
-    return first + best, float(gains[best]) if gains.size else 0.0
+        gain = np.clip(np.nan_to_num(lasting), 0.0, CAP) ** 2 * np.minimum(count, ENOUGH) / 2
+        total = float(np.clip(gain - LEAST_GAIN, 0.0, MOST_GAIN).sum())
+        if total > most:
+            best, most = split, total
+    return best, most
 
 
 def _ordered(values: Matrix) -> tuple[Matrix, Matrix]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,30 @@ class Board:
         """The column that a moment falls into; may lie outside the grid."""
         return int((at - float(self.times[0])) // self.step) if len(self.times) else 0
 
+    def columns(self, seconds: float, least: int) -> int:
+        """How many columns a time covers, but not fewer than `least`."""
+        return max(least, int(seconds // self.step))
+
     def only(self, keep: Sequence[int]) -> Board:
         """Some of the rows."""
         return Board(tuple(self.rows[number] for number in keep), self.times, self.values[list(keep)], self.step)
+
+
+def by_service(board: Board, signals: Collection[str]) -> Board:
+    """One row for each service, signal and statistic: traffic summed over the pods, everything else their mean. Pods
+    come and go; a service stays. Edges and what clients measured are left out."""
+    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for number, row in enumerate(board.rows):
+        if row.signal in signals and not row.peer and row.side != "client":
+            groups[row.service, row.signal, row.stat].append(number)
+    rows, values = [], np.full((len(groups), board.values.shape[1]), np.nan)
+    for place, ((_, signal, _), numbers) in enumerate(groups.items()):
+        rows.append(replace(board.rows[numbers[0]], pod="", version=""))
+        some = board.values[numbers]
+        known = np.isfinite(some).sum(axis=0)
+        total = np.nansum(some, axis=0) / (1 if signal == "traffic" else np.maximum(known, 1))
+        values[place] = np.where(known > 0, total, np.nan)
+    return Board(tuple(rows), board.times, values, board.step)
 
 
 def lay(measures: Iterable[Measure], start: float, end: float, step: float | None = None) -> Board:

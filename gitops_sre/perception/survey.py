@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.telemetry import Measure, SignalName
-from gitops_sre.perception import anomaly, excess
-from gitops_sre.perception.board import Board, Matrix, lay
+from gitops_sre.perception import anomaly, excess, versions
+from gitops_sre.perception.board import Board, Matrix, by_service, lay
 
 FLOORS: Mapping[SignalName, float] = {
     "latency": 0.002,
@@ -31,15 +32,19 @@ FLOORS: Mapping[SignalName, float] = {
 }
 """The least standard deviation of a signal, in its unit: less is no news."""
 BYTES_FLOOR = 1000.0
-RECENT = 10
-"""Columns just before the onset that say what was the case lately."""
-SEARCH = 48
-"""Columns before the moment of asking in which the onset may lie."""
+RECENT, RECENT_COLUMNS = 300.0, 10
+"""Seconds, and at least columns, just before the onset that say what was the case lately."""
+SEARCH, SEARCH_COLUMNS = 2700.0, 6
+"""Seconds, and at least columns, before the moment of asking in which the onset may lie."""
+LASTING, LASTING_COLUMNS = 45.0, 1
+"""Seconds, and at least columns, for which a deviation must have lasted."""
 DOWN_TOO: frozenset[SignalName] = frozenset({"traffic", "replicas", "expiry"})
 DOWN_ONLY: frozenset[SignalName] = frozenset({"replicas", "expiry"})
 """Signals whose fall is bad (too); of all others only the rise is."""
 DISTURBED = 40.0
 """Strength of an onset that one row alone can reach."""
+MEANS = ("average", "mean", "")
+"""Names of the statistic that multiplies with traffic."""
 MATTERS = 2.0
 """Standard deviations from which an excess counts in full."""
 
@@ -60,6 +65,7 @@ def survey(
     asked: float,
     quiet: float,
     focus: str = "",
+    rollouts: Sequence[Rollout] = (),
 ) -> Survey:
     """Look at all measures in `start`..`asked` (epoch seconds). The onset lies after `quiet` at the earliest.
 
@@ -69,11 +75,22 @@ def survey(
     if not board.rows:
         return Survey(asked, 0.0, ())
     floor = np.array([_floor(row) for row in board.rows])
-    column, strength = anomaly.onset(board.values, _first(board, quiet), RECENT, floor)
-    scores = anomaly.scores(board.values, column, RECENT, floor)
+    recent = board.columns(RECENT, RECENT_COLUMNS)
+    lasting = board.columns(LASTING, LASTING_COLUMNS)
+    column, strength = anomaly.onset(board.values, _first(board, quiet), recent, lasting, floor)
     onset = float(board.times[min(column, len(board.times) - 1)])
-    look = _Look(board, scores, onset, focus)
+    services = by_service(board, ("latency", "errors", "traffic"))
+    service_floor = np.array([_floor(row) for row in services.rows])
+    look = _Look(
+        board,
+        anomaly.scores(board.values, column, recent, floor),
+        services,
+        anomaly.scores(services.values, column, recent, service_floor),
+        onset,
+        focus,
+    )
     found = [look.disturbance(strength), *look.symptoms(), *look.own(tuple(edges)), *look.edges()]
+    found += versions.compare(board, floor, rollouts)
     return Survey(onset, strength, tuple(found))
 
 
@@ -88,13 +105,25 @@ def _first(board: Board, quiet: float) -> int:
     known = np.isfinite(board.values).any(axis=0)
     begins = int(np.argmax(known))
     width = board.values.shape[1]
-    return int(min(width - 1, max(board.column(quiet) + 1, width - SEARCH, begins + (width - begins) // 5, begins + 4)))
+    return int(
+        min(
+            width - 1,
+            max(
+                board.column(quiet) + 1,
+                width - board.columns(SEARCH, SEARCH_COLUMNS),
+                begins + (width - begins) // 5,
+                begins + 4,
+            ),
+        )
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
     board: Board
     scores: anomaly.Scores
+    services: Board
+    of_services: anomaly.Scores
     onset: float
     focus: str
 
@@ -188,39 +217,32 @@ class _Look:
     def _felt(self, signal: str) -> float:
         """How far it is this signal that the focus suffers from, 0..1; 1 where no focus is known."""
         scores = {"latency": 0.0, "errors": 0.0}
-        for number, row in enumerate(self.board.rows):
-            if (
-                row.service == self.focus
-                and not row.peer
-                and row.signal in scores
-                and row.stat.lower() in ("average", "")
-            ):
-                scores[row.signal] = max(scores[row.signal], float(np.log1p(self.scores.up[number])))
+        for number, row in enumerate(self.services.rows):
+            if row.service == self.focus and row.signal in scores and row.stat.lower() in MEANS:
+                scores[row.signal] = max(scores[row.signal], float(np.log1p(self.of_services.up[number])))
         total = sum(scores.values())
         return scores[signal] / total if total > 0 else 1.0
 
     def _traffic(self) -> dict[str, float]:
         """Requests of each service since the onset, over all its pods, in whatever unit the source counts them."""
         total: dict[str, float] = defaultdict(float)
-        for number, row in enumerate(self.board.rows):
-            if row.signal == "traffic" and not row.peer and row.side != "client":
-                after = self.scores.after[number]
+        for number, row in enumerate(self.services.rows):
+            if row.signal == "traffic":
+                after = self.of_services.after[number]
                 total[row.service] += 0.0 if np.isnan(after) else float(after)
         return total
 
     def _loads(self, signal: str, traffic: Mapping[str, float]) -> dict[str, excess.Load]:
         rows: dict[str, list[int]] = defaultdict(list)
-        for number, row in enumerate(self.board.rows):
-            if row.signal == signal and not row.peer and row.side != "client":
+        for number, row in enumerate(self.services.rows):
+            if row.signal == signal:
                 rows[row.service].append(number)
         loads = {}
         for service, numbers in rows.items():
-            mean = [
-                number for number in numbers if self.board.rows[number].stat in ("average", "Average", "")
-            ] or numbers
-            sure = np.minimum(1.0, self.scores.up[mean] / MATTERS)
-            extra = float(np.mean(self.scores.extra[mean] * sure))
-            usual = float(np.mean(np.nan_to_num(self.scores.before[mean])))
+            mean = [number for number in numbers if self.services.rows[number].stat.lower() in MEANS] or numbers
+            sure = np.minimum(1.0, self.of_services.up[mean] / MATTERS)
+            extra = float(np.mean(self.of_services.extra[mean] * sure))
+            usual = float(np.mean(np.nan_to_num(self.of_services.before[mean])))
             requests = traffic.get(service, 1.0)
             loads[service] = excess.Load(extra * requests, usual * requests)
         return loads

@@ -48,6 +48,7 @@ class ChangeModel(_Part):
     per_hour: float = Field(gt=0)
     visible: Annotated[float, Field(gt=0, lt=1)]
     after_refutation: Probability
+    after_onset: Probability
 
     def weight(self, lead: float) -> float:
         """How many times as probable a change `lead` seconds before the onset is as culprit than by coincidence.

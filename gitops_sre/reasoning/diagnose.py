@@ -45,12 +45,48 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
     cause. Keys in `refuted` get posterior 0. Signals that could not be read say nothing: blind, every posterior stays
     near its prior.
     """
+    trial = prepare(scope, evidence, gaps, changes, edges, refuted, catalogue, skew, rollouts)
+    logs = trial.court.test(trial.suspects)
+    beliefs = posterior(trial.priors, logs, trial.trusts)
+    told = set(np.argsort(-beliefs, kind="stable")[:MAX_TOLD].tolist())
+    said = weights(trial.priors, logs, trial.trusts)
+    found = [
+        _hypothesis(suspect, float(beliefs[n]), said[n].tolist() if n in told else (), trial.court.evidence)
+        for n, suspect in enumerate(trial.suspects)
+    ]
+    ranked = tuple(sorted(found, key=lambda each: (-each.posterior, each.refuted, each.key)))
+    diagnosis = Diagnosis(ranked, trial.court.evidence, tuple(gaps))
+    return replace(diagnosis, summary=summary(diagnosis))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All hypotheses with their priors, and what they are tested against; `trusts` are the findings' and, last, 1."""
+
+    suspects: tuple[Suspect, ...]
+    court: Court
+    priors: list[float]
+    trusts: list[float]
+
+
+def prepare(  # noqa: PLR0913, PLR0917 - as `diagnose`
+    scope: Scope,
+    evidence: Sequence[Evidence],
+    gaps: Sequence[Gap],
+    changes: Sequence[ChangeRecord],
+    edges: Iterable[tuple[str, str]],
+    refuted: Collection[str],
+    catalogue: Catalogue,
+    skew: float = 120.0,
+    rollouts: Sequence[Rollout] = (),
+) -> Trial:
+    """Everything that `diagnose` weighs, unweighed."""
     graph = CallGraph(edges)
     services = _candidates(scope, evidence, graph)
     here = _relative(changes, scope)
     trust = findings.coverage(evidence, scope.service)
     possible = [change for change in here if change.lead >= -skew]
-    moved = [each for each in rollouts if findings.lead(each, scope) >= -skew]
+    moved = [each for each in rollouts if each.at <= scope.now]
     seen = (
         *evidence,
         *findings.impacts(evidence, scope),
@@ -60,21 +96,9 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
     )
     suspects = enumerate_suspects(services, possible, moved, refuted, catalogue, focused=bool(scope.service))
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
-    court = Court(seen, graph, catalogue, explained, scope)
-    logs = court.test(suspects)
+    court = Court(seen, graph, catalogue, explained, skew)
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
-    priors = [suspect.prior * suspect.share for suspect in suspects]
-    beliefs = posterior(priors, logs, trusts)
-    order = np.argsort(-beliefs, kind="stable")
-    told = set(order[:MAX_TOLD].tolist())
-    said = weights(priors, logs, trusts)
-    found = [
-        _hypothesis(suspect, float(beliefs[n]), said[n].tolist() if n in told else (), seen)
-        for n, suspect in enumerate(suspects)
-    ]
-    ranked = tuple(sorted(found, key=lambda each: (-each.posterior, each.refuted, each.key)))
-    diagnosis = Diagnosis(ranked, seen, tuple(gaps))
-    return replace(diagnosis, summary=summary(diagnosis))
+    return Trial(suspects, court, [suspect.prior * suspect.share for suspect in suspects], trusts)
 
 
 def _candidates(scope: Scope, evidence: Iterable[Evidence], graph: CallGraph) -> tuple[str, ...]:
@@ -94,7 +118,7 @@ class Court:
     catalogue: Catalogue
     explained: frozenset[tuple[str, str]]
     """(service, cause) for which the feed shows a change."""
-    scope: Scope
+    skew: float
 
     def test(self, suspects: Sequence[Suspect]) -> Matrix:
         """log P(finding | hypothesis) for each suspect (row) and each piece of evidence (column), up to a constant."""
@@ -129,11 +153,15 @@ class Court:
             return self.catalogue.change.weight(change.lead) if ours and change is not None else 1.0
         if item.signal == "rollout":
             ours = suspect.rollout is not None and suspect.change is None and suspect.rollout.key in item.id
-            return self.catalogue.change.weight(item.value or 0.0) if ours else 1.0
+            return self._prompt(item.value or 0.0) if ours else 1.0
         if item.signal == "changes":
             return 1 - self.catalogue.change.visible if self._unseen(suspect, item.subject) else 1.0
         relation = self.graph.relation(suspect.service, item.subject)
         return self.catalogue.likelihood(item.signal, relation, item.symptom, suspect.cause)
+
+    def _prompt(self, lead: float) -> float:
+        """How a rollout's time speaks for it. The onset is an estimate: to have begun after it is unlikely, not out."""
+        return self.catalogue.change.weight(lead) if lead >= -self.skew else self.catalogue.change.after_onset
 
     def _unseen(self, suspect: Suspect, service: str) -> bool:
         """Whether the suspect needs a change of this service, and the feed shows none that would do."""
