@@ -39,6 +39,14 @@ class CauseEntry(_Part):
     changes: tuple[ChangeKind, ...] = ()
 
 
+class BlameModel(_Part):
+    """How many times as likely the alerting service is to blame as one that it calls, and any service that it is not
+    known to call."""
+
+    focus: float = Field(gt=0)
+    elsewhere: float = Field(gt=0)
+
+
 class ChangeModel(_Part):
     """How the time of a change speaks for or against it; see the data file."""
 
@@ -76,7 +84,7 @@ class _Row(_Part):
 
 class _File(_Part):
     causes: Mapping[Cause, CauseEntry]
-    service_share: Probability
+    blame: BlameModel
     change: ChangeModel
     rows: tuple[_Row, ...]
 
@@ -87,7 +95,7 @@ class Catalogue:
     P(symptom | cause); symptoms that are not in it (`unknown`) say nothing."""
 
     causes: Mapping[Cause, CauseEntry]
-    service_share: float
+    blame: BlameModel
     change: ChangeModel
     likelihoods: Mapping[tuple[str, Relation, Symptom, Cause], float]
     weights: Weights
@@ -125,7 +133,7 @@ def load_catalogue(text: str | None = None, weights: Weights | None = None) -> C
         for cause in CAUSES
         for outcome, value in zip(row.outcomes, row.p.get(cause) or row.p["else"], strict=True)
     }
-    return Catalogue(file.causes, file.service_share, file.change, likelihoods, weights or load_weights())
+    return Catalogue(file.causes, file.blame, file.change, likelihoods, weights or load_weights())
 
 
 def _problems(file: _File) -> Iterator[str]:

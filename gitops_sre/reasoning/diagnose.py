@@ -16,7 +16,7 @@ from gitops_sre.reasoning import findings
 from gitops_sre.reasoning.bayes import Matrix, posterior, weights
 from gitops_sre.reasoning.callgraph import CallGraph
 from gitops_sre.reasoning.catalogue import Catalogue
-from gitops_sre.reasoning.suspects import MAX_SERVICES, Suspect, enumerate_suspects
+from gitops_sre.reasoning.suspects import MAX_SERVICES, Candidates, Suspect, enumerate_suspects
 
 NOTABLE = 0.15
 """Evidence counts for or against a hypothesis from this change of the log odds on (a factor of 1.16)."""
@@ -82,7 +82,7 @@ def prepare(  # noqa: PLR0913, PLR0917 - as `diagnose`
 ) -> Trial:
     """Everything that `diagnose` weighs, unweighed."""
     graph = CallGraph(edges)
-    services = _candidates(scope, evidence, graph)
+    candidates = _candidates(scope, evidence, graph)
     here = _relative(changes, scope)
     trust = findings.coverage(evidence, scope.service)
     possible = [change for change in here if change.lead >= -skew]
@@ -92,21 +92,25 @@ def prepare(  # noqa: PLR0913, PLR0917 - as `diagnose`
         *findings.impacts(evidence, scope),
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
         *(findings.rollout_seen(each, scope) for each in moved),
-        *_feed(services, possible, gaps, scope, trust),
+        *_feed(candidates.all, possible, gaps, scope, trust),
     )
-    suspects = enumerate_suspects(services, possible, moved, refuted, catalogue, focused=bool(scope.service))
+    suspects = enumerate_suspects(candidates, possible, moved, refuted, catalogue)
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
     court = Court(seen, graph, catalogue, explained, skew)
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
     return Trial(suspects, court, [suspect.prior * suspect.share for suspect in suspects], trusts)
 
 
-def _candidates(scope: Scope, evidence: Iterable[Evidence], graph: CallGraph) -> tuple[str, ...]:
-    """Who may be blamed: what the alerting service needs, itself included; else all that are known."""
-    subjects = sorted({item.subject for item in evidence if item.subject})
+def _candidates(scope: Scope, evidence: Iterable[Evidence], graph: CallGraph) -> Candidates:
+    """Who may be blamed: what the alerting service needs, itself included, and, less likely, everything else that there
+    are scores of; all alike where the alert names none. Maps have holes, and nodes and networks are shared."""
+    subjects = sorted({item.subject for item in evidence if item.subject and item.score is not None})
     if not scope.service:
-        return tuple(subjects)[:MAX_SERVICES] or ("",)
-    return (scope.service, *graph.below(scope.service))[:MAX_SERVICES]
+        return Candidates("", (), tuple(subjects)[:MAX_SERVICES])
+    below = graph.below(scope.service)[: MAX_SERVICES - 1]
+    near = {scope.service, *below}
+    others = [subject for subject in subjects if subject not in near]
+    return Candidates(scope.service, below, tuple(others)[: MAX_SERVICES - len(near)])
 
 
 @dataclass(frozen=True)

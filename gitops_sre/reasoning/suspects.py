@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.diagnosis import Cause, Hypothesis
-from gitops_sre.reasoning.catalogue import Catalogue
+from gitops_sre.reasoning.catalogue import BlameModel, Catalogue
 from gitops_sre.reasoning.causes import CAUSES, FAULTS
 
 MAX_SERVICES = 60
@@ -31,31 +31,43 @@ class Suspect:
         return Hypothesis(self.cause, self.service, 0.0, self.prior, change=self.change, rollout=self.rollout).key
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Services that may be blamed: the one that alerts (`focus`, may be empty), what it calls, and any others."""
+
+    focus: str
+    below: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every candidate, the focus first."""
+        return (*((self.focus,) if self.focus or not self.others else ()), *self.below, *self.others)
+
+    def shares(self, blame: BlameModel) -> dict[str, float]:
+        """Which part of the blame each has before any evidence; they sum to 1."""
+        parts = dict.fromkeys(self.others, blame.elsewhere if self.focus else 1.0)
+        parts |= dict.fromkeys(self.below, 1.0)
+        if self.focus or not self.others:
+            parts[self.focus] = blame.focus
+        total = sum(parts.values())
+        return {service: part / total for service, part in parts.items()}
+
+
 def enumerate_suspects(
-    services: Sequence[str],
+    candidates: Candidates,
     changes: Sequence[ChangeRecord],
     rollouts: Sequence[Rollout],
     refuted: Collection[str],
     catalogue: Catalogue,
-    *,
-    focused: bool = True,
 ) -> tuple[Suspect, ...]:
-    """Every hypothesis, their priors summing to 1. `services` are the candidates, the alerting one first where the
-    alert is `focused` on one."""
-    candidates = services[:MAX_SERVICES]
-    found = [Suspect(cause, candidates[0], catalogue.causes[cause].prior) for cause in CAUSES if cause not in FAULTS]
-    for number, service in enumerate(candidates):
-        share = _blame(number, len(candidates), catalogue.service_share if focused else 1 / len(candidates))
+    """Every hypothesis, their priors summing to 1."""
+    first = candidates.all[0]
+    found = [Suspect(cause, first, catalogue.causes[cause].prior) for cause in CAUSES if cause not in FAULTS]
+    for service, share in candidates.shares(catalogue.blame).items():
         for cause in FAULTS:
             found += _of_cause(cause, service, share, changes, rollouts, catalogue)
     return tuple(_after(suspect, refuted, catalogue) for suspect in found)
-
-
-def _blame(number: int, count: int, first: float) -> float:
-    """Which part of the blame a candidate service has before any evidence."""
-    if count == 1:
-        return 1.0
-    return first if number == 0 else (1 - first) / (count - 1)
 
 
 def _of_cause(

@@ -55,7 +55,7 @@ def test_a_change_speaks_the_less_the_older_it_is_and_not_at_all_after_the_onset
         ("new_deploy: [0.75, 0.01, 0.24]", "gremlins: [0.75, 0.01, 0.24]", r"rows\.3\.p\.gremlins"),
         ("  relation: [callee, caller, other]", "  relation: [callee, caller]", "0 rows for .* with relation other"),
         ("visible: 0.95", "visible: 1.0", "change.visible"),
-        ("service_share: 0.5", "service_share: 0.5\nunknown_key: 1", "unknown_key"),
+        ("elsewhere: 0.1}", "elsewhere: 0.1, unknown_key: 1}", "unknown_key"),
         ("causes:", "causes: [", "not valid YAML"),
         ("signals: [traffic]\n    relation: other", "signals: [traffic]\n    relation: own", "rows: "),
     ],

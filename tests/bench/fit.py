@@ -1,0 +1,195 @@
+"""Fit the weights of evidence on labelled incidents: penalised conditional likelihood, drawn towards what was judged.
+
+The posterior over all hypotheses of an incident is a conditional logit in the weights. Its log likelihood, that of the
+hypotheses that the label allows taken together, is climbed by gradient; the distance of each weight from its
+judgement is penalised, so that few cases move it little. Weights stay at 0 or above: evidence of trouble never speaks
+against it. Every set counts the same, however many cases it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from gitops_sre.engine.inquiry import Findings
+from gitops_sre.model.diagnosis import Cause
+from gitops_sre.reasoning.catalogue import Catalogue
+from gitops_sre.reasoning.diagnose import Trial, prepare
+from gitops_sre.reasoning.suspects import Suspect
+
+Matrix = NDArray[np.float64]
+Key = tuple[str, str]
+"""(signal, cause, group or `any`); the signal `bias` is the bias."""
+
+ALLOWED: Mapping[str, tuple[Cause, ...]] = {
+    "new_deploy": ("new_deploy",),
+    "config_change": ("config_change", "flag_flip"),
+    "code_defect": ("code_defect",),
+    "resource_exhaustion": ("resource_exhaustion",),
+    "network_or_dependency": ("network", "dependency_failure", "certificate_expiry"),
+    "traffic_spike": ("traffic_spike",),
+    "infrastructure": ("infrastructure",),
+    "certificate_expiry": ("certificate_expiry",),
+    "no_fault": ("no_fault",),
+}
+"""What each word of the labels may mean. Without a change feed, causes that need one and `code_defect` are one."""
+UNSEEN: tuple[Cause, ...] = ("new_deploy", "config_change", "flag_flip", "code_defect", "dependency_failure")
+STEPS, RATE = 400, 0.05
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a labelled incident really was. `change` is the version that a rollout brought, if one did."""
+
+    service: str
+    cause: str
+    change: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelled incident of a set."""
+
+    set_name: str
+    id: str
+    findings: Findings
+    label: Label
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """`features[hypothesis, parameter]`, what stands beside them in the log odds, and which hypotheses are right."""
+
+    set_name: str
+    features: Matrix
+    fixed: Matrix
+    right: NDArray[np.bool_]
+
+
+def keys_of(data: Mapping[str, object]) -> dict[Key, float]:
+    """Every weight that the data file names, with its judgement."""
+    found: dict[Key, float] = {}
+    signals, bias = data["signals"], data["bias"]
+    assert isinstance(signals, dict)
+    assert isinstance(bias, dict)
+    for name, signal in signals.items():
+        found |= {(name, cause): float(value) for cause, value in signal["judged"].items()}
+    return found | {("bias", cause): float(value) for cause, value in bias["judged"].items()}
+
+
+def prepare_all(cases: Iterable[Case], catalogue: Catalogue, data: Mapping[str, object]) -> list[Prepared]:
+    """Cases as matrices; those whose label no hypothesis allows are left out."""
+    keys = list(keys_of(data))
+    found = (_prepared(case, catalogue, data, keys) for case in cases)
+    return [each for each in found if each is not None]
+
+
+def _prepared(case: Case, catalogue: Catalogue, data: Mapping[str, object], keys: Sequence[Key]) -> Prepared | None:
+    silent = replace(catalogue.weights, weight={}, bias=dict.fromkeys(catalogue.weights.bias, 0.0))
+    found = case.findings
+    trial = prepare(
+        found.scope,
+        found.evidence,
+        found.gaps,
+        (),
+        found.edges,
+        (),
+        replace(catalogue, weights=silent),
+        rollouts=found.rollouts,
+    )
+    right = np.array([_fits(suspect, case) for suspect in trial.suspects])
+    if not right.any():
+        return None
+    with np.errstate(divide="ignore"):
+        fixed = np.log(np.array(trial.priors)) + trial.court.test(trial.suspects) @ np.array(trial.trusts)
+    return Prepared(case.set_name, _features(trial, catalogue, data, keys), fixed, right)
+
+
+def _fits(suspect: Suspect, case: Case) -> bool:
+    label = case.label
+    if label.cause == "no_fault":
+        return suspect.cause == "no_fault"
+    causes = ALLOWED[label.cause]
+    if not case.findings.rollouts and set(causes) & set(UNSEEN) and label.cause != "network_or_dependency":
+        causes = UNSEEN
+    if suspect.service != label.service or suspect.cause not in causes:
+        return False
+    return not label.change or (suspect.rollout is not None and suspect.rollout.after == label.change)
+
+
+def _features(trial: Trial, catalogue: Catalogue, data: Mapping[str, object], keys: Sequence[Key]) -> Matrix:
+    """What each weight is multiplied with in each hypothesis' log odds."""
+    place = {key: number for number, key in enumerate(keys)}
+    groups = data["groups"]
+    assert isinstance(groups, dict)
+    rows: dict[str, list[int]] = {}
+    for number, suspect in enumerate(trial.suspects):
+        rows.setdefault(suspect.service, []).append(number)
+    features = np.zeros((len(trial.suspects), len(keys)))
+    scored = [item for item in trial.court.evidence if item.score is not None]
+    for item in scored:
+        strength = catalogue.weights.strength(item.signal, item.score or 0.0)
+        for row in rows.get(item.subject, []) if item.subject else range(len(trial.suspects)):
+            suspect = trial.suspects[row]
+            if item.version and (suspect.rollout is None or suspect.rollout.after != item.version):
+                continue
+            key = _key(item.signal, suspect.cause, place, groups)
+            if key is not None:
+                features[row, place[key]] += strength
+    for row, suspect in enumerate(trial.suspects):
+        key = _key("bias", suspect.cause, place, groups)
+        if key is not None and scored:
+            features[row, place[key]] = 1.0
+    return features
+
+
+def _key(signal: str, cause: Cause, place: Mapping[Key, int], groups: Mapping[str, Sequence[str]]) -> Key | None:
+    names = [cause, *(name for name, members in groups.items() if cause in members)]
+    names += ["any"] if cause != "no_fault" else []
+    return next(((signal, name) for name in names if (signal, name) in place), None)
+
+
+def fit(prepared: Sequence[Prepared], judged: Matrix, free: NDArray[np.bool_], penalty: float) -> Matrix:
+    """The weights that maximise the penalised likelihood; those that are not `free` may be negative (biases)."""
+    sizes = {name: sum(each.set_name == name for each in prepared) for name in {each.set_name for each in prepared}}
+    weights, momentum, scale = judged.copy(), np.zeros_like(judged), np.zeros_like(judged)
+    for step in range(1, STEPS + 1):
+        gradient = 2 * penalty * (judged - weights)
+        for each in prepared:
+            gradient += _slope(each, weights) * len(prepared) / (len(sizes) * sizes[each.set_name])
+        # Adam (Kingma and Ba, 2015): the features differ in scale by orders of magnitude
+        momentum = 0.9 * momentum + 0.1 * gradient
+        scale = 0.999 * scale + 0.001 * gradient**2
+        move = (momentum / (1 - 0.9**step)) / (np.sqrt(scale / (1 - 0.999**step)) + 1e-8)
+        weights += RATE * move * (1 - step / (STEPS + 1))
+        weights = np.where(free, np.maximum(weights, 0.0), weights)
+    return weights
+
+
+def _slope(each: Prepared, weights: Matrix) -> Matrix:
+    scores = each.fixed + each.features @ weights
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    right = np.where(each.right, shares, 0.0)
+    right /= max(float(right.sum()), 1e-300)
+    return np.asarray((right - shares) @ each.features)
+
+
+def likelihood(each: Prepared, weights: Matrix) -> float:
+    """log P(the label's hypotheses)."""
+    scores = each.fixed + each.features @ weights
+    shares = np.exp(scores - scores.max())
+    return math.log(max(float(shares[each.right].sum() / shares.sum()), 1e-300))
+
+
+def written(data: Mapping[str, object], keys: Sequence[Key], weights: Matrix) -> str:
+    """The data file's signals with their fitted weights, as YAML."""
+    found: dict[str, dict[str, float]] = {}
+    for (signal, cause), value in zip(keys, weights, strict=True):
+        found.setdefault(signal, {})[cause] = round(float(value), 2)
+    return yaml.safe_dump(found, sort_keys=True)
