@@ -24,8 +24,17 @@ NO_NEWS = 0.02
 """Part of all the usual seconds or failures that come and go without a fault; it takes its share of the blame."""
 
 
-def own_shares(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> dict[str, float]:
-    """Each service's share, 0..1, of everything that is anybody's own and of what comes and goes without a fault.
+@dataclass(frozen=True)
+class Own:
+    """What is a service's own: its `share` of everything that is anybody's own and of what comes and goes without a
+    fault, and which `part` of its extra is its own; both 0..1."""
+
+    share: float
+    part: float
+
+
+def own(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> dict[str, Own]:
+    """What each service adds itself.
 
     A callee with several callers gives each its part by how much extra they have, since they wait for it.
     """
@@ -35,12 +44,15 @@ def own_shares(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> d
         if caller in loads and callee in loads and caller != callee:
             callees[caller].add(callee)
             callers[callee].add(caller)
-    own: dict[str, float] = {}
+    found: dict[str, float] = {}
     for name, load in loads.items():
         passed_on = 0.0
         for callee in callees[name]:
             waiting = sum(loads[other].extra for other in callers[callee]) or 1.0
             passed_on += loads[callee].extra * min(1.0, load.extra / waiting)
-        own[name] = max(0.0, load.extra - passed_on)
-    total = sum(own.values()) + NO_NEWS * sum(load.usual for load in loads.values())
-    return {name: (value / total if total > 0 else 0.0) for name, value in own.items()}
+        found[name] = max(0.0, load.extra - passed_on)
+    total = sum(found.values()) + NO_NEWS * sum(load.usual for load in loads.values())
+    return {
+        name: Own(value / total if total > 0 else 0.0, value / loads[name].extra if value > 0 else 0.0)
+        for name, value in found.items()
+    }

@@ -118,6 +118,13 @@ def _first(board: Board, quiet: float) -> int:
     )
 
 
+def _together(board: Board, numbers: Sequence[int], values: Matrix) -> float:
+    """Several statistics of one quantity as one score: the average's where there is one, else their geometric mean, so
+    that a lone wild quantile decides nothing."""
+    average = [n for n, number in enumerate(numbers) if board.rows[number].stat.lower() in ("average", "mean")]
+    return float(values[average].max() if average else np.expm1(np.log1p(values).mean()))
+
+
 @dataclass(frozen=True, eq=False)
 class _Look:
     board: Board
@@ -160,7 +167,7 @@ class _Look:
 
     def _symptom(self, service: str, signal: SignalName, pod: str, numbers: Sequence[int], up: bool) -> Evidence:
         values = (self.scores.up if up else self.scores.down)[list(numbers)]
-        score = self._together(numbers, values)
+        score = _together(self.board, numbers, values)
         loudest = numbers[int(np.argmax(values))]
         name = signal if up else f"{signal}_drop"
         symptom: Symptom = "normal" if score < MATTERS else "high" if up else "low"
@@ -181,38 +188,43 @@ class _Look:
             pod=pod,
         )
 
-    def _together(self, numbers: Sequence[int], values: Matrix) -> float:
-        """Several statistics of one quantity as one score: the average's where there is one, else their geometric mean,
-        so that a lone wild quantile decides nothing."""
-        average = [n for n, number in enumerate(numbers) if self.board.rows[number].stat.lower() == "average"]
-        if average:
-            return float(values[average].max())
-        return float(np.expm1(np.log1p(values).mean()))
-
     def own(self, pairs: Sequence[tuple[str, str]]) -> list[Evidence]:
-        """Each service's share of the additional seconds and of the additional failures."""
+        """Each service's share of the additional seconds and of the additional failures, and how unusual its own part
+        of them is."""
         found = []
         traffic = self._traffic()
-        for signal, name in (("latency", "own_time"), ("errors", "own_failures")):
+        for signal, name, noun in (("latency", "own_time", "seconds"), ("errors", "own_failures", "failures")):
             loads = self._loads(signal, traffic)
             felt = self._felt(signal)
-            for service, share in excess.own_shares(loads, pairs).items():
-                found.append(
-                    Evidence(
-                        id=f"{name}/{service}",
-                        signal=name,
-                        subject=service,
-                        symptom="high" if share > 0.5 else "normal",
-                        statement=f"{share:.0%} of the additional {'seconds' if signal == 'latency' else 'failures'} "
-                        f"since the onset are added by {service} itself",
-                        at=datetime.fromtimestamp(self.onset, UTC),
-                        value=share,
-                        unit="ratio",
-                        source="service map",
-                        score=share * felt,
-                    )
-                )
+            loudest = self._loudest(signal)
+            for service, own in excess.own(loads, pairs).items():
+                share = f"{own.share:.0%} of the additional {noun} since the onset are added by {service} itself"
+                found.append(self._own(name, service, own.share * felt, own.share, share))
+                part = f"{own.part:.0%} of the additional {noun} of {service} are its own"
+                found.append(self._own(f"own_{signal}", service, loudest[service] * own.part, own.part, part))
         return found
+
+    def _own(self, name: str, service: str, score: float, value: float, statement: str) -> Evidence:
+        return Evidence(
+            id=f"{name}/{service}",
+            signal=name,
+            subject=service,
+            symptom="high" if value > 0.5 else "normal",
+            statement=statement,
+            at=datetime.fromtimestamp(self.onset, UTC),
+            value=value,
+            unit="ratio",
+            source="service map",
+            score=score,
+        )
+
+    def _loudest(self, signal: str) -> dict[str, float]:
+        """How far a service as a whole lies outside its usual range."""
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for number, row in enumerate(self.services.rows):
+            if row.signal == signal:
+                numbers[row.service].append(number)
+        return {name: _together(self.services, some, self.of_services.up[some]) for name, some in numbers.items()}
 
     def _felt(self, signal: str) -> float:
         """How far it is this signal that the focus suffers from, 0..1; 1 where no focus is known."""

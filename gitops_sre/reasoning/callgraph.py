@@ -16,6 +16,11 @@ class CallGraph:
         self._edges = tuple(edges)
         self._below: dict[str, tuple[str, ...]] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a map at all."""
+        return bool(self._edges)
+
     def below(self, service: str) -> tuple[str, ...]:
         """Everything that a service calls, directly or not, nearest first."""
         if service not in self._below:

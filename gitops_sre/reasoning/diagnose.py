@@ -110,6 +110,8 @@ def _candidates(scope: Scope, evidence: Iterable[Evidence], graph: CallGraph) ->
     below = graph.below(scope.service)[: MAX_SERVICES - 1]
     near = {scope.service, *below}
     others = [subject for subject in subjects if subject not in near]
+    if not graph.known:
+        return Candidates(scope.service, tuple(others)[: MAX_SERVICES - 1], ())
     return Candidates(scope.service, below, tuple(others)[: MAX_SERVICES - len(near)])
 
 
