@@ -12,7 +12,7 @@ from importlib import metadata
 
 import click
 
-from gitops_sre.cli import config, demo, doctor, hands, operate
+from gitops_sre.cli import config, demo, diagnose, doctor, hands, operate
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
@@ -35,6 +35,7 @@ def cli() -> None:
 for command in (demo.demo, operate.investigate, operate.run, operate.serve, operate.explain, doctor.doctor):
     cli.add_command(command)
 cli.add_command(config.config)
+cli.add_command(diagnose.diagnose)
 cli.add_command(hands.locate)
 cli.add_command(hands.propose)
 

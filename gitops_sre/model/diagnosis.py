@@ -118,6 +118,15 @@ class Diagnosis:
         blames = [_blame(hypotheses) for hypotheses in found.values()]
         return tuple(sorted(blames, key=lambda blame: (-blame.posterior, blame.service)))
 
+    @property
+    def notable(self) -> tuple[Evidence, ...]:
+        """What the most probable hypothesis rests on, then whatever else is out of the ordinary, the most unusual
+        first."""
+        cited = [item for item in map(self.find, (*self.top.supports, *self.top.opposes)) if item is not None]
+        ids = {item.id for item in cited}
+        odd = [item for item in self.evidence if item.id not in ids and item.symptom in ("high", "low", "present")]
+        return (*cited, *sorted(odd, key=lambda item: -(item.score or 0.0)))
+
     def find(self, evidence_id: str) -> Evidence | None:
         """The evidence with this id."""
         return next((item for item in self.evidence if item.id == evidence_id), None)

@@ -24,8 +24,8 @@ LEAST_RATIO = 0.05
 """A change by less than this part of the usual level is no news, however quiet the series."""
 MIN_HISTORY = 4
 MIN_SHARE = 0.25
-"""Samples before the onset, in all and as a share of what the busiest row has; with fewer nothing is usual: a pod that has
-just begun has no past."""
+"""Samples before the onset, in all and as a share of what the busiest row has; with fewer nothing is usual: a pod that
+has just begun has no past."""
 SPLITS = 64
 """Moments that are tried as the onset."""
 ENOUGH = 4

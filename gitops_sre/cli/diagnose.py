@@ -1,0 +1,149 @@
+"""`gitops-sre diagnose`: recorded incidents through the same evidence and reasoning as live ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gitops_sre.cli.common import Failure
+
+if TYPE_CHECKING:
+    from gitops_sre.adapters.cases import Case
+    from gitops_sre.engine.inquiry import Findings
+    from gitops_sre.model.diagnosis import Blame, Diagnosis
+    from gitops_sre.perception.presets import Catalogue as Queries
+    from gitops_sre.reasoning.catalogue import Catalogue
+
+MAX_EVIDENCE = 40
+WORDS = {
+    "network": "network_or_dependency",
+    "dependency_failure": "network_or_dependency",
+    "certificate_expiry": "network_or_dependency",
+    "flag_flip": "config_change",
+}
+"""Causes in the coarser words that labelled sets of incidents use; the finer one stands beside it."""
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """One case with what came of it; `seconds` for everything, reading included."""
+
+    id: str
+    findings: Findings
+    diagnosis: Diagnosis
+    seconds: float
+
+
+@click.command()
+@click.option(
+    "--cases", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="A file of cases."
+)
+@click.option("--id", "ids", multiple=True, help="Only the case with this id; may be given again.")
+@click.option("--horizon", type=click.FloatRange(min=0), help="Ask so many seconds after the alert, not at the end.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, one for each case.")
+def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: bool) -> int:
+    """Diagnose recorded incidents: root service, cause and change, each with its probability."""
+    from gitops_sre.adapters.cases import Case, CaseError, read_cases  # noqa: PLC0415 - numpy and all: only here
+    from gitops_sre.perception import presets  # noqa: PLC0415
+    from gitops_sre.reasoning.catalogue import load_catalogue  # noqa: PLC0415
+
+    try:
+        headers = read_cases(cases)
+    except CaseError as error:
+        raise Failure(str(error)) from error
+    if unknown := sorted(set(ids) - {header.id for header in headers}):
+        raise Failure(f"{cases}: no case {', '.join(unknown)} in it")
+    wanted = [header for header in headers if not ids or header.id in ids]
+    queries, catalogue = presets.load(), load_catalogue()
+    broken = 0
+    for number, header in enumerate(wanted, 1):
+        if len(wanted) > 1 and not as_json:
+            click.echo(f"{number} of {len(wanted)}: {header.id}", err=True)
+        try:
+            found = one(Case(header, cases.parent, horizon), queries, catalogue)
+        except CaseError as error:
+            broken += 1
+            click.echo(f"gitops-sre: case {header.id}: {error}", err=True)
+            continue
+        click.echo(json.dumps(as_line(found)) if as_json else as_text(found))
+    return 1 if broken else 0
+
+
+def one(case: Case, queries: Queries, catalogue: Catalogue) -> Diagnosed:
+    """One case from its files to the diagnosis. Raises CaseError."""
+    from gitops_sre.engine.inquiry import conclude  # noqa: PLC0415
+
+    began = time.perf_counter()
+    findings = gathered(case, queries)
+    diagnosis = conclude(findings, catalogue)
+    return Diagnosed(case.header.id, findings, diagnosis, time.perf_counter() - began)
+
+
+def gathered(case: Case, queries: Queries) -> Findings:
+    """What the files of a case tell. Raises CaseError."""
+    from gitops_sre.adapters.cases import moment  # noqa: PLC0415
+    from gitops_sre.engine.inquiry import Question, Sources, gather  # noqa: PLC0415
+
+    question = Question(
+        moment(case.history), moment(case.header.start), moment(case.asked), case.step, case.header.alert_service
+    )
+    sources = Sources(
+        case,
+        ("gauges",),
+        case,
+        case,
+        case.edges,
+        case.rollouts,
+        case.normal_spans,
+        case.normal_lines,
+    )
+    return gather(question, sources, queries)
+
+
+def as_line(found: Diagnosed) -> dict[str, object]:
+    """A case's answer as one JSON object: a ranking of services with their posterior, most probable first. That nothing
+    is wrong, or nothing known fits, is an entry of its own only where it is the most probable."""
+    blames = found.diagnosis.services
+    return {
+        "id": found.id,
+        "ranking": [_entry(blame) for n, blame in enumerate(blames) if blame.service or n == 0],
+        "no_fault": round(_of(blames, "no_fault"), 4),
+        "unexplained": round(_of(blames, "unexplained"), 4),
+        "onset": found.findings.scope.onset.timestamp(),
+        "seconds": round(found.seconds, 4),
+        "evidence": [
+            {"id": item.id, "statement": item.statement, "score": round(item.score or 0.0, 3)}
+            for item in found.diagnosis.notable[:MAX_EVIDENCE]
+        ],
+        "missing": sorted({gap.id for gap in found.diagnosis.gaps}),
+    }
+
+
+def _entry(blame: Blame) -> dict[str, object]:
+    return {
+        "service": blame.service,
+        "cause": WORDS.get(blame.cause, blame.cause),
+        "detail": blame.cause,
+        "posterior": round(blame.posterior, 6),
+        "change": blame.change,
+    }
+
+
+def _of(blames: Iterable[Blame], cause: str) -> float:
+    return sum(blame.posterior for blame in blames if not blame.service and blame.top.cause == cause)
+
+
+def as_text(found: Diagnosed) -> str:
+    """A case's answer for people."""
+    lines = [f"{found.id}: {found.diagnosis.summary}"]
+    for blame in found.diagnosis.services[:5]:
+        change = f"  by {blame.change}" if blame.change else ""
+        lines.append(f"  {blame.posterior:6.1%}  {blame.service or '(none)'}  {blame.cause}{change}")
+    lines += [f"    {item.statement}" for item in found.diagnosis.notable[:5]]
+    return "\n".join(lines)
