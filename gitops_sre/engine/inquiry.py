@@ -15,7 +15,7 @@ from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import LogLine, Span
-from gitops_sre.perception import presets
+from gitops_sre.perception import patterns, presets, traces
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
 from gitops_sre.reasoning.catalogue import Catalogue
@@ -110,7 +110,21 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         baseline_start=question.history,
         baseline_end=question.quiet_until,
     )
-    return Findings(scope, looked.evidence, tuple(gaps), edges, sources.rollouts)
+    evidence = (*looked.evidence, *_followed(seen, said, sources, looked.onset))
+    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts)
+
+
+def _followed(
+    seen: tuple[Span, ...] | Unavailable, said: tuple[LogLine, ...] | Unavailable, sources: Sources, onset: float
+) -> tuple[Evidence, ...]:
+    """What single requests show, against a fault-free reference."""
+    if isinstance(seen, Unavailable):
+        return ()
+    lines = () if isinstance(said, Unavailable) else said
+    return (
+        *traces.read(seen, sources.normal_spans, onset),
+        *patterns.read(seen, lines, sources.normal_spans, sources.normal_lines, onset),
+    )
 
 
 def _spans(question: Question, traces: Traces | None) -> tuple[Span, ...] | Unavailable:

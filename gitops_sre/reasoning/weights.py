@@ -29,7 +29,7 @@ class _Part(BaseModel):
 
 
 class _Signal(_Part):
-    scale: Literal["sigmas", "share"]
+    scale: Literal["sigmas", "share", "linear"]
     why: str = Field(min_length=1)
     judged: Mapping[str, float]
     fitted: Mapping[str, float] | None = None
@@ -52,13 +52,14 @@ class Weights:
     """`weight[signal][cause]` in nats for a unit of strength, `bias[cause]` in nats."""
 
     cap: float
-    shares: frozenset[str]
+    plain: frozenset[str]
     weight: Mapping[str, Mapping[Cause, float]]
     bias: Mapping[Cause, float]
 
     def strength(self, signal: str, score: float) -> float:
         """How strong a finding is, on the scale that its weights are for."""
-        return score if signal in self.shares else math.log1p(min(max(score, 0.0), self.cap))
+        score = min(max(score, 0.0), self.cap)
+        return score if signal in self.plain else math.log1p(score)
 
 
 def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
@@ -86,7 +87,7 @@ def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
     bias = file.bias.fitted if fitted and file.bias.fitted is not None else file.bias.judged
     return Weights(
         file.cap,
-        frozenset(name for name, signal in file.signals.items() if signal.scale == "share"),
+        frozenset(name for name, signal in file.signals.items() if signal.scale != "sigmas"),
         {name: _spread(values, file.groups) for name, values in chosen.items()},
         _spread(bias, file.groups),
     )
