@@ -1,6 +1,6 @@
-"""Log lines as templates: what a line says without what it says it about.
+"""Log lines as templates: what a line says, without what it is about.
 
-A small masker of our own: the template libraries in the registry (drain3, logparser3) have had no release for years, and
+A small masker of our own: the template libraries in the registry (drain3, logparser3) had no release for years, and
 what is needed here is only that the same statement gives the same text, twice and in every process.
 """
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.telemetry import LogLine, Span
@@ -84,7 +85,7 @@ def courses(spans: Sequence[Span], lines: Iterable[LogLine]) -> Courses:
     counts: dict[Context, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for span, events in _stories(spans, lines):
         story = [BEGIN, *events, END]
-        for event, following in zip(story, story[1:], strict=False):
+        for event, following in pairwise(story):
             counts[span.service, span.operation, event][span.trace][following] += 1
     seen: dict[Context, int] = {}
     following_all: dict[Context, dict[str, float]] = {}

@@ -4,6 +4,7 @@ and nodes."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +77,13 @@ class Monitor:
         labels = {"pod": item.name, "service": self.world.name(item.service)}
         return labels | {"version": item.version} if self.habits.versions else labels
 
-    def _line(self, name: str, labels: dict[str, str], values: Array, present: NDArray[np.bool_]) -> Line:
+    def _line(self, name: str, labels: dict[str, str], values: Array, present: NDArray[Any]) -> Line:
         """Drops what is not there: a dead pod's samples, scrapes that failed, quantiles of nothing."""
-        seen = present & (self.rng.random(len(values)) >= self.habits.gaps) & np.isfinite(values)
+        seen = present.astype(bool) & (self.rng.random(len(values)) >= self.habits.gaps) & np.isfinite(values)
         text = ";".join(f"{key}={value}" for key, value in sorted(labels.items()))
         return Line(name, text, self.world.times[seen], values[seen])
 
-    def _alive(self, pod: int) -> NDArray[np.bool_]:
+    def _alive(self, pod: int) -> NDArray[Any]:
         item = self.world.pods[pod]
         return np.asarray((self.world.times >= item.born) & (self.world.times < item.dies))
 

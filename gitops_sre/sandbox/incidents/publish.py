@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 from gitops_sre.sandbox.incidents.incident import Incident, Step
@@ -18,7 +19,7 @@ def case_of(incident: Incident, ident: str) -> Json:
         "id": ident,
         "metrics": f"metrics/{ident}.csv.gz",
         "start": int(world.times[0]),
-        "end": int(world.times[-1]),
+        "end": math.ceil(world.times[-1]),
         "alert_ts": incident.alert_ts,
         "alert_service": world.name(incident.alert_service),
         "alert_metric": incident.alert_metric,

@@ -9,7 +9,7 @@ import numpy as np
 from gitops_sre.sandbox.incidents import faults
 from gitops_sre.sandbox.incidents.faults import Fault
 from gitops_sre.sandbox.incidents.graph import random_graph
-from gitops_sre.sandbox.incidents.incident import Incident, Step, strike
+from gitops_sre.sandbox.incidents.incident import Incident, Step, noticed, strike
 from gitops_sre.sandbox.incidents.rollouts import MINUTE, habits_of, noise_of_rollouts, roll
 from gitops_sre.sandbox.incidents.simulate import simulate
 from gitops_sre.sandbox.incidents.world import World, neutral, random_world
@@ -34,12 +34,24 @@ WORDS = {
     "infrastructure": "infrastructure",
 }
 """What a label calls them."""
+TRIES = 8
 
 
 def single(kind: str) -> Callable[[np.random.Generator], Incident]:
     """The maker of one kind of incident, a key of `CAUSES`."""
 
     def make(rng: np.random.Generator) -> Incident:
+        found = one(rng)
+        for _ in range(TRIES):  # a fault that nobody feels opens no incident
+            if (
+                found.fault
+                and noticed(found.world, simulate(found.world, found.calm), found.flow, found.fault.onset)[2] >= 1
+            ):
+                break
+            found = one(rng)
+        return found
+
+    def one(rng: np.random.Generator) -> Incident:
         step = int(rng.choice([15, 30, 60, 300], p=[0.25, 0.25, 0.35, 0.15]))
         world, alert, onset = _moment(rng, step)
         steps = _beside(world, rng, onset)
