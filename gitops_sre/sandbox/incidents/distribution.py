@@ -47,7 +47,8 @@ def repeated(part: Array, times: float) -> Array:
     call."""
     if times >= 1:
         centre = _median(part)
-        return np.maximum(times * centre + np.sqrt(times) * (part - centre), times * part[0])
+        wide = times * centre + np.sqrt(times) * (part - centre)
+        return np.asarray(np.maximum(wide, times * part[0]), dtype=np.float64)
     length = part.shape[1]
     return mixed([part, np.zeros_like(part)], np.stack([np.full(length, times), np.full(length, 1 - times)]))
 
