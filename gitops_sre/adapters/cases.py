@@ -30,7 +30,7 @@ from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import LogLine, Span
 
-HISTORY = 2 * 3600.0
+HISTORY = 24 * 3600.0
 """Seconds before a case's start that are looked at where its files go back that far."""
 BASELINE_GAP = 300.0
 """Seconds between the end of a shifted baseline and a case's start."""
@@ -104,9 +104,14 @@ class Case:
         """How far back metrics are given out."""
         start = self.header.start
         if not self.header.baseline:
-            return start - HISTORY
+            return max(start - HISTORY, self.reach[0])
         first, last = _span_of(_metrics(self._path(self.header.baseline)))
         return start - BASELINE_GAP - (last - first)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The first and the last moment of the file of metrics."""
+        return _span_of(_metrics(self._path(self.header.metrics)))
 
     @cached_property
     def step(self) -> float:

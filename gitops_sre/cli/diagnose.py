@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from gitops_sre.reasoning.catalogue import Catalogue
 
 MAX_EVIDENCE = 40
+EVEN = 0.5
 WORDS = {
     "network": "network_or_dependency",
     "dependency_failure": "network_or_dependency",
@@ -107,14 +107,12 @@ def gathered(case: Case, queries: Queries) -> Findings:
 
 
 def as_line(found: Diagnosed) -> dict[str, object]:
-    """A case's answer as one JSON object: a ranking of services with their posterior, most probable first. That nothing
-    is wrong, or nothing known fits, is an entry of its own only where it is the most probable."""
-    blames = found.diagnosis.services
+    """A case's answer as one JSON object; `ranking` has one entry for each service, see `ranked`."""
     return {
         "id": found.id,
-        "ranking": [_entry(blame) for n, blame in enumerate(blames) if blame.service or n == 0],
-        "no_fault": round(_of(blames, "no_fault"), 4),
-        "unexplained": round(_of(blames, "unexplained"), 4),
+        "ranking": [_entry(blame) for blame in ranked(found.diagnosis)],
+        "no_fault": round(found.diagnosis.probability("no_fault"), 4),
+        "unexplained": round(found.diagnosis.probability("unexplained"), 4),
         "onset": found.findings.scope.onset.timestamp(),
         "seconds": round(found.seconds, 4),
         "evidence": [
@@ -135,14 +133,17 @@ def _entry(blame: Blame) -> dict[str, object]:
     }
 
 
-def _of(blames: Iterable[Blame], cause: str) -> float:
-    return sum(blame.posterior for blame in blames if not blame.service and blame.top.cause == cause)
+def ranked(diagnosis: Diagnosis) -> list[Blame]:
+    """Who is to blame, most probable first; nobody, in the first place, only where that is more probable than not."""
+    nobody = [blame for blame in diagnosis.services if not blame.service]
+    doubt = sum(blame.posterior for blame in nobody)
+    return [*(nobody[:1] if doubt >= EVEN else ()), *(blame for blame in diagnosis.services if blame.service)]
 
 
 def as_text(found: Diagnosed) -> str:
     """A case's answer for people."""
     lines = [f"{found.id}: {found.diagnosis.summary}"]
-    for blame in found.diagnosis.services[:5]:
+    for blame in ranked(found.diagnosis)[:5]:
         change = f"  by {blame.change}" if blame.change else ""
         lines.append(f"  {blame.posterior:6.1%}  {blame.service or '(none)'}  {blame.cause}{change}")
     lines += [f"    {item.statement}" for item in found.diagnosis.notable[:5]]

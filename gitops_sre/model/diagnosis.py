@@ -118,6 +118,10 @@ class Diagnosis:
         blames = [_blame(hypotheses) for hypotheses in found.values()]
         return tuple(sorted(blames, key=lambda blame: (-blame.posterior, blame.service)))
 
+    def probability(self, cause: Cause) -> float:
+        """The posterior of a cause, wherever it is."""
+        return sum(each.posterior for each in self.hypotheses if each.cause == cause)
+
     @property
     def notable(self) -> tuple[Evidence, ...]:
         """What the most probable hypothesis rests on, then whatever else is out of the ordinary, the most unusual

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Load:
     """What a service's symptom amounts to since the onset, per second: `extra` seconds spent or requests failed beyond
-    what is usual, 0 where there is no more than usual; and what would be `usual`."""
+    what is usual, 0 where there is no more than usual; what would be `usual`; and its `requests`."""
 
     extra: float
     usual: float = 0.0
+    requests: float = 0.0
 
 
 NO_NEWS = 0.02

@@ -6,8 +6,8 @@ Every finding is Evidence with a score; what the scores mean for each cause is t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -60,7 +60,7 @@ class Survey:
 
 def survey(
     measures: Sequence[Measure],
-    edges: Iterable[tuple[str, str]],
+    edges: Sequence[tuple[str, str]],
     start: float,
     asked: float,
     quiet: float,
@@ -90,7 +90,7 @@ def survey(
         focus,
     )
     found = [look.disturbance(strength), *look.symptoms(), *look.own(tuple(edges)), *look.edges()]
-    found += versions.compare(board, floor, rollouts)
+    found += look.blamed(versions.compare(board, floor, rollouts), tuple(edges))
     return Survey(onset, strength, tuple(found))
 
 
@@ -197,12 +197,57 @@ class _Look:
             loads = self._loads(signal, traffic)
             felt = self._felt(signal)
             loudest = self._loudest(signal)
-            for service, own in excess.own(loads, pairs).items():
+            owns = excess.own(loads, pairs)
+            worst = max((loudest[service] * own.share * felt for service, own in owns.items()), default=0.0)
+            found.append(self._overall(f"worst_{signal}", worst, f"the worst of it is {worst:.3g} sigmas of {noun}"))
+            for service, own in owns.items():
                 share = f"{own.share:.0%} of the additional {noun} since the onset are added by {service} itself"
                 found.append(self._own(name, service, own.share * felt, own.share, share))
                 part = f"{own.part:.0%} of the additional {noun} of {service} are its own"
-                found.append(self._own(f"own_{signal}", service, loudest[service] * own.part, own.part, part))
+                if not pairs:  # with a map the shares say it better: what is far from usual may be next to nothing
+                    found.append(self._own(f"own_{signal}", service, loudest[service], own.part, part))
+            found.append(self._felt_at_all(signal, loads, noun))
         return found
+
+    def blamed(self, found: Sequence[Evidence], pairs: Sequence[tuple[str, str]]) -> list[Evidence]:
+        """What is worse since a version was replaced, without what the service only waits for."""
+        if not pairs:
+            return list(found)
+        traffic = self._traffic()
+        owns = {signal: excess.own(self._loads(signal, traffic), pairs) for signal in ("latency", "errors")}
+        out = []
+        for item in found:
+            own = owns.get(item.signal.removeprefix("replaced_"), {}).get(item.subject)
+            out.append(replace(item, score=(item.score or 0.0) * own.part) if own is not None else item)
+        return out
+
+    def _felt_at_all(self, signal: str, loads: Mapping[str, excess.Load], noun: str) -> Evidence:
+        """How much there is to explain: all additional seconds in percent of the usual ones, or all additional failures
+        in a thousand requests; and at the focus by itself, where one is known, whichever is more."""
+        scale = 100.0 if signal == "latency" else 1000.0
+        name = "extra_time" if signal == "latency" else "extra_failures"
+        usual = sum(load.usual if signal == "latency" else load.requests for load in loads.values())
+        score = scale * sum(load.extra for load in loads.values()) / usual if usual > 0 else 0.0
+        if self.focus in loads:
+            own = loads[self.focus]
+            usual = own.usual if signal == "latency" else own.requests
+            score = max(score, scale * own.extra / usual if usual > 0 else 0.0)
+        unit = "percent" if signal == "latency" else "per mille"
+        return self._overall(name, score, f"{score:.3g} {unit} additional {noun} since the onset")
+
+    def _overall(self, name: str, score: float, statement: str) -> Evidence:
+        """A finding about everything together."""
+        return Evidence(
+            id=name,
+            signal=name,
+            subject="",
+            symptom="present" if score >= 1 else "absent",
+            statement=statement,
+            at=datetime.fromtimestamp(self.onset, UTC),
+            value=score,
+            source="golden signals",
+            score=score,
+        )
 
     def _own(self, name: str, service: str, score: float, value: float, statement: str) -> Evidence:
         return Evidence(
@@ -256,7 +301,7 @@ class _Look:
             extra = float(np.mean(self.of_services.extra[mean] * sure))
             usual = float(np.mean(np.nan_to_num(self.of_services.before[mean])))
             requests = traffic.get(service, 1.0)
-            loads[service] = excess.Load(extra * requests, usual * requests)
+            loads[service] = excess.Load(extra * requests, usual * requests, requests)
         return loads
 
     def edges(self) -> list[Evidence]:

@@ -8,19 +8,30 @@ against it. Every set counts the same, however many cases it has.
 
 from __future__ import annotations
 
+import argparse
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from gitops_sre.cli.diagnose import gathered
 from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.diagnosis import Cause
-from gitops_sre.reasoning.catalogue import Catalogue
+from gitops_sre.perception import presets
+from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
 from gitops_sre.reasoning.diagnose import Trial, prepare
 from gitops_sre.reasoning.suspects import Suspect
+from gitops_sre.reasoning.weights import load_weights
+from gitops_sre.sandbox.incidents import generate
+from tests.bench import rcasets
+from tests.bench.rcasets import Label, Labelled
 
 Matrix = NDArray[np.float64]
 Key = tuple[str, str]
@@ -40,15 +51,6 @@ ALLOWED: Mapping[str, tuple[Cause, ...]] = {
 """What each word of the labels may mean. Without a change feed, causes that need one and `code_defect` are one."""
 UNSEEN: tuple[Cause, ...] = ("new_deploy", "config_change", "flag_flip", "code_defect", "dependency_failure")
 STEPS, RATE = 400, 0.05
-
-
-@dataclass(frozen=True)
-class Label:
-    """What a labelled incident really was. `change` is the version that a rollout brought, if one did."""
-
-    service: str
-    cause: str
-    change: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,21 @@ def _key(signal: str, cause: Cause, place: Mapping[Key, int], groups: Mapping[st
     return next(((signal, name) for name in names if (signal, name) in place), None)
 
 
-def fit(prepared: Sequence[Prepared], judged: Matrix, free: NDArray[np.bool_], penalty: float) -> Matrix:
+def fit(
+    prepared: Sequence[Prepared],
+    judged: Matrix,
+    free: NDArray[np.bool_],
+    penalty: float,
+    shares: Mapping[str, float] | None = None,
+) -> Matrix:
     """The weights that maximise the penalised likelihood; those that are not `free` may be negative (biases)."""
     sizes = {name: sum(each.set_name == name for each in prepared) for name in {each.set_name for each in prepared}}
     weights, momentum, scale = judged.copy(), np.zeros_like(judged), np.zeros_like(judged)
     for step in range(1, STEPS + 1):
         gradient = 2 * penalty * (judged - weights)
         for each in prepared:
-            gradient += _slope(each, weights) * len(prepared) / (len(sizes) * sizes[each.set_name])
+            share = (shares or {}).get(each.set_name, 1.0)
+            gradient += share * _slope(each, weights) * len(prepared) / (len(sizes) * sizes[each.set_name])
         # Adam (Kingma and Ba, 2015): the features differ in scale by orders of magnitude
         momentum = 0.9 * momentum + 0.1 * gradient
         scale = 0.999 * scale + 0.001 * gradient**2
@@ -187,9 +196,89 @@ def likelihood(each: Prepared, weights: Matrix) -> float:
     return math.log(max(float(shares[each.right].sum() / shares.sum()), 1e-300))
 
 
-def written(data: Mapping[str, object], keys: Sequence[Key], weights: Matrix) -> str:
-    """The data file's signals with their fitted weights, as YAML."""
+def written(text: str, keys: Sequence[Key], weights: Matrix) -> str:
+    """The data file's text with the fitted weights below the judged ones; nothing else in it changes."""
     found: dict[str, dict[str, float]] = {}
     for (signal, cause), value in zip(keys, weights, strict=True):
         found.setdefault(signal, {})[cause] = round(float(value), 2)
-    return yaml.safe_dump(found, sort_keys=True)
+    lines: list[str] = []
+    name = ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("fitted:"):
+            continue
+        if line.startswith("bias:"):
+            name = "bias"
+        elif line.startswith("  ") and not line.startswith("   ") and stripped.endswith(":"):
+            name = stripped.removesuffix(":")
+        lines.append(line)
+        if stripped.startswith("judged:"):
+            indent = line[: len(line) - len(line.lstrip())]
+            inner = ", ".join(f"{cause}: {value:g}" for cause, value in found[name].items())
+            lines.append(f"{indent}fitted: {{{inner}}}")
+    return "\n".join(lines) + "\n"
+
+
+SIMULATED = {
+    "rollouts": 70,
+    "resources": 40,
+    "network": 30,
+    "code": 25,
+    "config": 25,
+    "traffic": 20,
+    "external": 15,
+    "infrastructure": 15,
+    "quiet": 60,
+}
+"""Generated incidents beside the recorded ones: what those do not show (rollouts, quiet windows)."""
+HORIZONS: Mapping[str, float | None] = {"resources": 240, "infrastructure": 240, "traffic": 240, "quiet": 240}
+SHARES = {"petshop": 3.0, "nezha-ob": 3.0, "nezha-tt": 3.0, "quiet-stretches": 3.0, "quiet": 2.0}
+"""How many times a set counts: real ones more than generated ones."""
+PENALTY, SEED, QUIET_EACH = 0.5, 11, 25
+
+
+def gather_all(recorded: Path, simulated: Path, catalogue_of_queries: presets.Catalogue) -> dict[str, list[Case]]:
+    """Everything that is fitted on: recorded sets, quiet stretches of them, generated sets (rollouts twice, asked late
+    and early)."""
+    sets: list[tuple[str, Iterable[Labelled]]] = []
+    for folder in rcasets.sets_in(recorded):
+        sets.append((folder.name, rcasets.read(folder)))
+        sets.append(("quiet-stretches", rcasets.quiet(folder, QUIET_EACH, "quiet-stretches")))
+    for kind, count in SIMULATED.items():
+        generate(simulated / kind, kind, count, SEED)
+        sets.append((kind, rcasets.read(simulated / kind, horizon=HORIZONS.get(kind))))
+    sets.append(("rollouts-early", rcasets.read(simulated / "rollouts", "rollouts-early", horizon=120)))
+    found: dict[str, list[Case]] = {}
+    for name, cases in sets:
+        for each in cases:
+            findings = gathered(each.case, catalogue_of_queries)
+            found.setdefault(name, []).append(Case(name, each.case.header.id, findings, each.label))
+        print(f"{name}: {len(found.get(name, []))} incidents", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    """Fit, and write the weights into the data file."""
+    parser = argparse.ArgumentParser(prog="fit", description=__doc__)
+    parser.add_argument("recorded", type=Path, help="a folder of recorded sets (cases.jsonl with labels.jsonl)")
+    given = parser.parse_args()
+    file = Path(str(resources.files("gitops_sre.reasoning").joinpath("weights.yaml")))
+    text = file.read_text(encoding="utf-8")
+    data = yaml.safe_load(text)
+    keys = keys_of(data)
+    catalogue = load_catalogue(weights=load_weights(fitted=False))
+    with TemporaryDirectory() as folder:
+        sets = gather_all(given.recorded, Path(folder), presets.load())
+    prepared = [each for cases in sets.values() for each in prepare_all(cases, catalogue, data)]
+    free = np.array([signal != "bias" for signal, _ in keys])
+    weights = fit(prepared, np.array(list(keys.values())), free, PENALTY, SHARES)
+    file.write_text(written(text, list(keys), weights), encoding="utf-8")
+    print(
+        f"{len(prepared)} incidents in {len(sets)} sets; mean log likelihood of the truth: "
+        f"{np.mean([likelihood(each, np.array(list(keys.values()))) for each in prepared]):.3f} as judged, "
+        f"{np.mean([likelihood(each, weights) for each in prepared]):.3f} as fitted"
+    )
+
+
+if __name__ == "__main__":
+    main()
