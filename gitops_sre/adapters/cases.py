@@ -116,9 +116,7 @@ class Case:
     @cached_property
     def step(self) -> float:
         """The usual distance of samples, in seconds."""
-        table = _metrics(self._path(self.header.metrics))
-        some = [times for each in table.values() for times, _ in each.values() if len(times) > 2]
-        return float(median(median(b - a for a, b in pairwise(times)) for times in some)) if some else 60.0
+        return _step(self._path(self.header.metrics))
 
     @cached_property
     def edges(self) -> tuple[tuple[str, str], ...]:
@@ -296,6 +294,13 @@ def _metrics(path: Path) -> Table:
     if not found:
         raise CaseError(f"{path}: no samples in it")
     return found
+
+
+@lru_cache(maxsize=64)
+def _step(path: Path) -> float:
+    """The usual distance of samples in a file of metrics, in seconds."""
+    some = [times for each in _metrics(path).values() for times, _ in each.values() if len(times) > 2]
+    return float(median(median(b - a for a, b in pairwise(times)) for times in some)) if some else 60.0
 
 
 def _label(part: str) -> tuple[str, str]:

@@ -15,9 +15,11 @@ WORDS = 8
 """Words of a template; what comes later is payload more often than statement."""
 
 _IDS = re.compile(r"\b(?:trace|span)_?id[:=]\s*\S+\s?", re.IGNORECASE)
-_VALUE = re.compile(r"=[^\s,\])}]*")
-_CALENDAR = re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b")
-_NUMBER = re.compile(r"[^\s\[\]]*\d[^\s\[\],]*")
+_VARIABLE = re.compile(
+    r"=[^\s,\])}]*"  # values of keys
+    r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
+    r"|[^\s\[\]=]*\d[^\s\[\],]*"  # words with a digit: numbers, ids, times, addresses
+)
 _PAYLOAD = re.compile(r"\{.*\}")
 _BLANK = re.compile(r"[\s*]+")
 _ERROR = re.compile(
@@ -29,9 +31,7 @@ _ERROR = re.compile(
 def template(message: str) -> str:
     """The statement of a line: ids, values, dates, numbers and payloads taken out, cut after its first words."""
     text = _IDS.sub("", message[:LONGEST])
-    text = _VALUE.sub("=*", text)
-    text = _CALENDAR.sub("*", text)
-    text = _NUMBER.sub("*", text)
+    text = _VARIABLE.sub("*", text)
     text = _PAYLOAD.sub("*", text)
     return " ".join(_BLANK.sub(" ", text).split()[:WORDS])
 

@@ -25,6 +25,8 @@ Context = tuple[str, str, str]
 """(service, operation of the span, event)."""
 SATURATED = 30.0
 """Traces beyond which more of them add little: a hundred equal requests are not a hundred witnesses."""
+MAX_SPANS = 8_000
+"""Spans of an incident that are read; more hardly tell more."""
 LEAST = 1.5
 """Score from which a change of course counts; below it is chance."""
 
@@ -64,6 +66,7 @@ def read(
     """
     if not spans or not normal_spans:
         return ()
+    spans = thinned(spans)
     breaks = _breaks(_reference(tuple(normal_spans), tuple(normal_lines)), courses(spans, lines))
     broken: dict[str, set[str]] = defaultdict(set)
     for each in breaks:
@@ -78,6 +81,16 @@ def read(
         if score > best.get(service, (0.0, each))[0]:
             best[service] = (score, each)
     return tuple(_evidence(service, score, each, at) for service, (score, each) in sorted(best.items()))
+
+
+def thinned(spans: Sequence[Span]) -> Sequence[Span]:
+    """Every n-th trace, whole, where there are more spans than need be read; the choice is by order, so always the
+    same."""
+    every = -(-len(spans) // MAX_SPANS)
+    if every <= 1:
+        return spans
+    traces = set(list(dict.fromkeys(span.trace for span in spans))[::every])
+    return [span for span in spans if span.trace in traces]
 
 
 def courses(spans: Sequence[Span], lines: Iterable[LogLine]) -> Courses:

@@ -117,7 +117,10 @@ def _fits(suspect: Suspect, case: Case) -> bool:
     if label.cause == "no_fault":
         return suspect.cause == "no_fault"
     causes = ALLOWED[label.cause]
-    if not case.findings.rollouts and set(causes) & set(UNSEEN) and label.cause != "network_or_dependency":
+    followed = any(item.signal == "pattern" for item in case.findings.evidence)
+    if label.cause == "code_defect" and followed:
+        pass  # requests were followed into the code, and the label says that no change is known
+    elif not case.findings.rollouts and set(causes) & set(UNSEEN) and label.cause != "network_or_dependency":
         causes = UNSEEN
     if suspect.service != label.service or suspect.cause not in causes:
         return False
