@@ -12,7 +12,8 @@ from gitops_sre.sandbox.incidents.world import Effects, World
 
 @dataclass(frozen=True)
 class Fault:
-    """A cause. `severity` 1 is usual; `pods` and `call` say where; from `onset` (epoch seconds) to the window's end."""
+    """A cause. `severity` 1 is usual; `pods` say where, `call` names one edge (-1: every edge to the service); from
+    `onset` (epoch seconds) to the window's end."""
 
     raw_type: str
     service: int
@@ -146,6 +147,22 @@ def _node(world: World, effects: Effects, fault: Fault, rng: np.random.Generator
         effects.error[pod] = np.maximum(effects.error[pod], share * since(world, fault.onset))
 
 
+def _disk(world: World, effects: Effects, fault: Fault, rng: np.random.Generator) -> None:
+    """A full or worn-out disk: writes wait, and some of them fail; the processor only waits with them."""
+    slow, share = rng.uniform(4, 25) * fault.severity, min(rng.uniform(0.0, 0.15) * fault.severity, 0.8)
+    for pod in fault.pods:
+        begun = since(world, fault.onset)
+        effects.slow[pod] *= 1 + slow * begun
+        effects.error[pod] = np.maximum(effects.error[pod], share * begun)
+
+
+def _expired(world: World, effects: Effects, fault: Fault, rng: np.random.Generator) -> None:
+    """No handshake succeeds any more: new connections fail at once, the few that are still open go on."""
+    share = rng.uniform(0.9, 1.0)
+    for number in [fault.call] if fault.call >= 0 else world.graph.callers_of(fault.service):
+        effects.call_error[number] = np.maximum(effects.call_error[number], share * since(world, fault.onset))
+
+
 MAKERS = {
     "latency": _latency,
     "errors": _errors,
@@ -157,4 +174,6 @@ MAKERS = {
     "loss": _loss,
     "surge": _surge,
     "node": _node,
+    "disk": _disk,
+    "expired": _expired,
 }

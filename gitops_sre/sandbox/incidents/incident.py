@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +48,10 @@ class Incident:
     fault: Fault | None
     steps: list[Step] = field(default_factory=list)
     culprit: Step | None = None
+    begins: float | None = None
+    """Where the case starts when the world is older: what came before is published as a baseline."""
+    requests: bool = False
+    """Whether single requests are published too, as traces and logs."""
 
 
 def copied(effects: Effects) -> Effects:
@@ -70,6 +75,17 @@ def strike(world: World, calm: Effects, fault: Fault, rng: np.random.Generator) 
             break
         severity *= 1.8
     return effects, flow, victim, metric
+
+
+def felt(rng: np.random.Generator, draw: Callable[[np.random.Generator], Incident], tries: int = 9) -> Incident:
+    """Draws until somebody notices the fault: one that nobody feels opens no incident. The last one, if none does."""
+    for _ in range(tries):
+        found = draw(rng)
+        if found.fault is None:
+            break
+        if noticed(found.world, simulate(found.world, found.calm), found.flow, found.fault.onset)[2] >= 1:
+            break
+    return found
 
 
 def noticed(world: World, before: Flow, after: Flow, onset: float) -> tuple[int, str, float]:

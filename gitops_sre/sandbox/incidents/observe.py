@@ -21,7 +21,8 @@ BUCKETS: Array = np.array(
 
 @dataclass(frozen=True)
 class Habits:
-    """How one system is monitored. `idle`: what a quantile of no requests looks like: zero, missing or last."""
+    """How one system is monitored. `idle`: what a quantile of no requests looks like: zero or missing;
+    `declared`: the call graph is known although nobody measures its edges."""
 
     quantiles: tuple[str, ...] = ("0.9", "0.99")
     stats: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Habits:
     directions: bool = True
     success: bool = True
     edges: bool = True
+    declared: bool = False
     edge_success: bool = False
     counts: bool = False
     containers: bool = True

@@ -11,14 +11,17 @@ from gitops_sre.sandbox.incidents.incident import Incident, Step
 from gitops_sre.sandbox.incidents.observe import Line
 
 Json = dict[str, object]
+LATER = 3 * 86400.0
+"""Seconds between where a baseline was taken and where it is dated."""
 
 
 def case_of(incident: Incident, ident: str) -> Json:
     world = incident.world
+    start = world.times[0] if incident.begins is None else incident.begins
     found: Json = {
         "id": ident,
         "metrics": f"metrics/{ident}.csv.gz",
-        "start": int(world.times[0]),
+        "start": int(start),
         "end": math.ceil(world.times[-1]),
         "alert_ts": incident.alert_ts,
         "alert_service": world.name(incident.alert_service),
@@ -27,7 +30,9 @@ def case_of(incident: Incident, ident: str) -> Json:
         "traces": [],
         "logs": [],
     }
-    if incident.habits.edges:
+    if incident.begins is not None:
+        found["baseline"] = f"metrics/{ident}-baseline.csv.gz"
+    if incident.habits.edges or incident.habits.declared:
         found["edges"] = [[world.name(c.caller), world.name(c.callee)] for c in world.graph.calls]
     if incident.steps:
         found["changes"] = [change_of(incident, step) for step in incident.steps]
@@ -63,15 +68,28 @@ def label_of(incident: Incident, ident: str) -> Json:
 
 def write_metrics(path: Path, lines: list[Line]) -> None:
     """Long form, sorted by series. The compression is a light one: speed matters more than size here."""
-    rows = ["ts,name,labels,value\n"]
+    rows: list[str] = []
     for line in lines:
         head = f",{line.name},{line.labels},"
         rows += [
             f"{ts:.0f}{head}{value:.6g}\n" for ts, value in zip(line.times.tolist(), line.values.tolist(), strict=True)
         ]
+    write_rows(path, "ts,name,labels,value", rows)
+
+
+def split(lines: list[Line], begins: float) -> tuple[list[Line], list[Line]]:
+    """Every series before a moment and from it on. The older part is dated three days later than it was: readers have
+    to move a baseline to where it belongs."""
+    older = [Line(e.name, e.labels, e.times[e.times < begins] + LATER, e.values[e.times < begins]) for e in lines]
+    newer = [Line(e.name, e.labels, e.times[e.times >= begins], e.values[e.times >= begins]) for e in lines]
+    return older, newer
+
+
+def write_rows(path: Path, head: str, rows: list[str]) -> None:
+    """A table of whole lines, packed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
-        packed.write("".join(rows).encode())
+        packed.write("".join([head, "\n", *rows]).encode())
 
 
 def write_lines(path: Path, records: list[Json]) -> None:
