@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow test-crash bench bench-speed check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-rca fit check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -28,6 +28,13 @@ bench: $(STAMP) ## score the hands on recorded rollbacks: make bench REPLAY=DIR
 
 bench-speed: $(STAMP) ## locate and edit in repositories of 1,000 to 20,000 files, beside git itself
 	$(BIN)/python -m tests.bench.speed $(if $(FILES),--files $(FILES),--markdown docs/benchmarks.md)
+
+bench-rca: $(STAMP) ## score the diagnosis: make bench-rca RCA=DIR, a folder of labelled sets of incidents
+	$(BIN)/python -m tests.bench.rca $(if $(RCA),$(RCA) --leave-out --markdown docs/benchmarks.md,--generated $(or $(CASES),10))
+
+fit: $(STAMP) ## fit the weights of evidence on labelled incidents: make fit RCA=DIR
+	@test -n "$(RCA)" || { echo "give RCA=DIR, a folder of labelled sets of incidents"; exit 2; }
+	$(BIN)/python -m tests.bench.fit $(RCA)
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

@@ -29,8 +29,13 @@ has just begun has no past."""
 SPLITS = 64
 """Moments that are tried as the onset."""
 ENOUGH = 4
+"""Samples of a row after a split that count; neighbours resemble each other."""
 LEAST_GAIN, MOST_GAIN = 6.0, 40.0
+"""Below the first a row's change is chance; above the second it counts no more."""
 LOUD = 2.0
+"""Standard deviations that some sample of a row must be off for the row to be looked at."""
+STEADY = 0.02
+"""What a deviation without exceptions counts more, so that of two splits that are as good the sharper one is taken."""
 CAP = 5.0
 """Standard deviations that a single sample may count for when the onset is looked for."""
 
@@ -109,7 +114,9 @@ def onset(values: Matrix, first: int, recent: int, least: int, floor: Matrix) ->
         ordered, count = _ordered(z)
         lasting = np.maximum(_quantile(ordered, count, 0.25), -_quantile(ordered, count, 0.75))
         gain = np.clip(np.nan_to_num(lasting), 0.0, CAP) ** 2 * np.minimum(count, ENOUGH) / 2
-        total = float(np.clip(gain - LEAST_GAIN, 0.0, MOST_GAIN).sum())
+        counted = np.clip(gain - LEAST_GAIN, 0.0, MOST_GAIN)
+        steady = np.nan_to_num(np.clip(np.abs(z), 0.0, CAP)).sum(axis=1) / np.maximum(count, 1)
+        total = float((counted * (1 + STEADY * steady)).sum())
         if total > most:
             best, most = split, total
     return best, most

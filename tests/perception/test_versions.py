@@ -1,0 +1,110 @@
+"""New pods against old ones, and the survey that asks for it."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gitops_sre.model.change_feed import Rollout, RolloutStep
+from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.telemetry import Measure, SignalName
+from gitops_sre.perception.survey import Survey, survey
+
+START, ROLLED, ASKED, STEP = 0.0, 2400.0, 3600.0, 30.0
+
+
+def moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def pod(
+    name: str,
+    service: str,
+    level: float,
+    *,
+    begins: float = START,
+    ends: float = ASKED,
+    late: float = 0.0,
+    signal: SignalName = "latency",
+    version: str = "v1",
+) -> Measure:
+    """A pod whose `level` rises by `late` after the rollout."""
+    rng = np.random.default_rng(sum(map(ord, name + signal)))
+    times = np.arange(begins, ends, STEP)
+    values = level * (1 + 0.03 * rng.standard_normal(len(times))) + np.where(times > ROLLED + 60, late, 0.0)
+    return Measure(signal, service, array("d", times), array("d", values), pod=name, version=version)
+
+
+def rollout(service: str, new: str, old: str) -> Rollout:
+    step = RolloutStep(moment(ROLLED), moment(ROLLED + 20), 1, 1, (new,), (old,))
+    return Rollout(service, "", "v1", "v2", (step,), 2)
+
+
+def look(
+    measures: list[Measure], *rollouts: Rollout, edges: tuple[tuple[str, str], ...] = (("web", "cart"),)
+) -> Survey:
+    return survey(measures, edges, START, ASKED, START + 600, "web", rollouts)
+
+
+def found(seen: Survey, name: str) -> Evidence | None:
+    return next((item for item in seen.evidence if item.id == name), None)
+
+
+WEB = [pod("web-1", "web", 0.2, late=0.1), pod("web-1", "web", 50, signal="traffic")]
+
+
+def test_a_version_that_is_slower_than_the_old_one_beside_it_is_found() -> None:
+    cart = [pod("cart-a", "cart", 0.1), pod("cart-c", "cart", 0.1, begins=ROLLED, late=0.3, version="v2")]
+    seen = look([*WEB, *cart], rollout("cart", "cart-c", "cart-b"))
+    item = found(seen, "version_latency/cart/v2")
+    assert item is not None
+    assert (item.score or 0) > 5
+    assert item.version == "v2"
+
+
+def test_a_harmless_version_is_not_blamed_for_what_befalls_both() -> None:
+    cart = [pod("cart-a", "cart", 0.1, late=0.3), pod("cart-c", "cart", 0.1, begins=ROLLED, late=0.3, version="v2")]
+    item = found(look([*WEB, *cart], rollout("cart", "cart-c", "cart-b")), "version_latency/cart/v2")
+    assert item is not None
+    assert (item.score or 0) < 1
+
+
+def test_what_only_waits_for_its_callee_is_not_blamed_for_having_been_replaced() -> None:
+    cart = [pod("cart-a", "cart", 0.1, ends=ROLLED), pod("cart-c", "cart", 0.1, begins=ROLLED, late=0.3, version="v2")]
+    db = [pod("db-1", "db", 0.02, late=0.3), pod("db-1", "db", 50, signal="traffic")]
+    carts = [
+        *cart,
+        pod("cart-a", "cart", 50, signal="traffic", ends=ROLLED),
+        pod("cart-c", "cart", 50, begins=ROLLED, signal="traffic"),
+    ]
+    edges = (("web", "cart"), ("cart", "db"))
+    blamed = found(
+        look([*WEB, *carts, *db], rollout("cart", "cart-c", "cart-a"), edges=edges), "replaced_latency/cart/v2"
+    )
+    alone = found(look([*WEB, *carts], rollout("cart", "cart-c", "cart-a")), "replaced_latency/cart/v2")
+    assert blamed is not None
+    assert alone is not None
+    assert (blamed.score or 0) < 0.3 * (alone.score or 0)
+
+
+def test_the_onset_does_not_depend_on_when_the_alert_came() -> None:
+    cart = [pod("cart-a", "cart", 0.1, late=0.3)]
+    assert abs(look([*WEB, *cart]).onset - (ROLLED + 60)) <= 2 * STEP
+
+
+def test_the_callee_has_the_greater_share_of_the_additional_time() -> None:
+    seen = look([*WEB, pod("cart-a", "cart", 0.1, late=0.1), pod("cart-a", "cart", 50, signal="traffic")])
+    shares = {item.subject: item.score or 0 for item in seen.evidence if item.signal == "own_time"}
+    assert shares["cart"] > 3 * shares["web"]
+
+
+def test_nothing_to_look_at_is_no_onset() -> None:
+    assert survey([], (), START, ASKED, START).strength == 0
+
+
+def test_a_quiet_time_has_little_to_explain() -> None:
+    seen = look([pod("web-1", "web", 0.2), pod("web-1", "web", 50, signal="traffic"), pod("cart-a", "cart", 0.1)])
+    assert seen.strength < 10
+    assert all((item.score or 0) < 3 for item in seen.evidence if item.signal.startswith(("worst_", "own_")))
