@@ -231,6 +231,7 @@ SIMULATED = {
     "traffic": 20,
     "external": 15,
     "infrastructure": 15,
+    "traced": 60,
     "quiet": 60,
 }
 """Generated incidents beside the recorded ones: what those do not show (rollouts, quiet windows)."""
