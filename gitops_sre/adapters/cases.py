@@ -281,8 +281,12 @@ def _rows(path: Path, expected: Sequence[str]) -> Iterator[list[str]]:
 def _metrics(path: Path) -> Table:
     """A file of metrics: read once, since many cases share a day's."""
     samples: dict[tuple[str, str], list[list[str]]] = defaultdict(list)
-    for row in _rows(path, _LABELS):
-        samples[row[1], row[2]].append(row)
+    try:
+        for row in _rows(path, _LABELS):
+            samples[row[1], row[2]].append(row)
+            _ = row[3]  # a row that breaks off is told here
+    except IndexError as error:
+        raise CaseError(f"{path}: not a readable CSV file: a row has fewer than {len(_LABELS)} values") from error
     found: dict[str, dict[Labels, Samples]] = defaultdict(dict)
     for (name, labels), rows in samples.items():
         try:
