@@ -11,6 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib import resources
+from string import Template
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,7 +26,6 @@ from gitops_sre.perception.presets.planning import ranged
 from gitops_sre.perception.promql import fill
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
-_PLACEHOLDER = re.compile(r"\$(\w+)")
 _PLACEHOLDERS = frozenset({"by", "where", "window"})
 
 
@@ -258,7 +258,10 @@ def _problems(file: _File) -> Iterator[str]:
 def _row_problems(preset: Preset, row: Row) -> Iterator[str]:
     if not row.id.startswith(f"{preset.name}."):
         yield f"the id must begin with `{preset.name}.`"
-    if unknown := set(_PLACEHOLDER.findall(row.expr)) - _PLACEHOLDERS:
+    template = Template(row.expr)
+    if not template.is_valid():
+        yield "expr: a `$` that begins no placeholder; write `$$` for one that is meant"
+    if unknown := set(template.get_identifiers()) - _PLACEHOLDERS:
         yield f"expr: unknown placeholders {', '.join(sorted(unknown))}"
     selectors = _SELECTOR.findall(row.expr)
     if not selectors or not all(matchers.endswith("$where") for _, matchers in selectors):

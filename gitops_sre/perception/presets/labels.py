@@ -45,7 +45,17 @@ def last(path: str) -> str:
     return path.rstrip("/").replace("/", ".").rpartition(".")[2]
 
 
-_READERS: Mapping[str, Callable[[str], str]] = {"workload": workload, "host": host, "last": last}
+def certificate(name: str) -> str:
+    """The service in the name of a certificate or its Secret: `cart` of `cart-tls`."""
+    return re.sub(r"-(tls|cert|certificate|ssl)(-secret)?$", "", name)
+
+
+_READERS: Mapping[str, Callable[[str], str]] = {
+    "workload": workload,
+    "host": host,
+    "last": last,
+    "certificate": certificate,
+}
 
 
 @dataclass(frozen=True)
