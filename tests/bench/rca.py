@@ -229,7 +229,7 @@ def main() -> None:
     """Score, print, and put it into a page."""
     parser = argparse.ArgumentParser(prog="rca", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", help="a folder of recorded sets")
-    parser.add_argument("--generated", type=int, default=30, help="incidents of each generated kind")
+    parser.add_argument("--generated", type=int, default=20, help="incidents of each generated kind")
     parser.add_argument("--leave-out", action="store_true", help="also with weights fitted without each set (minutes)")
     parser.add_argument("--markdown", type=Path, help="a page in which to put the tables between its markers")
     given = parser.parse_args()
