@@ -22,11 +22,30 @@ from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception.presets import labels as reading
 from gitops_sre.perception.presets.labels import Source
-from gitops_sre.perception.presets.planning import ranged
+from gitops_sre.perception.presets.planning import MAX_POINTS, Budget, Plan, Range, ranged, waves
 from gitops_sre.perception.promql import fill
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
 _PLACEHOLDERS = frozenset({"by", "where", "window"})
+
+_TELLING: tuple[SignalName, ...] = (
+    "errors",
+    "latency",
+    "replicas",
+    "restarts",
+    "traffic",
+    "saturation",
+    "cpu",
+    "memory",
+    "expiry",
+    "node_cpu",
+    "node_memory",
+    "network_in",
+    "network_out",
+    "disk_read",
+    "disk_write",
+)
+"""Signals by how much they narrow down: what users feel, what does not run, demand, then resources."""
 
 
 class PresetsError(Exception):
@@ -88,14 +107,19 @@ class Row(_Part):
         """Names of the metrics that it selects, without those that are patterns."""
         return tuple(dict.fromkeys(name for name, _ in _SELECTOR.findall(self.expr) if name))
 
-    def query(self, matchers: str, window: float) -> str:
-        """PromQL with every placeholder filled in."""
-        return fill(self.expr, matchers=matchers, by=", ".join(self.labels.names), window=window)
+    def query(self, span: Range, points: int = MAX_POINTS) -> Query:
+        """The range query, with every placeholder filled in."""
+        text = fill(self.expr, matchers=span.matchers, by=", ".join(self.labels.names), window=span.window)
+        return ranged(Query(self.id, text, span.start, span.end, span.step, self.unit), points)
+
+    def answerable(self, names: Collection[str]) -> bool:
+        """Whether any metric that it selects is known; always where it selects by pattern."""
+        return not self.metrics or any(name in names for name in self.metrics)
 
 
 class Preset(_Part):
     """A kind of instrumentation. A Prometheus has it when it knows a metric that matches one of the globs
-    `recognise`; `source` is where the names come from. `labels` are those of rows without their own."""
+    `recognise`; `source` is where the names come from."""
 
     name: str = Field(pattern=r"^[a-z]+$")
     means: str = Field(min_length=1)
@@ -149,9 +173,8 @@ class Catalogue:
 
         `step` and `window` (the range of rates) are in seconds; `matchers` as from promql.where.
         """
-        return tuple(
-            ranged(row.id, row.query(matchers, window), start, end, step, row.unit) for row in self.rows_of(presets)
-        )
+        span = Range(start, end, step, window, matchers)
+        return tuple(row.query(span) for row in self.rows_of(presets))
 
     def measures(self, answers: Iterable[Answer]) -> tuple[Measure, ...]:
         """Answers to rows of the catalogue (by `Query.id`) in the product's own terms."""
@@ -175,6 +198,24 @@ class Catalogue:
                 else:
                     left[measure][row.id] += 1
         return Reading(tuple(found), left["unknown"], left["dead"], left["empty"])
+
+
+def plan(
+    catalogue: Catalogue,
+    presets: Sequence[str],
+    span: Range,
+    budget: Budget | None = None,
+    metric_names: Collection[str] | None = None,
+) -> Plan:
+    """What to ask in which order: cheap rows first, among them what users feel before what explains it.
+
+    Rows whose metrics are all missing from `metric_names` (where given) are not asked. Raises PresetsError for an
+    unknown preset.
+    """
+    limit = budget or Budget()
+    rows = [row for row in catalogue.rows_of(presets) if metric_names is None or row.answerable(metric_names)]
+    rows.sort(key=lambda row: (row.cost, _TELLING.index(row.signal)))
+    return waves([(row.cost, row.query(span, limit.points)) for row in rows], limit)
 
 
 def _known(glob: str, names: frozenset[str]) -> bool:

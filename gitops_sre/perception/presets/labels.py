@@ -78,6 +78,10 @@ class Source:
             raise ValueError(f"{text!r}: {read!r} is none of {', '.join(sorted(_READERS))}")
         return cls(label, read)
 
+    def __str__(self) -> str:
+        """As it is written in the catalogue."""
+        return f"`={self.constant}`" if self.constant else f"`{self.label}{'|' * bool(self.read)}{self.read}`"
+
     def value(self, labels: Mapping[str, str]) -> str:
         """What it says in a series; empty where it says nothing."""
         if self.constant:
