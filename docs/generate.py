@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from gitops_sre.cli.main import cli
 from gitops_sre.cli.main import main as command
 from gitops_sre.engine import lifecycle
+from gitops_sre.perception import presets
 from gitops_sre.settings import LONGEST, Settings
 
 DOCS = Path(__file__).resolve().parent
@@ -31,6 +32,7 @@ from tests.gitops.commits import History  # noqa: E402
 from tests.layouts.cases import Layout, layouts  # noqa: E402
 
 _COMMANDS = "<!-- commands: generated -->\n"
+_PRESETS = "<!-- presets: generated -->\n"
 BEGIN, END = "<!-- lifecycle:begin -->", "<!-- lifecycle:end -->"
 
 
@@ -52,6 +54,12 @@ def _commands(name: str, command: click.Command) -> list[str]:
         for child in sorted(command.commands):
             found += _commands(f"{name} {child}", command.commands[child])
     return found
+
+
+def signals() -> str:
+    """docs/signals.md with the query catalogue."""
+    begin = (DOCS / "signals.md").read_text().partition(_PRESETS)[0]
+    return f"{begin}{_PRESETS}\n{presets.table()}"
 
 
 def states() -> str:
@@ -251,6 +259,7 @@ def main() -> int:
     """Write, or compare."""
     wanted = {
         DOCS / "cli.md": command_line(),
+        DOCS / "signals.md": signals(),
         DOCS / "architecture.md": architecture(),
         DOCS / "lifecycle.md": states(),
         DOCS / "configuration.md": settings(),
