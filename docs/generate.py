@@ -59,7 +59,7 @@ def _commands(name: str, command: click.Command) -> list[str]:
 def signals() -> str:
     """docs/signals.md with the query catalogue."""
     begin = (DOCS / "signals.md").read_text().partition(_PRESETS)[0]
-    return f"{begin}{_PRESETS}\n{presets.table()}"
+    return f"{begin}{_PRESETS}{presets.table()}"
 
 
 def states() -> str:

@@ -142,10 +142,11 @@ def _breaks(usual: Courses, now: Courses) -> list[Break]:
         if context not in usual.seen:
             continue
         before = usual.seen[context]
-        for event in {*usual.following[context], *now.following[context]}:
+        events = {*usual.following[context], *now.following[context]}
+        for event in sorted(events, key=lambda each: (not _bad(each), each)):  # of equal breaks, an error is told
             then, here = usual.following[context].get(event, 0.0), now.following[context].get(event, 0.0)
             score = surprise(then, before, here, count)
-            bad = event == END or is_error(event)
+            bad = _bad(event)
             if bad and score >= LEAST:
                 traces = now.traces.get((context, event), frozenset())
             elif not bad and score <= -LEAST:
@@ -157,6 +158,11 @@ def _breaks(usual: Courses, now: Courses) -> list[Break]:
                 continue
             found.append(Break(context, event, abs(score), then / before, here / count, traces))
     return found
+
+
+def _bad(event: str) -> bool:
+    """Whether an event is no good: more of it is a break, less of it is none."""
+    return event == END or is_error(event)
 
 
 def surprise(before: float, of_before: float, now: float, of_now: float) -> float:
