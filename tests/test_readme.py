@@ -10,6 +10,7 @@ import click
 import pytest
 
 from gitops_sre.cli.main import cli
+from gitops_sre.perception import presets
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -111,6 +112,7 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     known = set(re.findall(r"^\| `([\w.\[\]]+)` \|", table, re.M))
     # `labels` is also what conditions of policies call the alert's labels, which may be any.
     sections = {name.partition(".")[0] for name in known if "." in name} - {"labels"}
+    known |= set(presets.load().rows)  # rows of the query catalogue are named alike
     for code in _code(page):
         if re.fullmatch(r"[a-z]+\.[a-z_]+", code) and code.partition(".")[0] in sections and not code.endswith(".py"):
             assert code in known, f"{page.name} names the setting {code}"
