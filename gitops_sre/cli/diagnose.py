@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,10 @@ class Diagnosed:
 @click.option("--id", "ids", multiple=True, help="Only the case with this id; may be given again.")
 @click.option("--horizon", type=click.FloatRange(min=0), help="Ask so many seconds after the alert, not at the end.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, one for each case.")
-def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: bool) -> int:
+@click.option(
+    "--report", type=click.Path(path_type=Path, file_okay=False), help="Write a page for each case into this folder."
+)
+def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: bool, report: Path | None) -> int:
     """Diagnose recorded incidents: root service, cause and change, each with its probability."""
     from gitops_sre.adapters.cases import Case, CaseError, read_cases  # noqa: PLC0415 - numpy and all: only here
     from gitops_sre.perception import presets  # noqa: PLC0415
@@ -72,6 +76,8 @@ def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: 
             click.echo(f"gitops-sre: case {header.id}: {error}", err=True)
             continue
         click.echo(json.dumps(as_line(found)) if as_json else as_text(found))
+        if report is not None:
+            click.echo(f"{written(found, report, catalogue)}", err=True)
     return 1 if broken else 0
 
 
@@ -83,6 +89,21 @@ def one(case: Case, queries: Queries, catalogue: Catalogue) -> Diagnosed:
     findings = gathered(case, queries)
     diagnosis = conclude(findings, catalogue)
     return Diagnosed(case.header.id, findings, diagnosis, time.perf_counter() - began)
+
+
+def written(found: Diagnosed, folder: Path, catalogue: Catalogue) -> Path:
+    """The page of a case in a folder, which is made; the file's name is the id with what a file system minds replaced.
+    Raises Failure."""
+    from gitops_sre.cli.picture import page  # noqa: PLC0415
+
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', found.id).lstrip('.')[:100] or 'case'}.html"
+    text = page(found.id, found.findings, found.diagnosis, found.findings.measures, catalogue)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path}: the report cannot be written: {error}") from error
+    return path
 
 
 def gathered(case: Case, queries: Queries) -> Findings:

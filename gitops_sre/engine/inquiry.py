@@ -14,7 +14,7 @@ from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.telemetry import LogLine, Span
+from gitops_sre.model.telemetry import LogLine, Measure, Span
 from gitops_sre.perception import patterns, presets, traces
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
@@ -59,6 +59,7 @@ class Findings:
     gaps: tuple[Gap, ...]
     edges: tuple[tuple[str, str], ...]
     rollouts: tuple[Rollout, ...]
+    measures: tuple[Measure, ...] = ()
 
 
 def inquire(question: Question, sources: Sources, queries: presets.Catalogue, catalogue: Catalogue) -> Diagnosis:
@@ -111,7 +112,7 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         baseline_end=question.quiet_until,
     )
     evidence = (*looked.evidence, *_followed(seen, said, sources, looked.onset))
-    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts)
+    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures)
 
 
 def _followed(

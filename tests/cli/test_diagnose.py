@@ -49,6 +49,18 @@ def test_a_broken_case_is_named_and_the_others_are_answered(tmp_path: Path, caps
     assert "gone.csv.gz" in printed.err
 
 
+def test_a_page_is_written_for_each_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = recorded(tmp_path, id="../a<b>")
+    assert main(["diagnose", "--cases", str(file), "--json", "--report", str(tmp_path / "pages")]) == 0
+    (page,) = (tmp_path / "pages").iterdir()
+    assert page.suffix == ".html"
+    text = page.read_text(encoding="utf-8")
+    assert "<svg" in text
+    assert "a<b>" not in text
+    assert "db" in text
+    assert str(page) in capsys.readouterr().err
+
+
 def test_an_unknown_id_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", "--cases", str(recorded(tmp_path)), "--id", "nope"]) == 1
     assert "no case nope" in capsys.readouterr().err
