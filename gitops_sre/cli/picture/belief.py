@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.diagnosis import Blame, Hypothesis
-from gitops_sre.model.evidence import Evidence
 from gitops_sre.reasoning.bayes import posterior, weights
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.diagnose import Trial, prepare
@@ -43,9 +42,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Without:
-    """What would be believed without one finding: of the leader, and who would lead."""
+    """What would be believed without one finding, or without all of a kind: of the leader, and who would lead."""
 
-    evidence: Evidence
+    what: str
     posterior: float
     leader: str
     leads_with: float
@@ -125,11 +124,16 @@ class Belief:
     def _weights(self) -> NDArray[np.float64]:
         return weights(self.trial.priors, self._logs, self.trial.trusts)
 
-    def without(self, place: str, most: int = 5) -> tuple[Without, ...]:
-        """The findings that a place's probability rests on most, each left out by itself."""
+    def without(self, place: str, most: int = 6) -> tuple[Without, ...]:
+        """What a place's probability rests on most: single findings and whole kinds, each left out by itself."""
+        kinds = [_stage(item.signal) for item in self.trial.court.evidence]
+        said = self._logs[:, :-1] * np.asarray(self.trial.trusts[:-1])
+        of_kinds = [said[:, [kind == n for kind in kinds]].sum(axis=1) for n in range(len(STAGES))]
+        texts = [item.statement for item in self.trial.court.evidence]
+        texts += [f"everything of the kind “{name}” ({kinds.count(n)} findings)" for n, (name, _) in enumerate(STAGES)]
         with np.errstate(divide="ignore"):
             scores = np.log(np.asarray(self.trial.priors)) + self._logs @ np.asarray(self.trial.trusts)
-        left = scores[:, None] - (self._logs * np.asarray(self.trial.trusts))[:, :-1]
+        left = scores[:, None] - np.column_stack([said, *of_kinds])
         shares = np.exp(left - left.max(axis=0))
         names = sorted(set(self._places))
         member = np.array([[name == each for each in self._places] for name in names], dtype=np.float64)
@@ -139,13 +143,18 @@ class Belief:
         order = [int(n) for n in np.argsort(own, kind="stable")[:most] if own[n] <= now - TELLING]
         return tuple(
             Without(
-                self.trial.court.evidence[n],
+                texts[n],
                 float(own[n]),
                 names[int(np.argmax(places[:, n]))],
                 float(places[:, n].max()),
             )
             for n in order
         )
+
+
+def shown(place: str) -> str:
+    """A place for people."""
+    return {NOBODY: "nothing wrong", UNEXPLAINED: "no known pattern"}.get(place, place)
 
 
 def _stage(signal: str) -> int:
@@ -159,7 +168,7 @@ def factor(nats: float) -> str:
     return f"{'×' if nats >= 0 else '÷'} {size}"
 
 
-def leaders(steps: Sequence[Step], most: int) -> tuple[str, ...]:
-    """The places that are the most probable in the end; where they tie, by name."""
+def leaders(steps: Sequence[Step], first: str, most: int) -> tuple[str, ...]:
+    """The place that is blamed first, then those that are the most probable in the end; where they tie, by name."""
     last = steps[-1].places
-    return tuple(sorted(last, key=lambda place: (-last[place], place))[:most])
+    return tuple(sorted(last, key=lambda place: (place != first, -last[place], place))[:most])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitops_sre.cli.picture.belief import Step, leaders
+from gitops_sre.cli.picture.belief import Step, shown
 from gitops_sre.cli.picture.scale import Scale, shorten, spread
 from gitops_sre.model.diagnosis import certainty
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960.0, 300.0, 54.0, 250.0, 16.0, 52.0
-MOST = 5
 LABEL = 16.0
 
 
@@ -41,20 +40,20 @@ class Chart:
     tracks: tuple[Track, ...]
 
 
-def chart(steps: Sequence[Step]) -> Chart:
-    """The leaders' probabilities after each step, labelled at their ends."""
+def chart(steps: Sequence[Step], names: Sequence[str]) -> Chart:
+    """The named places' probabilities after each step, labelled at their ends."""
     x = Scale(0, max(len(steps) - 1, 1), LEFT + 24, WIDTH - RIGHT)
     y = Scale(0, 1, HEIGHT - BOTTOM, TOP)
-    names = leaders(steps, MOST)
     ends = [y(steps[-1].places[name]) for name in names]
-    places = spread(ends, LABEL, TOP, HEIGHT - BOTTOM)
+    order = sorted(range(len(names)), key=lambda n: ends[n])
+    places = dict(zip(order, spread([ends[n] for n in order], LABEL, TOP, HEIGHT - BOTTOM), strict=True))
     tracks = []
     for style, name in enumerate(names):
         dots = tuple((x(n), y(step.places.get(name, 0.0))) for n, step in enumerate(steps))
         tracks.append(
             Track(
                 name,
-                f"{shorten(name, 24)} {certainty(steps[-1].places[name])}",
+                f"{shorten(shown(name), 22)} {certainty(steps[-1].places[name])}",
                 style,
                 " ".join(f"{a},{b}" for a, b in dots),
                 dots,

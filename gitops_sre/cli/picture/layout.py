@@ -1,7 +1,7 @@
 """Where the nodes of a directed graph are drawn: in columns by call depth. Deterministic and pure.
 
-The usual four steps (Sugiyama, Tagawa and Toda, 1981): circles are broken, every node gets a layer, nodes of a layer are
-ordered by where their neighbours stand, and places are found that keep edges straight. An edge over several layers
+The usual four steps (Sugiyama, Tagawa and Toda, 1981): circles are broken, every node gets a layer, nodes of a layer
+are ordered by where their neighbours stand, and places are found that keep edges straight. An edge over several layers
 holds a narrow place in each of them, so that it does not run through nodes.
 """
 
@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from gitops_sre.cli.picture.scale import spread
 
-NODE_WIDTH, NODE_HEIGHT = 176.0, 40.0
-COLUMN_GAP, ROW_GAP = 64.0, 14.0
+NODE_WIDTH, NODE_HEIGHT = 180.0, 40.0
+COLUMN_GAP, ROW_GAP = 56.0, 14.0
+PASSING = 10.0
+"""How much room an edge has that passes through a layer."""
 SWEEPS = 8
 
 Pair = tuple[str, str]
@@ -34,9 +37,9 @@ class Layout:
 
 
 def arrange(names: Iterable[str], pairs: Iterable[Pair]) -> Layout:
-    """Places of all nodes; those without edges stand in rows below the others."""
-    every = sorted(set(names))
-    known = sorted({(a, b) for a, b in pairs if a != b and a in set(every) and b in set(every)})
+    """Places of all nodes; those without edges stand in rows below the others, in the order given."""
+    every = dict.fromkeys(names)
+    known = sorted({(a, b) for a, b in pairs if a != b and a in every and b in every})
     joined = {name for pair in known for name in pair}
     forward = _forward(sorted(joined), known)
     layer = depths(sorted(joined), forward)
@@ -45,10 +48,10 @@ def arrange(names: Iterable[str], pairs: Iterable[Pair]) -> Layout:
         _order(columns, links, down=sweep % 2 == 0)
     heights = _heights(columns, links)
     nodes = {spot[0]: (_left(layer[spot[0]]), y) for spot, y in heights.items() if len(spot) == 1}
-    bottom = max((y + NODE_HEIGHT for _, y in nodes.values()), default=-ROW_GAP)
+    bottom = max((y + NODE_HEIGHT for y in heights.values()), default=-2 * ROW_GAP)
     nodes |= _rows([name for name in every if name not in joined], max(len(columns), 4), bottom + 2 * ROW_GAP)
     width = max((x + NODE_WIDTH for x, _ in nodes.values()), default=0.0)
-    height = max((y + NODE_HEIGHT for _, y in nodes.values()), default=0.0)
+    height = max([bottom, *(y + NODE_HEIGHT for _, y in nodes.values())])
     return Layout(width, height, nodes, _routes(known, frozenset(forward), layer, heights))
 
 
@@ -125,7 +128,7 @@ def _columns(
         spots = _spots(pair, layer)
         for n, spot in enumerate(spots[1:-1], layer[pair[0]] + 1):
             columns[n].append(spot)
-        for before, after in zip(spots, spots[1:], strict=False):
+        for before, after in pairwise(spots):
             links[before][1].append(after)
             links[after][0].append(before)
     return columns, links
@@ -150,16 +153,25 @@ def _heights(
     columns: Sequence[Sequence[Spot]], links: Mapping[Spot, tuple[list[Spot], list[Spot]]]
 ) -> dict[Spot, float]:
     """Upper edges of all places: as near to their neighbours as the order and the gaps allow."""
-    gap = NODE_HEIGHT + ROW_GAP
-    heights = {spot: n * gap for column in columns for n, spot in enumerate(column)}
+    gaps = [[0.0, *((_room(a) + _room(b)) / 2 for a, b in pairwise(column))] for column in columns]
+    heights = {
+        spot: y
+        for column, gap in zip(columns, gaps, strict=True)
+        for spot, y in zip(column, accumulate(gap), strict=True)
+    }
     for sweep in range(SWEEPS):
         down = sweep % 2 == 0
-        for column in columns if down else reversed(columns):
+        for column, gap in list(zip(columns, gaps, strict=True))[:: 1 if down else -1]:
             near = [[heights[other] for other in links[spot][0 if down else 1]] for spot in column]
             wanted = [sum(some) / len(some) if some else heights[s] for s, some in zip(column, near, strict=True)]
             heights.update(zip(column, spread(wanted, gap), strict=True))
     least = min(heights.values(), default=0.0)
     return {spot: round(y - least, 1) for spot, y in heights.items()}
+
+
+def _room(spot: Spot) -> float:
+    """The height that a place takes, its gap included."""
+    return NODE_HEIGHT + ROW_GAP if len(spot) == 1 else PASSING + ROW_GAP
 
 
 def _routes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gitops_sre.cli.diagnose import ranked
-from gitops_sre.cli.picture.belief import NOBODY, UNEXPLAINED, Belief, Step, Without, factor, leaders, place_of
-from gitops_sre.cli.picture.believing import MOST, Chart, chart
+from gitops_sre.cli.picture.belief import Belief, Step, Without, factor, leaders, place_of, shown
+from gitops_sre.cli.picture.believing import Chart, chart
 from gitops_sre.cli.picture.scale import amount, clock
 from gitops_sre.cli.picture.series import Picked, picked
 from gitops_sre.cli.picture.servicemap import Map, feelings, service_map
@@ -25,10 +26,13 @@ from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.findings import lead, lead_shown
 from gitops_sre.settings import shipped
 
+_PATH = re.compile(r"[MLCh0-9., -]*")
 LONGEST = 600
 """Characters of a text from outside that are shown."""
-RANKED = 15
-"""Places in the table of the ranking."""
+RANKED, HARDLY = 15, 0.01
+"""Places in the table of the ranking: so many at most, and after the first few none that is hardly possible."""
+LEADERS = 5
+"""Places whose probabilities are drawn as evidence came in."""
 REASONED = 3
 """Hypotheses whose evidence for and against is told."""
 
@@ -62,6 +66,8 @@ class View:
     findings: Findings
     diagnosis: Diagnosis
     candidates: tuple[Candidate, ...]
+    listed: int
+    doubts: tuple[tuple[str, float], ...]
     onset: str
     asked: str
     timeline: Timeline
@@ -97,6 +103,7 @@ def _view(
     top = blames[0]
     belief = Belief.of(findings, catalogue)
     steps = belief.steps()
+    first = leaders(steps, place_of(top), LEADERS)
     named = [blame.service for blame in blames if blame.service]
     pictures = picked(findings, measures, named[:2] if top.service else (), top.top.supports)
     happened = events(findings.rollouts, diagnosis, top.top if top.service else None)
@@ -107,6 +114,12 @@ def _view(
         findings,
         diagnosis,
         candidates,
+        max(5, min(RANKED, sum(each.posterior >= HARDLY for each in candidates))),
+        tuple(
+            (shown(place_of(each)), each.posterior)
+            for each in diagnosis.services
+            if not each.service and each not in blames and each.posterior >= HARDLY
+        ),
         clock(findings.scope.onset.timestamp(), seconds=True),
         findings.scope.now.strftime("%Y-%m-%d %H:%M:%S"),
         timeline(findings.scope, pictures, happened),
@@ -116,8 +129,8 @@ def _view(
         blame,
         feelings(findings.evidence),
         steps,
-        leaders(steps, MOST),
-        chart(steps),
+        first,
+        chart(steps, first),
         tuple(
             _argument(candidate, blame.top, diagnosis, belief)
             for candidate, blame in zip(candidates[:REASONED], blames, strict=False)
@@ -171,14 +184,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        certainty=certainty, amount=amount, clock=lambda at: clock(at, seconds=True), place=_place
+        certainty=certainty, amount=amount, clock=lambda at: clock(at, seconds=True), place=shown, drawing=_drawing
     )
-    environment.globals.update(ranked_most=RANKED)
     return environment
 
 
-def _place(name: str) -> str:
-    return {NOBODY: "no fault", UNEXPLAINED: "unexplained"}.get(name, name)
+def _drawing(data: str) -> Markup:
+    """Path data of ours as it is. Raises ValueError for anything else."""
+    if not _PATH.fullmatch(data):
+        raise ValueError(f"not the path data of a curve: {data[:80]!r}")
+    return Markup(data)  # noqa: S704 - numbers and letters of path commands only
 
 
 def _honest(value: object) -> object:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 
 HIGHEST = 1e15
 """Values beyond it are drawn at the edge: no telemetry is that large, and axes must not overflow."""
@@ -37,14 +38,18 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
     if 0 <= low <= 0.7 * high:
         low = 0.0
     if high - low <= 1e-9 * max(abs(high), abs(low)):
-        low, high = (0.0, 2 * high) if high > 0 else (low - 1, high + 1)
+        low, high = min(0.0, 2 * low), max(2 * high, 0.0) or float(low == 0)
     return low, high
 
 
-def ticks(low: float, high: float, most: int = 3) -> tuple[float, ...]:
-    """At most `most` + 1 round values in `low`..`high`: multiples of 1, 2 or 5 times a power of ten."""
+def ticks(low: float, high: float, most: int = 3, unit: str = "") -> tuple[float, ...]:
+    """At most `most` + 1 round values in `low`..`high`: multiples of 1, 2 or 5 times a power of ten; of KiB, MiB and so
+    on where the unit is bytes."""
     if not high > low:
         return (low,)
+    if unit.startswith("bytes") and max(abs(low), abs(high)) >= 1024:
+        size = 1024.0 ** min(4, int(math.log2(max(abs(low), abs(high))) // 10))
+        return tuple(value * size for value in ticks(low / size, high / size, most))
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * (1 - 1e-9))
@@ -70,8 +75,8 @@ def date_clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%d %b %H:%M")
 
 
-def amount(value: float, unit: str = "") -> str:
-    """A value with its unit."""
+def amount(value: float, unit: str = "", *, bare: bool = False) -> str:
+    """A value with its unit; `bare` leaves out one that is a mere word."""
     if unit == "ratio":
         return f"{_short(100 * value)}%"
     if unit == "percent":
@@ -80,7 +85,7 @@ def amount(value: float, unit: str = "") -> str:
         return _seconds(value)
     if unit in ("bytes", "bytes/s"):
         return _bytes(value) + unit.removeprefix("bytes")
-    return f"{_short(value)} {unit}".rstrip()
+    return f"{_short(value)} {'' if bare else unit}".rstrip()
 
 
 def _short(value: float) -> str:
@@ -110,20 +115,24 @@ def _bytes(value: float) -> str:
     return f"{value:.3g} B"
 
 
-def spread(wanted: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
-    """Places as near to the `wanted` ones (ascending) as they can be with at least `gap` between neighbours, in the
-    least-squares sense (isotonic regression by pooling adjacent violators; Ayer et al., 1955), within `low`..`high`
-    where that has room for them."""
+def spread(
+    wanted: Sequence[float], gaps: float | Sequence[float], low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Places in the order given, as near to the `wanted` ones as they can be with at least a gap between neighbours, in
+    the least-squares sense (isotonic regression by pooling adjacent violators; Ayer et al., 1955), within `low`..`high`
+    where that has room for them. `gaps` is one for all, or one for each place: how far it stays from the one before."""
+    each = [gaps] * len(wanted) if isinstance(gaps, float) else list(gaps)
+    offsets = list(accumulate([0.0, *each[1:]]))[: len(wanted)]
     pools: list[tuple[float, int]] = []
-    for number, place in enumerate(wanted):
-        mean, size = place - number * gap, 1
+    for place, offset in zip(wanted, offsets, strict=True):
+        mean, size = place - offset, 1
         while pools and pools[-1][0] >= mean:
             before, count = pools.pop()
             mean, size = (mean * size + before * count) / (size + count), size + count
         pools.append((mean, size))
     flat = [mean for mean, size in pools for _ in range(size)]
-    top = high - gap * (len(flat) - 1)
-    return [max(low, min(mean, top)) + number * gap for number, mean in enumerate(flat)]
+    top = high - (offsets[-1] if offsets else 0.0)
+    return [max(low, min(mean, top)) + offset for mean, offset in zip(flat, offsets, strict=True)]
 
 
 def shorten(text: str, most: int) -> str:

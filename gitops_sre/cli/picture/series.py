@@ -14,6 +14,7 @@ from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Scope
 from gitops_sre.model.telemetry import Measure
 from gitops_sre.perception.board import lay
+from gitops_sre.perception.survey import MATTERS
 from gitops_sre.reasoning.callgraph import CallGraph
 
 Row = NDArray[np.float64]
@@ -141,7 +142,9 @@ def _of(
             told = item.id in cited or any(f"{own}/{item.subject}" in cited and _SAME[own] == signal for own in _SAME)
             return (not told, not (signal in FELT and score >= 1), -score)
 
-        for _, item, signal in sorted(symptoms.get(service, ()), key=rank)[:most]:
+        order = sorted(symptoms.get(service, ()), key=rank)
+        unusual = [entry for entry in order if entry[0] >= MATTERS or not rank(entry)[0] or entry[2] in FELT]
+        for _, item, signal in (unusual or order[:1])[:most]:
             yield Wanted(service, signal, why, pod=item.pod)
 
 

@@ -71,7 +71,7 @@ def service_map(findings: Findings, blame: Mapping[str, float]) -> Map:
         for name in sorted({*blame, *felt, *([focus] if focus else [])} - on_map, key=lambda n: (-blame.get(n, 0), n))
         if blame.get(name, 0.0) >= BLAME[0] or felt.get(name, 0.0) >= FELT[0] or name == focus
     ]
-    layout = arrange({*shown, *lone[:MAX_LONE]}, findings.edges)
+    layout = arrange([*sorted(shown), *lone[:MAX_LONE]], findings.edges)
     nodes = tuple(
         _node(name, (x + MARGIN, y + MARGIN), blame.get(name, 0.0), felt.get(name), alerting=name == focus)
         for name, (x, y) in sorted(layout.nodes.items(), key=lambda pair: (pair[1], pair[0]))
@@ -120,7 +120,7 @@ def _node(name: str, at: Point, blame: float, felt: float | None, *, alerting: b
     said = "no golden signal known" if felt is None else f"latency or errors {felt:.3g} standard deviations from usual"
     return Node(
         name,
-        shorten(name, 24),
+        shorten(name, 21),
         " · ".join(words) or ("as usual" if felt is not None else "not measured"),
         round(at[0], 1),
         round(at[1], 1),

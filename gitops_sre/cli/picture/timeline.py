@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gitops_sre.cli.picture.scale import Scale, amount, clock, clock_ticks, date_clock, limits, shorten, spread, ticks
 from gitops_sre.cli.picture.series import Curve, Picked
@@ -12,7 +13,7 @@ from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
 from gitops_sre.model.evidence import Scope
 
-WIDTH, LEFT, RIGHT = 960.0, 74.0, 150.0
+WIDTH, LEFT, RIGHT = 980.0, 74.0, 170.0
 TOP, LANE, PANEL, GAP, TITLE = 40.0, 20.0, 74.0, 16.0, 20.0
 MAX_LANES = 8
 AFTER, AT_LEAST, SAMPLES = 2.0, 1800.0, 24
@@ -136,8 +137,7 @@ def window(scope: Scope, happened: Iterable[Event], step: float) -> tuple[float,
 
 def timeline(scope: Scope, pictures: Sequence[Picked], happened: Sequence[Event]) -> Timeline:
     """Places of everything."""
-    times = pictures[0].curves[0].times if pictures else ()
-    step = float(times[1] - times[0]) if len(times) > 1 else 60.0
+    step = max((_step(each) for each in pictures), default=60.0)
     begin, end = window(scope, happened, step)
     x = Scale(begin, end, LEFT, WIDTH - RIGHT)
     shown = [each for each in happened if each.end >= begin and each.begin <= end]
@@ -163,6 +163,11 @@ def timeline(scope: Scope, pictures: Sequence[Picked], happened: Sequence[Event]
         len(happened) - len(lanes),
         panels,
     )
+
+
+def _step(picture: Picked) -> float:
+    times = picture.curves[0].times
+    return float(times[1] - times[0]) if len(times) > 1 else 60.0
 
 
 def _when(at: float, begin: float, end: float) -> str:
@@ -215,7 +220,7 @@ def _panel(picture: Picked, x: Scale, y: float) -> Panel:
         note,
         y + TITLE,
         y + TITLE + PANEL,
-        tuple((scale(value), amount(value, picture.unit)) for value in ticks(low, high, 2)),
+        tuple((scale(value), amount(value, picture.unit, bare=True)) for value in ticks(low, high, 2, picture.unit)),
         _curves(picture, x, scale),
         band,
     )
@@ -227,7 +232,7 @@ def _curves(picture: Picked, x: Scale, y: Scale) -> tuple[Drawn, ...]:
     for curve in picture.curves:
         times, values = _within(curve, x)
         last = next((v for v in reversed(values) if math.isfinite(v)), None)
-        name = " ".join(part for part in (shorten(curve.name, 14), "" if last is None else amount(last, picture.unit)))
+        name = " ".join(part for part in (shorten(curve.name, 12), "" if last is None else amount(last, picture.unit)))
         found.append((y.start if last is None else y(last), path(times, values, x, y), curve, name.strip()))
     order = sorted(range(len(found)), key=lambda n: found[n][0])
     places = dict(zip(order, spread([found[n][0] for n in order], LABEL, y.end, y.start), strict=True))
@@ -248,7 +253,7 @@ def path(times: Sequence[float], values: Sequence[float], x: Scale, y: Scale) ->
     """SVG path data of a curve, broken at holes; of many samples the least and the greatest of every bucket."""
     if not times:
         return ""
-    steps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    steps = sorted(b - a for a, b in pairwise(times))
     hole = HOLE * steps[len(steps) // 2] if steps else 0.0
     parts, before = [], -math.inf
     for at, value in _thinned(times, values):
