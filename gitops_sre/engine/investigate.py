@@ -185,6 +185,7 @@ def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavai
         applications=[app for app in applications if targets.reads(app, world.repository_url)],
         environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments)[0],
         service_of=lambda app: services.get(app.key, app.name),
+        reads=lambda source: targets.same_repository(source.repo_url, world.repository_url),
         onset=scope.onset,
         lookback=timedelta(seconds=timing.change_lookback),
         skew=timedelta(seconds=timing.clock_skew),

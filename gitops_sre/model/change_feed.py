@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from gitops_sre.model.target import WorkloadRef
+
 ChangeKind = Literal["image", "config", "flag", "scale", "resources", "infrastructure", "other"]
 
 
@@ -56,6 +58,53 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class ReplicaSet:
+    """One version of a workload's pod template, as the cluster keeps it.
+
+    `template` is its hash (`pod-template-hash`, `controller-revision-hash`), `revision` the number that the controller
+    counts up with each rollout, `desired` how many replicas the workload was to have when it last scaled this version,
+    `replicas` how many there are. `images` are those of its containers, in their order.
+    """
+
+    workload: WorkloadRef
+    name: str
+    template: str
+    created_at: datetime
+    revision: int
+    images: tuple[str, ...]
+    desired: int
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of a workload. `owner` is the name of its ReplicaSet, StatefulSet or DaemonSet; `ready_at` is None while it
+    is not ready, `deleted_at` while nobody wants it gone."""
+
+    namespace: str
+    name: str
+    owner_kind: str
+    owner: str
+    template: str
+    created_at: datetime
+    ready_at: datetime | None
+    images: tuple[str, ...]
+    deleted_at: datetime | None = None
+
+
+Age = Literal["new", "old", ""]
+"""On which side of a rollout a pod is; empty where nothing tells."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Names of the pods of the new and of the old version at a moment, as far as they are known."""
+
+    new: frozenset[str]
+    old: frozenset[str]
+
+
+@dataclass(frozen=True)
 class RolloutStep:
     """One step of a rollout: how many replicas of each version there are after it. `at` and `done` in UTC."""
 
@@ -80,11 +129,21 @@ class Rollout:
     after: str
     steps: tuple[RolloutStep, ...]
     target_replicas: int = 0
+    image: str = ""
+    """The name of the image that moved from one version to the other; empty where none did (a setting) or it is not
+    known."""
+    kept: tuple[str, ...] = ()
+    """Pods of the version before that the last step has left."""
 
     @property
     def at(self) -> datetime:
         """When the first pod of the new version was asked for."""
         return self.steps[0].at
+
+    @property
+    def end(self) -> datetime:
+        """When the last step that is known was done."""
+        return max(step.done for step in self.steps)
 
     @property
     def key(self) -> str:
@@ -96,12 +155,45 @@ class Rollout:
         """Whether no pod of the version before is left."""
         return self.steps[-1].before_replicas == 0
 
+    def under_way(self, at: datetime) -> bool:
+        """Whether pods of both versions may be there at a moment: the first step has begun and the last one is not
+        done, or it has left pods of the version before."""
+        return self.at <= at and (at <= self.end or not self.complete)
+
+    def share(self, at: datetime) -> float:
+        """Which part of the replicas is of the new version at a moment, 0..1, by the last step that had begun."""
+        begun = [step for step in self.steps if step.at <= at]
+        if not begun:
+            return 0.0
+        after, before = begun[-1].after_replicas, begun[-1].before_replicas
+        return after / (after + before) if after + before else 1.0
+
+    def pods_at(self, at: datetime) -> Sides:
+        """The pods that are named, by side. A new pod counts from its step's beginning, an old one until its step is
+        done: for a while both are there."""
+        new = {pod for step in self.steps if step.at <= at for pod in step.new_pods}
+        old = {pod for step in self.steps if at < step.done for pod in step.deleted_pods}
+        return Sides(frozenset(new), frozenset(old | set(self.kept)))
+
+    def age(self, pod: str, version: str) -> Age:
+        """The side of a pod or of a series that bears a version: what the rollout names counts before what a label
+        says, for a label may stay the same (a setting changed) or be somebody else's."""
+        if pod:
+            if any(pod in step.new_pods for step in self.steps):
+                return "new"
+            if pod in self.kept or any(pod in step.deleted_pods for step in self.steps):
+                return "old"
+        if version and self.before != self.after:
+            return "new" if version == self.after else "old" if version == self.before else ""
+        return ""
+
 
 @dataclass(frozen=True)
 class ChangeRecord:
     """A commit's effect on one workload (`service` in `environment`).
 
-    `lead` is seconds from the change to the onset: positive when the change came first.
+    `lead` is seconds from the change to the onset: positive when the change came first. It is counted from `live`, and
+    from the commit's own time where that is not known, which is earlier.
     """
 
     commit: Commit
@@ -111,6 +203,51 @@ class ChangeRecord:
     fields: tuple[FieldChange, ...]
     lead: float
     live: datetime | None = None
-    """When the reconciler had really brought it to the cluster, where that is known."""
+    """When the reconciler began to bring it to the cluster, where that is known."""
     rollout: Rollout | None = None
     """The pods that it replaced, where the cluster tells."""
+
+
+@dataclass(frozen=True)
+class ChangeEvent:
+    """A change that something other than the infra repository tells of: a GitHub deployment, a flag service.
+
+    `subject` is what changed (the repository's name, the flag's key), `before` and `after` are versions or values,
+    empty where it does not say. `revision` is the commit of the subject's own repository, or empty. No commit of ours
+    made it, so none of ours undoes it. `failed` is set where it says that it did not go through.
+    """
+
+    source: str
+    id: str
+    at: datetime
+    kind: ChangeKind
+    subject: str
+    environment: str
+    before: str = ""
+    after: str = ""
+    author: str = ""
+    url: str = ""
+    revision: str = ""
+    failed: bool = False
+
+
+Change = ChangeRecord | Rollout | ChangeEvent
+"""Whatever may have brought trouble about."""
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A change that may have caused an onset.
+
+    `since` is when it began to have an effect; `lead` is the seconds from there to the onset, negative within what
+    clocks may differ. `during` says whether the onset falls into its rollout, `share` which part of the replicas was
+    new then (1 for what reaches all at once). `exact` says whether `since` is the moment of the effect itself; else it
+    is the commit's, and the effect came later, nobody knows how much.
+    """
+
+    change: Change
+    since: datetime
+    lead: float
+    during: bool
+    share: float
+    exact: bool

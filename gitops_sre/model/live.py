@@ -17,6 +17,17 @@ class SyncOperation:
     revisions: tuple[str, ...]
     finished_at: datetime | None
     message: str = ""
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Sync:
+    """A sync that went through. `revisions` are parallel to the Application's sources; `started_at` is None where it is
+    not told (Argo CD before 2.3)."""
+
+    revisions: tuple[str, ...]
+    started_at: datetime | None
+    finished_at: datetime
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Application:
     conditions: tuple[str, ...] = ()
     healthy_since: datetime | None = None
     """When the health last changed; None where Argo CD does not say."""
+    syncs: tuple[Sync, ...] = ()
+    """What `history` tells, with the revision of every source and when each sync began; oldest first."""
 
     @property
     def key(self) -> str:

@@ -1,0 +1,158 @@
+"""The infra repository's history as changes of workloads: field by field, before the onset.
+
+A commit is mapped by the files that a workload's Application reads at the head; what those files did not hold before
+(a new file) undoes nothing and is never taken for a deploy.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gitops_sre.model.change_feed import ChangeKind, ChangeRecord, Commit, FileChange, Revision
+from gitops_sre.model.live import Application
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.target import Source
+from gitops_sre.perception import images
+from gitops_sre.perception.changes.fields import Comparison
+from gitops_sre.perception.changes.recent import Key, key_of, path_of, recent
+from gitops_sre.perception.changes.syncs import Timeline
+from gitops_sre.ports import Repository
+
+_RANK: tuple[ChangeKind, ...] = ("image", "flag", "config", "resources", "scale", "infrastructure", "other")
+"""A commit's effect on a workload is named by the first of these that it holds."""
+
+Place = tuple[str, str]
+"""(service, environment)."""
+Inputs = Callable[[str, Source], frozenset[str]]
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """Which Applications read each file, where each of them runs what, and which images run there."""
+
+    by_file: Mapping[str, Sequence[Application]]
+    places: Mapping[str, Place]
+    """By the Application's key."""
+    images: Mapping[Place, tuple[str, ...]]
+
+
+def named_like_application(application: Application) -> str:
+    """The service by the Application's name, without the environment in front or behind."""
+    space = application.destination_namespace
+    return application.name.removeprefix(f"{space}-").removesuffix(f"-{space}")
+
+
+def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
+    *,
+    repository: Repository,
+    inputs: Inputs,
+    commit: str,
+    applications: Sequence[Application],
+    environment_of: Callable[[str], str],
+    onset: datetime,
+    lookback: timedelta,
+    skew: timedelta,
+    service_of: Callable[[Application], str] = named_like_application,
+    reads: Callable[[Source], bool] = lambda _: True,
+) -> tuple[ChangeRecord, ...] | Unavailable:
+    """The commits in `onset - lookback`..`onset + skew` that touch a workload, newest first.
+
+    `applications` are those of whose sources one at least is this repository, which `reads` tells; `inputs` names the
+    files that a source reads at `commit`; `environment_of` maps a destination namespace. A record stands for one commit
+    on one workload. Left out is what did not run when the trouble began and so cannot be its cause: what a later change
+    had overwritten before the onset, and what no sync has brought to the cluster yet.
+    """
+    try:
+        history = recent(repository)
+        lately = history.since(commit, onset - lookback)
+        if isinstance(lately, Unavailable):
+            return lately
+        if not lately:
+            return ()
+        readers = _readers(inputs, commit, applications, environment_of, service_of, reads)
+        timeline = Timeline([each.commit for each in lately], history.holds, reads, skew)
+        touching = _touching((each for each in lately if each.commit.at <= onset + skew), readers)
+        compared = history.compared([(each, changes) for each, changes in touching])
+        return _standing(
+            record
+            for each, changes in touching
+            for record in _records(each, changes, compared, readers, timeline, onset)
+        )
+    except OSError as error:  # what a repository raises when git, its disk or its network fail
+        return Unavailable(f"the infra repository cannot be read: {error}")
+
+
+def _standing(newest_first: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
+    """The records without the fields that a later one, itself before the onset, had changed again."""
+    again: set[tuple[str, str, str, int, tuple[str | int, ...]]] = set()
+    found: list[ChangeRecord] = []
+    for record in newest_first:
+        keys = {
+            field: (record.service, record.environment, field.file, field.document, field.path)
+            for field in record.fields
+        }
+        fields = tuple(field for field in record.fields if keys[field] not in again)
+        if fields or not record.fields:
+            found.append(replace(record, fields=fields) if len(fields) < len(record.fields) else record)
+        if record.lead >= 0:
+            again |= set(keys.values())
+    return tuple(found)
+
+
+def _readers(
+    inputs: Inputs,
+    commit: str,
+    applications: Sequence[Application],
+    environment_of: Callable[[str], str],
+    service_of: Callable[[Application], str],
+    reads: Callable[[Source], bool],
+) -> _Readers:
+    by_file: dict[str, list[Application]] = defaultdict(list)
+    places: dict[str, Place] = {}
+    live: dict[Place, tuple[str, ...]] = defaultdict(tuple)
+    for application in applications:
+        place = (service_of(application), environment_of(application.destination_namespace))
+        places[application.key] = place
+        live[place] += application.images
+        own = [inputs(commit, source) for source in application.sources if reads(source)]
+        for path in own[0].union(*own[1:]) if own else ():
+            by_file[path].append(application)
+    return _Readers(by_file, places, live)
+
+
+def _touching(revisions: Iterable[Revision], readers: _Readers) -> list[tuple[Commit, list[FileChange]]]:
+    """Commits with those of their changes that an Application reads; the others are left out."""
+    found = ((each.commit, [change for change in each.changes if path_of(change) in readers.by_file])
+             for each in revisions)  # fmt: skip
+    return [(commit, changes) for commit, changes in found if changes]
+
+
+def _records(
+    commit: Commit,
+    changes: Sequence[FileChange],
+    compared: Mapping[Key, Comparison],
+    readers: _Readers,
+    timeline: Timeline,
+    onset: datetime,
+) -> Iterator[ChangeRecord]:
+    touched: dict[Place, list[Comparison]] = defaultdict(list)
+    syncing: dict[Place, list[Application]] = defaultdict(list)
+    for change in sorted(changes, key=path_of):
+        seen: set[Place] = set()
+        for application in readers.by_file[path_of(change)]:
+            place = readers.places[application.key]
+            syncing[place].append(application)
+            if place not in seen:
+                touched[place].append(compared[key_of(change)])
+            seen.add(place)
+    for (service, environment), files in sorted(touched.items()):
+        kinds = {kind for fields, _ in files for _, kind in fields} | {whole for _, whole in files if whole}
+        brought = timeline.brought(commit, syncing[service, environment])
+        if not kinds or brought.pending:
+            continue
+        fields = images.named((field for some, _ in files for field, _ in some), readers.images[service, environment])
+        lead = (onset - (brought.at or commit.at)).total_seconds()
+        yield ChangeRecord(commit, service, environment, min(kinds, key=_RANK.index), fields, lead, brought.at)
