@@ -31,6 +31,7 @@ LONGEST = 600
 """Characters of a text from outside that are shown."""
 RANKED, HARDLY = 15, 0.01
 """Places in the table of the ranking: so many at most, and after the first few none that is hardly possible."""
+UNCLEAR = "cause not clear"
 LEADERS = 5
 """Places whose probabilities are drawn as evidence came in."""
 REASONED = 3
@@ -144,7 +145,7 @@ def _candidate(blame: Blame, findings: Findings, catalogue: Catalogue) -> Candid
     top = blame.top
     means = catalogue.causes[top.cause].means if blame.cause == top.cause else ""
     if blame.service:
-        cause = "cause not clear" if blame.cause == "unknown" else blame.cause.replace("_", " ")
+        cause = UNCLEAR if blame.cause == "unknown" else blame.cause.replace("_", " ")
         return Candidate(blame.service, blame.service, cause, means, blame.posterior, _change(top, findings))
     what = "Nothing is wrong, as far as can be seen" if top.cause == "no_fault" else "Something that fits no pattern"
     return Candidate("", what, top.cause.replace("_", " "), means, blame.posterior, "")
@@ -186,6 +187,7 @@ def _environment() -> Environment:
     environment.filters.update(
         certainty=certainty, amount=amount, clock=lambda at: clock(at, seconds=True), place=shown, drawing=_drawing
     )
+    environment.globals.update(unclear=UNCLEAR)
     return environment
 
 

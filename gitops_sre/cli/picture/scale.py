@@ -43,8 +43,8 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
 
 
 def ticks(low: float, high: float, most: int = 3, unit: str = "") -> tuple[float, ...]:
-    """At most `most` + 1 round values in `low`..`high`: multiples of 1, 2 or 5 times a power of ten; of KiB, MiB and so
-    on where the unit is bytes."""
+    """At least two and about `most` round values in `low`..`high`: multiples of 1, 2 or 5 times a power of ten; of KiB,
+    MiB and so on where the unit is bytes."""
     if not high > low:
         return (low,)
     if unit.startswith("bytes") and max(abs(low), abs(high)) >= 1024:
@@ -53,8 +53,10 @@ def ticks(low: float, high: float, most: int = 3, unit: str = "") -> tuple[float
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * (1 - 1e-9))
-    first = math.ceil(low / step - 1e-9)
-    return tuple(number * step for number in range(first, math.floor(high / step + 1e-9) + 1))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    if last - first < 1:
+        return ticks(low, high, most + 1)
+    return tuple(number * step for number in range(first, last + 1))
 
 
 def clock_ticks(begin: float, end: float, most: int = 7) -> tuple[float, ...]:

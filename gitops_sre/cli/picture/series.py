@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ STATISTICS = ("average", "mean", "", "p50", "0.5", "p90", "p95", "p99")
 USUAL = (5, 95)
 """Percentiles of the history that the usual range reaches."""
 LEAST_HISTORY = 4
+ALL = "all pods"
+ALIKE = 0.02
+"""Curves that differ by no more than this part are drawn as one."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _picked(wanted: Wanted, rows: Sequence[Measure], scope: Scope, rollouts: Seq
     curves = tuple(
         Curve(name, role, board.times, _joined(board.values[numbers], add=add)) for name, role, numbers in groups
     )
-    curves = tuple(curve for curve in curves if np.isfinite(curve.values).any())
+    curves = _distinct(tuple(curve for curve in curves if np.isfinite(curve.values).any()), scope.onset.timestamp())
     if not curves:
         return None
     before = board.times < scope.onset.timestamp()
@@ -192,6 +195,15 @@ def _picked(wanted: Wanted, rows: Sequence[Measure], scope: Scope, rollouts: Seq
     low, high = np.percentile(history, USUAL) if len(history) >= LEAST_HISTORY else (np.nan, np.nan)
     usual = (float(low), float(high)) if np.isfinite(low) else None
     return Picked(wanted, rows[0].unit, stat, curves, usual, _level(curves, before))
+
+
+def _distinct(curves: tuple[Curve, ...], onset: float) -> tuple[Curve, ...]:
+    """Without a pod that does just as all pods together do since the onset."""
+    if len(curves) < 2 or curves[1].name != ALL:
+        return curves
+    since = curves[0].times >= onset
+    same = np.allclose(curves[0].values[since], curves[1].values[since], rtol=ALIKE, equal_nan=True)
+    return (replace(curves[1], name="", role="main"),) if same else curves
 
 
 def _level(curves: Sequence[Curve], before: NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -238,7 +250,7 @@ def _pods(rows: Sequence[Measure], wanted: Wanted) -> list[Group]:
     one = [n for n in every if wanted.pod and rows[n].pod == wanted.pod]
     if not one or len(pods) == 1:
         return [("", "main", every)]
-    return [(wanted.pod, "main", one), ("all pods", "other", every)]
+    return [(wanted.pod, "main", one), (ALL, "other", every)]
 
 
 def _joined(values: NDArray[np.float64], *, add: bool) -> Row:
