@@ -376,3 +376,30 @@ def test_map_colours_follow_blame_and_feeling() -> None:
     assert nodes["web"].felt > nodes["search"].felt == 0
     assert [name for name, node in nodes.items() if node.alerting] == ["web"]
     assert "to blame 90%" in nodes["db"].note
+
+
+def test_pods_of_a_new_version_are_known_by_the_rollout_where_they_have_no_version() -> None:
+    findings, measures = found()
+    nameless = [replace(each, version="") for each in measures]
+    (first, *_) = picked(findings, nameless, ("db",), ())
+    assert [curve.name for curve in first.curves] == ["v2", "v1"]
+
+
+def test_a_pod_is_drawn_beside_all_pods_only_where_it_differs() -> None:
+    findings, measures = found(rolled=False)
+    alone = [
+        replace(
+            each, values=array("d", (value + (at >= ONSET) for at, value in zip(each.times, each.values, strict=True)))
+        )
+        if each.pod == "db-b"
+        else each
+        for each in measures
+    ]
+    wanted = next(each for each in wishes(findings, ("db",), frozenset()) if each.signal == "latency")
+    findings = replace(
+        findings, evidence=tuple(replace(e, pod="db-b") if e.id == "latency/db" else e for e in findings.evidence)
+    )
+    assert wanted.service == "db"
+    assert [curve.name for curve in picked(findings, alone, ("db",), ())[0].curves] == ["db-b", "all pods"]
+    alike = [replace(each, values=measures[4].values) if each.service == "db" else each for each in measures]
+    assert [curve.name for curve in picked(findings, alike, ("db",), ())[0].curves] == [""]

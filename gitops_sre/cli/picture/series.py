@@ -91,12 +91,14 @@ def wishes(findings: Findings, blamed: Sequence[str], cited: frozenset[str]) -> 
     the runner-up; without anybody to blame, whoever is the furthest from usual."""
     symptoms = _symptoms(findings.evidence)
     focus = findings.scope.service
+    callers, others = _victims(findings, blamed[:1], symptoms)
     found: dict[tuple[str, str, str], Wanted] = {}
     for wanted in (
         *_of(blamed[:1], symptoms, "blamed", OF_BLAMED, cited),
         *_calls(findings.evidence, blamed[:1], cited),
         *_of([focus] if focus else [], symptoms, "alerting", 1),
-        *_of(_victims(findings, blamed[:1], symptoms), symptoms, "suffers", 1),
+        *_of(callers, symptoms, "suffers, calls it", 1),
+        *_of(others, symptoms, "unusual too", 1),
         *_of(blamed[1:2], symptoms, "second candidate", OF_SECOND),
         *_of([] if blamed else _loudest(symptoms), symptoms, "the furthest from usual", 1),
     ):
@@ -160,17 +162,20 @@ def _calls(evidence: Iterable[Evidence], services: Sequence[str], cited: frozens
 
 def _victims(
     findings: Findings, blamed: Sequence[str], symptoms: dict[str, list[tuple[float, Evidence, str]]]
-) -> list[str]:
-    """Services that feel it, those that depend on the blamed one first, at most three."""
+) -> tuple[list[str], list[str]]:
+    """At most three services that feel it: those that depend on the blamed one, directly or not, then others."""
     graph = CallGraph(findings.edges)
     felt = {
         service: max((score for score, item, signal in some if signal in FELT and item.symptom == "high"), default=0.0)
         for service, some in symptoms.items()
         if service not in blamed
     }
+    if not blamed:
+        return [], []
     suffering = [service for service, score in felt.items() if score > 0]
     above = {service for service in suffering if any(graph.relation(each, service) == "caller" for each in blamed)}
-    return sorted(suffering, key=lambda service: (service not in above, -felt[service], service))[:3] if blamed else []
+    order = sorted(suffering, key=lambda service: (service not in above, -felt[service], service))[:3]
+    return [service for service in order if service in above], [service for service in order if service not in above]
 
 
 def _loudest(symptoms: dict[str, list[tuple[float, Evidence, str]]]) -> list[str]:
