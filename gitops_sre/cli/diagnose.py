@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -92,11 +93,14 @@ def one(case: Case, queries: Queries, catalogue: Catalogue) -> Diagnosed:
 
 
 def written(found: Diagnosed, folder: Path, catalogue: Catalogue) -> Path:
-    """The page of a case in a folder, which is made; the file's name is the id with what a file system minds replaced.
-    Raises Failure."""
+    """The page of a case in a folder, which is made. The file is called like the case; where a file system would mind
+    that, what it minds is replaced and a part of a hash tells ids apart. Raises Failure."""
     from gitops_sre.cli.picture import page  # noqa: PLC0415
 
-    path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', found.id).lstrip('.')[:100] or 'case'}.html"
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", found.id).lstrip(".")[:100]
+    if name != found.id:
+        name += f"-{hashlib.sha256(found.id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    path = folder / f"{name}.html"
     text = page(found.id, found.findings, found.diagnosis, found.findings.measures, catalogue)
     try:
         folder.mkdir(parents=True, exist_ok=True)
