@@ -59,11 +59,12 @@ class Revision:
 
 @dataclass(frozen=True)
 class ReplicaSet:
-    """One version of a workload's pod template, as the cluster keeps it.
+    """One version of a workload's pod template, as the cluster keeps it: a ReplicaSet of a Deployment or an Argo
+    Rollout, a ControllerRevision of a StatefulSet or a DaemonSet.
 
-    `template` is its hash (`pod-template-hash`, `controller-revision-hash`), `revision` the number that the controller
-    counts up with each rollout, `desired` how many replicas the workload was to have when it last scaled this version,
-    `replicas` how many there are. `images` are those of its containers, in their order.
+    `template` is its hash on the pods' labels, `revision` the number that the controller counts up with each rollout,
+    `desired` how many replicas the workload was to have when this version was last scaled (0: not told), `replicas` how
+    many there are. `images` are those of its containers, in their order.
     """
 
     workload: WorkloadRef
@@ -72,23 +73,21 @@ class ReplicaSet:
     created_at: datetime
     revision: int
     images: tuple[str, ...]
-    desired: int
-    replicas: int
+    desired: int = 0
+    replicas: int = 0
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod of a workload. `owner` is the name of its ReplicaSet, StatefulSet or DaemonSet; `ready_at` is None while it
-    is not ready, `deleted_at` while nobody wants it gone."""
+    """A pod. `owner` is the name of its ReplicaSet, StatefulSet or DaemonSet; `ready_at` is None while it is not ready,
+    `deleted_at` while nobody wants it gone."""
 
     namespace: str
     name: str
-    owner_kind: str
     owner: str
     template: str
     created_at: datetime
-    ready_at: datetime | None
-    images: tuple[str, ...]
+    ready_at: datetime | None = None
     deleted_at: datetime | None = None
 
 
@@ -134,6 +133,9 @@ class Rollout:
     known."""
     kept: tuple[str, ...] = ()
     """Pods of the version before that the last step has left."""
+    owners: tuple[str, str] = ("", "")
+    """Names of the ReplicaSets before and after, with which their pods' names begin; empty where there are none. They
+    tell the side of pods that are long gone and live on in metrics only."""
 
     @property
     def at(self) -> datetime:
@@ -175,17 +177,28 @@ class Rollout:
         old = {pod for step in self.steps if at < step.done for pod in step.deleted_pods}
         return Sides(frozenset(new), frozenset(old | set(self.kept)))
 
-    def age(self, pod: str, version: str) -> Age:
-        """The side of a pod or of a series that bears a version: what the rollout names counts before what a label
-        says, for a label may stay the same (a setting changed) or be somebody else's."""
-        if pod:
-            if any(pod in step.new_pods for step in self.steps):
-                return "new"
-            if pod in self.kept or any(pod in step.deleted_pods for step in self.steps):
-                return "old"
+    def age(self, pod: str, version: str = "", at: datetime | None = None) -> Age:
+        """The side of a pod, or of a series that bears a version.
+
+        What the rollout says of the pod's name counts before a label, which may stay the same (a setting changed). A
+        name that both versions had, as in a StatefulSet, is on one side or the other by the moment `at`.
+        """
+        if pod and (found := self._age_by_name(pod, at)):
+            return found
         if version and self.before != self.after:
             return "new" if version == self.after else "old" if version == self.before else ""
         return ""
+
+    def _age_by_name(self, pod: str, at: datetime | None) -> Age:
+        created = next((step.at for step in self.steps if pod in step.new_pods), None)
+        deleted = pod in self.kept or any(pod in step.deleted_pods for step in self.steps)
+        if created is not None and deleted:
+            return "" if at is None else "new" if at >= created else "old"
+        if created is not None or deleted:
+            return "old" if deleted else "new"
+        owner = pod.rpartition("-")[0]
+        before, after = self.owners
+        return "new" if owner and owner == after else "old" if owner and owner == before else ""
 
 
 @dataclass(frozen=True)
