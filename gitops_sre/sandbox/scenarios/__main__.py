@@ -1,0 +1,22 @@
+"""`python -m gitops_sre.sandbox.scenarios OUT --seed 1`"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gitops_sre.sandbox.scenarios import generate
+from gitops_sre.sandbox.scenarios.plots import ALL
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scenarios", description="Write scenarios for `gitops-sre eval`.")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=len(ALL), help="only the first so many")
+    given = parser.parse_args()
+    generate(given.out, given.seed, ALL[: given.count])
+
+
+if __name__ == "__main__":
+    main()
