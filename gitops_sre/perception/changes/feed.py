@@ -17,7 +17,8 @@ from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
 from gitops_sre.perception import images
 from gitops_sre.perception.changes.fields import Comparison
-from gitops_sre.perception.changes.recent import Key, key_of, path_of, recent
+from gitops_sre.perception.changes.inputs import Ask
+from gitops_sre.perception.changes.recent import Key, Recent, key_of, path_of, recent
 from gitops_sre.perception.changes.syncs import Timeline
 from gitops_sre.ports import Repository
 
@@ -26,7 +27,6 @@ _RANK: tuple[ChangeKind, ...] = ("image", "flag", "config", "resources", "scale"
 
 Place = tuple[str, str]
 """(service, environment)."""
-Inputs = Callable[[str, Source], frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def named_like_application(application: Application) -> str:
 def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
     *,
     repository: Repository,
-    inputs: Inputs,
+    inputs: Ask,
     commit: str,
     applications: Sequence[Application],
     environment_of: Callable[[str], str],
@@ -72,7 +72,7 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
             return lately
         if not lately:
             return ()
-        readers = _readers(inputs, commit, applications, environment_of, service_of, reads)
+        readers = _readers(history, inputs, commit, applications, environment_of, service_of, reads)
         timeline = Timeline([each.commit for each in lately], history.holds, reads, skew)
         touching = _touching((each for each in lately if each.commit.at <= onset + skew), readers)
         compared = history.compared([(each, changes) for each, changes in touching])
@@ -90,20 +90,19 @@ def _standing(newest_first: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
     again: set[tuple[str, str, str, int, tuple[str | int, ...]]] = set()
     found: list[ChangeRecord] = []
     for record in newest_first:
-        keys = {
-            field: (record.service, record.environment, field.file, field.document, field.path)
-            for field in record.fields
-        }
-        fields = tuple(field for field in record.fields if keys[field] not in again)
-        if fields or not record.fields:
-            found.append(replace(record, fields=fields) if len(fields) < len(record.fields) else record)
+        keys = [(record.service, record.environment, field.file, field.document, field.path) for field in record.fields]
+        if again.isdisjoint(keys):
+            found.append(record)
+        elif left := tuple(field for field, key in zip(record.fields, keys, strict=True) if key not in again):
+            found.append(replace(record, fields=left))
         if record.lead >= 0:
-            again |= set(keys.values())
+            again.update(keys)
     return tuple(found)
 
 
 def _readers(
-    inputs: Inputs,
+    history: Recent,
+    inputs: Ask,
     commit: str,
     applications: Sequence[Application],
     environment_of: Callable[[str], str],
@@ -113,11 +112,13 @@ def _readers(
     by_file: dict[str, list[Application]] = defaultdict(list)
     places: dict[str, Place] = {}
     live: dict[Place, tuple[str, ...]] = defaultdict(tuple)
+    wanted = {application.key: list(filter(reads, application.sources)) for application in applications}
+    files = history.inputs(inputs, commit, (source for sources in wanted.values() for source in sources))
     for application in applications:
         place = (service_of(application), environment_of(application.destination_namespace))
         places[application.key] = place
         live[place] += application.images
-        own = [inputs(commit, source) for source in application.sources if reads(source)]
+        own = [files[source] for source in wanted[application.key]]
         for path in own[0].union(*own[1:]) if own else ():
             by_file[path].append(application)
     return _Readers(by_file, places, live)
@@ -125,8 +126,10 @@ def _readers(
 
 def _touching(revisions: Iterable[Revision], readers: _Readers) -> list[tuple[Commit, list[FileChange]]]:
     """Commits with those of their changes that an Application reads; the others are left out."""
-    found = ((each.commit, [change for change in each.changes if path_of(change) in readers.by_file])
-             for each in revisions)  # fmt: skip
+    found = (
+        (each.commit, sorted((change for change in each.changes if path_of(change) in readers.by_file), key=path_of))
+        for each in revisions
+    )
     return [(commit, changes) for commit, changes in found if changes]
 
 
@@ -138,21 +141,21 @@ def _records(
     timeline: Timeline,
     onset: datetime,
 ) -> Iterator[ChangeRecord]:
-    touched: dict[Place, list[Comparison]] = defaultdict(list)
-    syncing: dict[Place, list[Application]] = defaultdict(list)
-    for change in sorted(changes, key=path_of):
-        seen: set[Place] = set()
-        for application in readers.by_file[path_of(change)]:
+    touched: dict[Place, dict[Key, Comparison]] = defaultdict(dict)
+    syncing: dict[Place, dict[str, Application]] = defaultdict(dict)
+    for change in changes:
+        key = key_of(change)
+        for application in readers.by_file[key[0]]:
             place = readers.places[application.key]
-            syncing[place].append(application)
-            if place not in seen:
-                touched[place].append(compared[key_of(change)])
-            seen.add(place)
-    for (service, environment), files in sorted(touched.items()):
-        kinds = {kind for fields, _ in files for _, kind in fields} | {whole for _, whole in files if whole}
-        brought = timeline.brought(commit, syncing[service, environment])
-        if not kinds or brought.pending:
+            touched[place][key] = compared[key]
+            syncing[place][application.key] = application
+    for place in sorted(touched):
+        found = [(field, kind) for fields, _ in touched[place].values() for field, kind in fields]
+        kinds = {kind for _, kind in found} | {whole for _, whole in touched[place].values() if whole}
+        if not kinds:
             continue
-        fields = images.named((field for some, _ in files for field, _ in some), readers.images[service, environment])
-        lead = (onset - (brought.at or commit.at)).total_seconds()
-        yield ChangeRecord(commit, service, environment, min(kinds, key=_RANK.index), fields, lead, brought.at)
+        brought = timeline.brought(commit, syncing[place].values())
+        if not brought.pending:
+            fields = images.named((field for field, _ in found), readers.images[place])
+            lead = (onset - (brought.at or commit.at)).total_seconds()
+            yield ChangeRecord(commit, *place, min(kinds, key=_RANK.index), fields, lead, brought.at)

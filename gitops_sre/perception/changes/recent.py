@@ -9,13 +9,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from gitops_sre.model.change_feed import Commit, FileChange, Revision
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.target import Source
 from gitops_sre.perception.changes.fields import Comparison, compare
+from gitops_sre.perception.changes.inputs import Ask, Inputs
 from gitops_sre.ports import Repository
 
 MAX_COMMITS = 2_000
@@ -42,6 +44,7 @@ class Recent:
         self._since: datetime | None = None
         self._revisions: tuple[Revision, ...] = ()
         self._head = ""
+        self._inputs = Inputs()
         self._compared: OrderedDict[Key, Comparison] = OrderedDict()
         self._holds: OrderedDict[tuple[str, str], bool] = OrderedDict()
 
@@ -50,12 +53,21 @@ class Recent:
         with self._lock:
             if self._since is None or since < self._since or not self._moved_to(commit):
                 commits = self._repository.log(commit, since=since, limit=MAX_COMMITS)
-                self._keep(commit, since, self._revisions_of(commits))
+                revisions = self._revisions_of(commits)
+                if commit != self._head:
+                    self._inputs.forget()
+                self._keep(commit, since, revisions)
             found = tuple(each for each in self._revisions if each.commit.at >= since)
         if len(found) < MAX_COMMITS:
             return found
         why = f"more than {MAX_COMMITS} commits since {since:%Y-%m-%d %H:%M} UTC; lower timing.change_lookback"
         return Unavailable(why)
+
+    def inputs(self, ask: Ask, commit: str, sources: Iterable[Source]) -> Mapping[Source, frozenset[str]]:
+        """The files that each of some sources reads at a commit."""
+        with self._lock:
+            known = self._inputs if commit == self._head else Inputs()
+            return known.of(ask, commit, sources)
 
     def compared(self, wanted: Sequence[tuple[Commit, Sequence[FileChange]]]) -> Mapping[Key, Comparison]:
         """What commits did to files, all contents read in a few batches."""
@@ -97,7 +109,9 @@ class Recent:
         end = next((n for n, each in enumerate(ahead) if each.sha == self._head), None)
         if end is None or self._since is None:
             return False
-        self._keep(commit, self._since, (*self._revisions_of(ahead[:end]), *self._revisions))
+        fresh = self._revisions_of(ahead[:end])
+        self._inputs.move(change for each in fresh for change in each.changes)
+        self._keep(commit, self._since, (*fresh, *self._revisions))
         return True
 
     def _keep(self, head: str, since: datetime, revisions: tuple[Revision, ...]) -> None:

@@ -7,9 +7,9 @@ the branch (another branch, a tag) is the repository asked.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from gitops_sre.model.change_feed import Commit
 from gitops_sre.model.live import Application, Sync
@@ -20,13 +20,22 @@ MAX_FOREIGN = 50
 """Revisions outside of the branch that are looked at; what more of them hold stays unknown."""
 
 
-@dataclass(frozen=True)
-class Brought:
+class Brought(NamedTuple):
     """`at` is when the first sync with the commit began; None where that is not known. `pending`: none of the syncs
     that are known has brought it yet."""
 
     at: datetime | None = None
     pending: bool = False
+
+
+class _Arrival(NamedTuple):
+    """A sync as the branch sees it: the number of the newest commit that it brought (None: none of the recent ones),
+    and revisions of which that is not known without asking."""
+
+    finished: datetime
+    begun: datetime | None
+    newest: int | None
+    foreign: tuple[str, ...]
 
 
 class Timeline:
@@ -43,61 +52,63 @@ class Timeline:
         self._commits, self._holds, self._reads, self._skew = commits, holds, reads, skew
         self._place = {commit.sha: number for number, commit in enumerate(commits)}
         self._newest: dict[str, int | None] = {}
-        self._syncs: dict[str, tuple[tuple[Sync, tuple[str, ...]], ...]] = {}
-        self._foreign = 0
+        self._arrivals: dict[str, tuple[_Arrival, ...]] = {}
 
-    def brought(self, commit: Commit, applications: Sequence[Application]) -> Brought:
+    def brought(self, commit: Commit, applications: Iterable[Application]) -> Brought:
         """When a commit reached the first of some Applications."""
         each = [self._to(commit, application) for application in applications]
+        if len(each) == 1:
+            return each[0]
         times = [one.at for one in each if one.at is not None]
         return Brought(min(times, default=None), bool(each) and all(one.pending for one in each))
 
     def _to(self, commit: Commit, application: Application) -> Brought:
-        known = self._syncs.get(application.key)
+        known = self._arrivals.get(application.key)
         if known is None:
-            known = self._syncs[application.key] = tuple(self._of(application))
-        if not known:
-            return Brought()
-        pending = True
-        for number, (sync, revisions) in enumerate(known):
-            early = sync.finished_at < commit.at - self._skew
-            contains = [self._contains(revision, commit, early) for revision in revisions]
-            if any(contains) and not early:
+            known = self._arrivals[application.key] = tuple(self._of(application))
+        place, earliest = self._place[commit.sha], commit.at - self._skew
+        pending = bool(known)
+        for number, (finished, begun, newest, foreign) in enumerate(known):
+            here = newest is not None and newest <= place
+            if finished < earliest:  # before the commit was made: it cannot have brought it, whatever it says
+                pending = pending and not here
+                continue
+            told = [self._newest_of(revision) for revision in foreign] if foreign else []
+            if here or any(each is not None and each <= place for each in told):
                 # Only so many syncs are kept: before the oldest of them there may have been another one with it.
-                begun = sync.started_at if number else None
-                return Brought(max(begun, commit.at) if begun else None)
-            pending = pending and all(contained is False for contained in contains)
+                return Brought(max(begun, commit.at) if begun and number else None)
+            pending = pending and None not in told
         return Brought(pending=pending)
 
-    def _of(self, application: Application) -> Iterator[tuple[Sync, tuple[str, ...]]]:
-        """The syncs that say something of this repository, oldest first, with its revisions in them. One that runs, or
-        that failed, may have brought a part already."""
-        found = list(application.syncs)
+    def _of(self, application: Application) -> Iterator[_Arrival]:
+        """The syncs that say something of this repository, oldest first. One that runs, or that failed, may have
+        brought a part already."""
+        syncs = application.syncs
         operation = application.operation
         if operation is not None and operation.started_at is not None and operation.phase != "Succeeded":
-            found.append(Sync(operation.revisions, operation.started_at, operation.finished_at or _NOT_YET))
-        for sync in sorted(found, key=lambda each: each.finished_at):
-            pairs = zip(application.sources, sync.revisions, strict=False)
-            revisions = tuple(dict.fromkeys(revision for source, revision in pairs if revision and self._reads(source)))
-            if revisions:
-                yield sync, revisions
-
-    def _contains(self, revision: str, commit: Commit, early: bool) -> bool | None:
-        place = self._place.get(commit.sha)
-        here = self._place.get(revision)
-        if here is not None and place is not None:
-            return here <= place
-        if early:  # made before the commit was: nothing need be asked
-            return False
-        newest = self._newest_of(revision)
-        return None if newest is None or place is None else newest <= place
+            syncs = (*syncs, Sync(operation.revisions, operation.started_at, operation.finished_at or _NOT_YET))
+        own = [number for number, source in enumerate(application.sources) if self._reads(source)] if syncs else []
+        for sync in syncs:
+            newest: int | None = None
+            foreign: tuple[str, ...] = ()
+            told = False
+            for number in own:
+                revision = sync.revisions[number] if number < len(sync.revisions) else ""
+                if not revision:
+                    continue
+                told, place = True, self._place.get(revision)
+                if place is None:
+                    foreign = (*foreign, revision)
+                else:
+                    newest = place if newest is None else min(newest, place)
+            if told:
+                yield _Arrival(sync.finished_at, sync.started_at, newest, foreign)
 
     def _newest_of(self, revision: str) -> int | None:
         """The number of the newest commit that a foreign revision contains: with it, it contains all older ones, since
         they are its ancestors. None where that cannot be told."""
         if revision not in self._newest:
-            self._foreign += 1
-            self._newest[revision] = self._search(revision) if self._foreign <= MAX_FOREIGN else None
+            self._newest[revision] = self._search(revision) if len(self._newest) < MAX_FOREIGN else None
         return self._newest[revision]
 
     def _search(self, revision: str) -> int | None:
