@@ -18,16 +18,19 @@ TODAY = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = 86_400.0
 
 
-def generate(out: Path, seed: int, plots: Sequence[Plot] = ALL) -> None:
+def generate(out: Path, seed: int, plots: Sequence[Plot] = ALL, rounds: int = 1) -> None:
     """Writes one folder a scenario under `out`; the same arguments write the same files. Names tell nothing.
 
-    Raises FileExistsError where a scenario's folder is there already.
+    Each round plays every plot again with the next seed. Raises FileExistsError where a folder is there already.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
-        start = repository.base(Path(made) / "infra.git", TODAY, seed)
-        for number, plot in enumerate(plots):
-            rng = np.random.default_rng([seed, number, 4])
-            near = TODAY.timestamp() + float(rng.uniform(1, 25)) * DAY
-            played = happening.play(plot, rng, near, start.tags(plot.environment))
-            folder.write(start, played, out / f"scenario-{number + 1:02d}", rng)
+    width = max(2, len(str(rounds * len(plots))))
+    for turn in range(rounds):
+        with tempfile.TemporaryDirectory() as made:
+            start = repository.base(Path(made) / "infra.git", TODAY, seed + turn)
+            for number, plot in enumerate(plots):
+                rng = np.random.default_rng([seed + turn, number, 4])
+                near = TODAY.timestamp() + float(rng.uniform(1, 25)) * DAY
+                played = happening.play(plot, rng, near, start.tags(plot.environment))
+                name = f"scenario-{turn * len(plots) + number + 1:0{width}d}"
+                folder.write(start, played, out / name, rng)

@@ -14,8 +14,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=len(ALL), help="only the first so many")
+    parser.add_argument("--rounds", type=int, default=1, help="play them again with so many seeds")
     given = parser.parse_args()
-    generate(given.out, given.seed, ALL[: given.count])
+    generate(given.out, given.seed, ALL[: given.count], given.rounds)
 
 
 if __name__ == "__main__":
