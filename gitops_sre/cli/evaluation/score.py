@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gitops_sre.cli.diagnose import ranked
 from gitops_sre.cli.evaluation.run import Answer
 from gitops_sre.cli.evaluation.scenario import NO_ACTION, Expected, Scenario
 from gitops_sre.model.diagnosis import Diagnosis
@@ -81,12 +80,12 @@ def score(scenario: Scenario, answer: Answer) -> Score:
 
 
 def _found(diagnosis: Diagnosis, expected: Expected) -> Found:
-    top = diagnosis.top
-    names = [blame.service for blame in ranked(diagnosis)]
+    top, ranking = diagnosis.top, diagnosis.services
     if not expected.services:
         right = top.cause == expected.cause
-        return Found(right, right, right, names.index("") + 1 if "" in names else 0, top.posterior)
-    place = next((number for number, name in enumerate(names, 1) if name in expected.services), 0)
+        place = next((n for n, each in enumerate(ranking, 1) if each.top.cause == expected.cause), 0)
+        return Found(right, right, right, place, top.posterior)
+    place = next((n for n, each in enumerate(ranking, 1) if each.service in expected.services), 0)
     blamed = top.change.commit.sha if top.change else top.rollout.after if top.rollout else ""
     return Found(
         service=top.cause not in ("no_fault", "unexplained") and top.service in expected.services,

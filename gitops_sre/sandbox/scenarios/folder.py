@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from gitops_sre.sandbox.incidents import publish
+from gitops_sre.sandbox.incidents import publish, requests
 from gitops_sre.sandbox.incidents.observe import Line, Monitor
+from gitops_sre.sandbox.incidents.prose import random_prose
 from gitops_sre.sandbox.incidents.publish import Json
 from gitops_sre.sandbox.scenarios import cluster, repository
 from gitops_sre.sandbox.scenarios.happening import Happening
@@ -20,6 +21,12 @@ from gitops_sre.sandbox.shop import BY_NAME
 
 CASE = "scenario"
 """The id of the one case in a scenario's telemetry: it tells nothing."""
+FOLLOWED = 0.5
+"""Share of scenarios in which requests can be followed through traces and logs."""
+SPARSE = ("service not measured", "no container metrics", "no rollout log")
+MINUTE = 60
+MOST = 60
+"""Requests that are kept of a minute."""
 
 
 def write(start: Base, happening: Happening, into: Path, rng: np.random.Generator) -> None:
@@ -83,9 +90,29 @@ def _telemetry(into: Path, happening: Happening, rng: np.random.Generator) -> No
         lines = [line for line in lines if f"service={happening.plot.service}" not in line.labels.split(";")]
     publish.write_metrics(into / "metrics" / f"{CASE}.csv.gz", _until(lines, happening.clock.asked))
     case = publish.case_of(incident, CASE)
+    if rng.random() < FOLLOWED and twist not in SPARSE:
+        case |= _requests(into, happening, rng)
     if twist == "no rollout log":
         case.pop("changes", None)
     publish.write_lines(into / "cases.jsonl", [case])
+
+
+def _requests(into: Path, happening: Happening, rng: np.random.Generator) -> Json:
+    """Single requests as traces and logs: the minutes around the onset and the question, and a fault-free one."""
+    clock = happening.clock
+    sampler = requests.Sampler(happening.incident, random_prose(rng, happening.incident.world.graph), rng)
+    last = int(clock.asked // MINUTE - 1) * MINUTE
+    begins = sorted({int(clock.onset // MINUTE) * MINUTE, last - MINUTE, last})
+    for begin in begins:
+        _write_minute(into, "", f"{CASE}_{begin}.csv.gz", sampler.sample(begin, MOST))
+    quiet = int(clock.start // MINUTE + 5) * MINUTE
+    _write_minute(into, "_normal", f"{CASE}_{quiet}.csv.gz", sampler.sample(quiet, MOST))
+    return {kind: [f"{kind}/{CASE}_{begin}.csv.gz" for begin in begins] for kind in ("traces", "logs")}
+
+
+def _write_minute(into: Path, suffix: str, name: str, minute: requests.Minute) -> None:
+    publish.write_rows(into / f"traces{suffix}" / name, requests.SPAN_HEAD, minute.spans)
+    publish.write_rows(into / f"logs{suffix}" / name, requests.LINE_HEAD, minute.ordered_lines())
 
 
 def _until(lines: list[Line], end: float) -> list[Line]:

@@ -66,6 +66,16 @@ def rows(folder: Path) -> Iterator[tuple[float, str, dict[str, str]]]:
             yield float(row["ts"]), row["name"], labels
 
 
+def stamps(folder: Path) -> list[float]:
+    """When spans began and lines were written."""
+    found = []
+    for kind, column in (("traces", "start_ns"), ("logs", "ts_ns")):
+        for name in case(folder)[kind]:
+            with gzip.open(folder / "telemetry" / name, "rt") as text:
+                found += [int(row[column]) / 1e9 for row in csv.DictReader(text)]
+    return found
+
+
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
@@ -119,6 +129,7 @@ def test_nothing_is_dated_after_the_question(scenario: Path, tmp_path: Path) -> 
     assert max(ts for ts, _, _ in rows(scenario)) <= end
     assert case(scenario)["alert_ts"] <= end
     assert all(step["ts"] <= end for step in case(scenario).get("changes", ()))
+    assert all(at <= end for at in stamps(scenario))
     times = git(cloned(scenario, tmp_path / "infra"), "log", "--format=%ct").split()
     assert max(map(int, times)) <= end
 
@@ -200,6 +211,12 @@ def test_pods_of_a_bad_deploy_bear_the_tags_that_its_commit_moves(made: Path) ->
     assert new in removed
     steps = [step for step in case(folder)["changes"] if step["service"] == "catalog"]
     assert {(step["from_version"], step["to_version"]) for step in steps} == {(old, new)}
+
+
+def test_requests_can_be_followed_in_some_scenarios_and_not_in_others(made: Path) -> None:
+    followed = [bool(stamps(folder)) for folder in sorted(made.iterdir())]
+    assert any(followed)
+    assert not all(followed)
 
 
 def test_a_service_may_not_be_measured(made: Path) -> None:
