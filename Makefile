@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed-dev
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-rca fit check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-rca fit eval check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -35,6 +35,11 @@ bench-rca: $(STAMP) ## score the diagnosis: make bench-rca RCA=DIR, a folder of 
 fit: $(STAMP) ## fit the weights of evidence on labelled incidents: make fit RCA=DIR
 	@test -n "$(RCA)" || { echo "give RCA=DIR, a folder of labelled sets of incidents"; exit 2; }
 	$(BIN)/python -m tests.bench.fit $(RCA)
+
+eval: $(STAMP) ## play generated incidents from alert to diff: make eval [SEED=1] [ROUNDS=3]
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(BIN)/python -m gitops_sre.sandbox.scenarios $$dir --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) && \
+	$(BIN)/gitops-sre eval $$dir
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
