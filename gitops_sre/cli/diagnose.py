@@ -16,13 +16,12 @@ from gitops_sre.cli.common import Failure
 
 if TYPE_CHECKING:
     from gitops_sre.adapters.cases import Case
-    from gitops_sre.engine.inquiry import Findings
     from gitops_sre.model.diagnosis import Blame, Diagnosis
+    from gitops_sre.model.findings import Findings
     from gitops_sre.perception.presets import Catalogue as Queries
     from gitops_sre.reasoning.catalogue import Catalogue
 
 MAX_EVIDENCE = 40
-EVEN = 0.5
 WORDS = {
     "network": "network_or_dependency",
     "dependency_failure": "network_or_dependency",
@@ -84,11 +83,12 @@ def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: 
 
 def one(case: Case, queries: Queries, catalogue: Catalogue) -> Diagnosed:
     """One case from its files to the diagnosis. Raises CaseError."""
-    from gitops_sre.engine.inquiry import conclude  # noqa: PLC0415
+    from gitops_sre.cli.recorded import gathered  # noqa: PLC0415
+    from gitops_sre.reasoning.diagnose import diagnose as weigh  # noqa: PLC0415
 
     began = time.perf_counter()
     findings = gathered(case, queries)
-    diagnosis = conclude(findings, catalogue)
+    diagnosis = weigh(findings, catalogue)
     return Diagnosed(case.header.id, findings, diagnosis, time.perf_counter() - began)
 
 
@@ -110,32 +110,11 @@ def written(found: Diagnosed, folder: Path, catalogue: Catalogue) -> Path:
     return path
 
 
-def gathered(case: Case, queries: Queries) -> Findings:
-    """What the files of a case tell. Raises CaseError."""
-    from gitops_sre.adapters.cases import moment  # noqa: PLC0415
-    from gitops_sre.engine.inquiry import Question, Sources, gather  # noqa: PLC0415
-
-    question = Question(
-        moment(case.history), moment(case.header.start), moment(case.asked), case.step, case.header.alert_service
-    )
-    sources = Sources(
-        case,
-        ("gauges",),
-        case,
-        case,
-        case.edges,
-        case.rollouts,
-        case.normal_spans,
-        case.normal_lines,
-    )
-    return gather(question, sources, queries)
-
-
 def as_line(found: Diagnosed) -> dict[str, object]:
-    """A case's answer as one JSON object; `ranking` has one entry for each service, see `ranked`."""
+    """A case's answer as one JSON object; `ranking` has one entry for each service, see `Diagnosis.ranking`."""
     return {
         "id": found.id,
-        "ranking": [_entry(blame) for blame in ranked(found.diagnosis)],
+        "ranking": [_entry(blame) for blame in found.diagnosis.ranking],
         "no_fault": round(found.diagnosis.probability("no_fault"), 4),
         "unexplained": round(found.diagnosis.probability("unexplained"), 4),
         "onset": found.findings.scope.onset.timestamp(),
@@ -158,17 +137,10 @@ def _entry(blame: Blame) -> dict[str, object]:
     }
 
 
-def ranked(diagnosis: Diagnosis) -> list[Blame]:
-    """Who is to blame, most probable first; nobody, in the first place, only where that is more probable than not."""
-    nobody = [blame for blame in diagnosis.services if not blame.service]
-    doubt = sum(blame.posterior for blame in nobody)
-    return [*(nobody[:1] if doubt >= EVEN else ()), *(blame for blame in diagnosis.services if blame.service)]
-
-
 def as_text(found: Diagnosed) -> str:
     """A case's answer for people."""
     lines = [f"{found.id}: {found.diagnosis.summary}"]
-    for blame in ranked(found.diagnosis)[:5]:
+    for blame in found.diagnosis.ranking[:5]:
         change = f"  by {blame.change}" if blame.change else ""
         lines.append(f"  {blame.posterior:6.1%}  {blame.service or '(none)'}  {blame.cause}{change}")
     lines += [f"    {item.statement}" for item in found.diagnosis.notable[:5]]

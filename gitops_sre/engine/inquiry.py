@@ -1,4 +1,4 @@
-"""From telemetry to a diagnosis: ask the sources, look at everything at once, weigh the hypotheses. Reads only.
+"""From telemetry to findings: ask the sources and look at everything at once. Reads only.
 
 Live incidents and recorded cases go through here alike; what differs is only who answers.
 """
@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gitops_sre.model.change_feed import Rollout
-from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.telemetry import LogLine, Measure, Span
+from gitops_sre.model.telemetry import LogLine, Span
 from gitops_sre.perception import patterns, presets, traces
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
-from gitops_sre.reasoning.catalogue import Catalogue
-from gitops_sre.reasoning.diagnose import diagnose
 
 
 @dataclass(frozen=True)
@@ -48,28 +46,6 @@ class Sources:
     rollouts: tuple[Rollout, ...] = ()
     normal_spans: tuple[Span, ...] = ()
     normal_lines: tuple[LogLine, ...] = ()
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Everything that the sources told, before any hypothesis."""
-
-    scope: Scope
-    evidence: tuple[Evidence, ...]
-    gaps: tuple[Gap, ...]
-    edges: tuple[tuple[str, str], ...]
-    rollouts: tuple[Rollout, ...]
-    measures: tuple[Measure, ...] = ()
-
-
-def inquire(question: Question, sources: Sources, queries: presets.Catalogue, catalogue: Catalogue) -> Diagnosis:
-    """Which cause at which service, as far as the sources tell."""
-    return conclude(gather(question, sources, queries), catalogue)
-
-
-def conclude(found: Findings, catalogue: Catalogue) -> Diagnosis:
-    """Weigh every hypothesis against what was found."""
-    return diagnose(found.scope, found.evidence, found.gaps, (), found.edges, (), catalogue, rollouts=found.rollouts)
 
 
 def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> Findings:
@@ -112,7 +88,7 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         baseline_end=question.quiet_until,
     )
     evidence = (*looked.evidence, *_followed(seen, said, sources, looked.onset))
-    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures)
+    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures)
 
 
 def _followed(

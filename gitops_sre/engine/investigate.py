@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from gitops_sre.engine import feed
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.intake import service_map
 from gitops_sre.engine.world import World
@@ -14,12 +15,13 @@ from gitops_sre.gitops import target as targets
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence, Gap, Query, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import changes, golden, reading, triage
+from gitops_sre.perception import golden, reading, triage
 from gitops_sre.reasoning.diagnose import diagnose
 
 
@@ -138,8 +140,8 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     metric answers, or when the symptoms have only just begun or ended."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         asked = pool.submit(world.metrics.ask, golden.queries(scope, world.settings.timing))
-        feed = pool.submit(change_feed, scope, world)
-        answers, changed = asked.result(), feed.result()
+        changing = pool.submit(change_feed, scope, world)
+        answers, changed = asked.result(), changing.result()
     silent = [answer for answer in answers if isinstance(answer, Unavailable)]
     if len(silent) == len(answers):
         return silent[0]
@@ -155,38 +157,13 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
         records = changed
     edges = golden.edges(answers)
     onset = golden.onset(evidence, scope)
-    return diagnose(
-        replace(scope, onset=onset),
-        evidence,
-        gaps,
-        records,
-        edges,
-        incident.refuted,
-        world.catalogue,
-        world.settings.timing.clock_skew,
-    )
+    known = Findings(replace(scope, onset=onset), evidence, gaps, tuple(edges), changes=records)
+    return diagnose(known, world.catalogue, incident.refuted, world.settings.timing.clock_skew)
 
 
 def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavailable:
     """What changed in the infra repository before the onset, mapped to services."""
-    head = world.repository.head()
-    if isinstance(head, Unavailable):
-        return head
     seen = world.seen_cluster()
     if isinstance(seen, Unavailable):
         return seen
-    applications, workloads = seen
-    timing = world.settings.timing
-    services = {workload.application: workload.ref.name for workload in workloads if workload.application}
-    return changes.feed(
-        repository=world.repository,
-        inputs=world.locator.inputs,
-        commit=head,
-        applications=[app for app in applications if targets.reads(app, world.repository_url)],
-        environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments)[0],
-        service_of=lambda app: services.get(app.key, app.name),
-        reads=lambda source: targets.same_repository(source.repo_url, world.repository_url),
-        onset=scope.onset,
-        lookback=timedelta(seconds=timing.change_lookback),
-        skew=timedelta(seconds=timing.clock_skew),
-    )
+    return feed.change_feed(world.repository, world.locator, world.repository_url, seen, world.settings, scope.onset)

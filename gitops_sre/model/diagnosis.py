@@ -61,6 +61,8 @@ class Hypothesis:
         return "/".join(parts)
 
 
+EVEN = 0.5
+"""That nobody is to blame is said from this probability on."""
 PLAIN = 0.5
 """A service's most probable cause is named when it has this part of the service's posterior; else it is unknown."""
 
@@ -117,6 +119,15 @@ class Diagnosis:
             found.setdefault(place, []).append(each)
         blames = [_blame(hypotheses) for hypotheses in found.values()]
         return tuple(sorted(blames, key=lambda blame: (-blame.posterior, blame.service)))
+
+    @property
+    def ranking(self) -> tuple[Blame, ...]:
+        """Who is to blame, most probable first; nobody, in the first place, only where that is more probable than
+        not."""
+        services = self.services
+        nobody = [blame for blame in services if not blame.service]
+        doubt = sum(blame.posterior for blame in nobody)
+        return (*(nobody[:1] if doubt >= EVEN else ()), *(blame for blame in services if blame.service))
 
     def probability(self, cause: Cause) -> float:
         """The posterior of a cause, wherever it is."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gitops_sre.model.change_feed import ChangeRecord, Rollout
+from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.reasoning import findings
 from gitops_sre.reasoning.bayes import Matrix, posterior, weights
 from gitops_sre.reasoning.callgraph import CallGraph
@@ -25,18 +26,12 @@ MAX_TOLD = 40
 """Hypotheses whose evidence for and against is told; the rest are hardly worth a word."""
 CHANGES_GAP = "changes"
 """Signal of the gap that stands for a change feed that could not be read."""
+CLOCK_SKEW = 120.0
+"""Seconds by which clocks may differ, where the settings do not say."""
 
 
-def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at once
-    scope: Scope,
-    evidence: Sequence[Evidence],
-    gaps: Sequence[Gap],
-    changes: Sequence[ChangeRecord],
-    edges: Iterable[tuple[str, str]],
-    refuted: Collection[str],
-    catalogue: Catalogue,
-    skew: float = 120.0,
-    rollouts: Sequence[Rollout] = (),
+def diagnose(
+    known: Findings, catalogue: Catalogue, refuted: Collection[str] = (), skew: float = CLOCK_SKEW
 ) -> Diagnosis:
     """Which cause at which service, by which change, with posteriors that sum to 1.
 
@@ -45,7 +40,7 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
     cause. Keys in `refuted` get posterior 0. Signals that could not be read say nothing: blind, every posterior stays
     near its prior.
     """
-    trial = prepare(scope, evidence, gaps, changes, edges, refuted, catalogue, skew, rollouts)
+    trial = prepare(known, catalogue, refuted, skew)
     logs = trial.court.test(trial.suspects)
     beliefs = posterior(trial.priors, logs, trial.trusts)
     told = set(np.argsort(-beliefs, kind="stable")[:MAX_TOLD].tolist())
@@ -55,7 +50,7 @@ def diagnose(  # noqa: PLR0913, PLR0917 - everything that is known comes in at o
         for n, suspect in enumerate(trial.suspects)
     ]
     ranked = tuple(sorted(found, key=lambda each: (-each.posterior, each.refuted, each.key)))
-    diagnosis = Diagnosis(ranked, trial.court.evidence, tuple(gaps))
+    diagnosis = Diagnosis(ranked, trial.court.evidence, known.gaps)
     return replace(diagnosis, summary=summary(diagnosis))
 
 
@@ -69,30 +64,21 @@ class Trial:
     trusts: list[float]
 
 
-def prepare(  # noqa: PLR0913, PLR0917 - as `diagnose`
-    scope: Scope,
-    evidence: Sequence[Evidence],
-    gaps: Sequence[Gap],
-    changes: Sequence[ChangeRecord],
-    edges: Iterable[tuple[str, str]],
-    refuted: Collection[str],
-    catalogue: Catalogue,
-    skew: float = 120.0,
-    rollouts: Sequence[Rollout] = (),
-) -> Trial:
+def prepare(known: Findings, catalogue: Catalogue, refuted: Collection[str] = (), skew: float = CLOCK_SKEW) -> Trial:
     """Everything that `diagnose` weighs, unweighed."""
-    graph = CallGraph(edges)
+    scope, evidence = known.scope, known.evidence
+    graph = CallGraph(known.edges)
     candidates = _candidates(scope, evidence, graph)
-    here = _relative(changes, scope)
+    here = _relative(known.changes, scope)
     trust = findings.coverage(evidence, scope.service)
     possible = [change for change in here if change.lead >= -skew]
-    moved = [each for each in rollouts if each.at <= scope.now]
+    moved = [each for each in known.rollouts if each.at <= scope.now]
     seen = (
         *evidence,
         *findings.impacts(evidence, scope),
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
         *(findings.rollout_seen(each, scope) for each in moved),
-        *_feed(candidates.all, possible, gaps, scope, trust),
+        *_feed(candidates.all, possible, known.gaps, scope, trust),
     )
     suspects = enumerate_suspects(candidates, possible, moved, refuted, catalogue)
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gitops_sre.adapters.cases import Case, CaseError, moment, read_cases
-from gitops_sre.cli.diagnose import as_line, gathered, one
+from gitops_sre.cli.diagnose import as_line, one
+from gitops_sre.cli.recorded import gathered
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception import presets

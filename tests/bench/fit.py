@@ -21,9 +21,9 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from gitops_sre.cli.diagnose import gathered
-from gitops_sre.engine.inquiry import Findings
+from gitops_sre.cli.recorded import gathered
 from gitops_sre.model.diagnosis import Cause
+from gitops_sre.model.findings import Findings
 from gitops_sre.perception import presets
 from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
 from gitops_sre.reasoning.diagnose import Trial, prepare
@@ -94,16 +94,7 @@ def prepare_all(cases: Iterable[Case], catalogue: Catalogue, data: Mapping[str, 
 def _prepared(case: Case, catalogue: Catalogue, data: Mapping[str, object], keys: Sequence[Key]) -> Prepared | None:
     silent = replace(catalogue.weights, weight={}, bias=dict.fromkeys(catalogue.weights.bias, 0.0))
     found = case.findings
-    trial = prepare(
-        found.scope,
-        found.evidence,
-        found.gaps,
-        (),
-        found.edges,
-        (),
-        replace(catalogue, weights=silent),
-        rollouts=found.rollouts,
-    )
+    trial = prepare(found, replace(catalogue, weights=silent))
     right = np.array([_fits(suspect, case) for suspect in trial.suspects])
     if not right.any():
         return None

@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import yaml
 
-from gitops_sre.cli.diagnose import WORDS, one, ranked
-from gitops_sre.engine.inquiry import conclude
+from gitops_sre.cli.diagnose import WORDS, one
 from gitops_sre.model.diagnosis import Blame, Diagnosis
 from gitops_sre.perception import presets
 from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
+from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.reasoning.weights import load_weights
 from gitops_sre.sandbox.incidents import KINDS, generate
 from tests.bench import fit, rcasets
@@ -71,7 +71,7 @@ def answer(labelled: Labelled, queries: presets.Catalogue, catalogue: Catalogue)
 
 def graded(set_name: str, ident: str, label: Label, diagnosis: Diagnosis, seconds: float) -> Answer:
     """A diagnosis beside the truth."""
-    ranking = ranked(diagnosis)
+    ranking = diagnosis.ranking
     first = ranking[0]
     if label.cause == "no_fault":
         place = 1 if first.top.cause == "no_fault" else 0
@@ -198,7 +198,7 @@ def left_out(folder: Path, queries: presets.Catalogue) -> dict[str, list[Answer]
         weights = fit.fit(others, np.array(list(keys.values())), free, fit.PENALTY, fit.SHARES)
         catalogue = load_catalogue(weights=load_weights(fit.written(text, list(keys), weights)))
         found[f"{name}, left out"] = [
-            graded(name, each.id, each.label, conclude(each.findings, catalogue), 0.0) for each in sets[name]
+            graded(name, each.id, each.label, diagnose(each.findings, catalogue), 0.0) for each in sets[name]
         ]
     return found
 

@@ -17,13 +17,14 @@ from gitops_sre.cli.picture.belief import Belief, factor
 from gitops_sre.cli.picture.series import Wanted, picked, wishes
 from gitops_sre.cli.picture.servicemap import MAX_NODES, service_map
 from gitops_sre.cli.picture.timeline import events, timeline
-from gitops_sre.engine.inquiry import Findings, conclude
 from gitops_sre.model.change_feed import Rollout, RolloutStep
 from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception.survey import survey
 from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
+from gitops_sre.reasoning.diagnose import diagnose
 
 START, ONSET, ASKED, STEP = 1_700_000_000, 1_700_006_000, 1_700_006_600, 30
 EDGES = (("web", "cart"), ("cart", "db"), ("web", "search"))
@@ -119,7 +120,7 @@ def found(
 
 def drawn(name: Name = plain, slow: Sequence[str] = ("web", "cart", "db"), *, rolled: bool = True) -> str:
     findings, measures = found(name, slow, rolled=rolled)
-    return page(name("case 1"), findings, conclude(findings, catalogue()), measures, catalogue())
+    return page(name("case 1"), findings, diagnose(findings, catalogue()), measures, catalogue())
 
 
 class Reader(HTMLParser):
@@ -247,7 +248,7 @@ def test_gaps_and_kinds_of_evidence_that_there_are_none_of_are_named() -> None:
 def test_a_page_without_telemetry_is_a_page_too() -> None:
     findings, _ = found(rolled=False)
     bare = Findings(findings.scope, (), findings.gaps, (), ())
-    text = page("case", bare, conclude(bare, catalogue()), (), catalogue())
+    text = page("case", bare, diagnose(bare, catalogue()), (), catalogue())
     assert "No series were measured" in words(text)
 
 
@@ -257,7 +258,7 @@ def test_a_page_is_the_same_every_time() -> None:
 
 def test_beliefs_end_where_the_diagnosis_is_and_always_sum_to_one() -> None:
     findings, _ = found()
-    diagnosis = conclude(findings, catalogue())
+    diagnosis = diagnose(findings, catalogue())
     steps = Belief.of(findings, catalogue()).steps()
     assert [step.name for step in steps] == ["Before", "Symptoms", "Own share", "Changes"]
     for step in steps:
@@ -291,7 +292,7 @@ def test_leaving_a_finding_out_is_reasoning_without_it() -> None:
     for each in belief.without("db", most=3):
         rest = tuple(item for item in findings.evidence if item.statement != each.what)
         if len(rest) == len(findings.evidence) - 1:
-            again = conclude(replace(findings, evidence=rest), catalogue())
+            again = diagnose(replace(findings, evidence=rest), catalogue())
             assert sum(h.posterior for h in again.hypotheses if h.service == "db") == pytest.approx(each.posterior)
             return
     pytest.fail("no single finding mattered, though db was slow by itself")
@@ -306,7 +307,7 @@ def test_weights_are_told_as_odds() -> None:
 
 def test_the_blamed_service_comes_first_then_who_alerts() -> None:
     findings, measures = found()
-    pictures = picked(findings, measures, ("db", "cart"), conclude(findings, catalogue()).top.supports)
+    pictures = picked(findings, measures, ("db", "cart"), diagnose(findings, catalogue()).top.supports)
     assert (pictures[0].wanted.service, pictures[0].wanted.signal) == ("db", "latency")
     assert [curve.name for curve in pictures[0].curves] == ["v2", "v1"]
     assert ("web", "alerting") in {(each.wanted.service, each.wanted.why) for each in pictures}
@@ -331,7 +332,7 @@ def test_what_callers_notice_is_drawn_against_what_the_callee_says() -> None:
 
 def test_the_onset_and_rollouts_are_where_the_axis_says() -> None:
     findings, measures = found()
-    diagnosis = conclude(findings, catalogue())
+    diagnosis = diagnose(findings, catalogue())
     happened = events(findings.rollouts, diagnosis, diagnosis.top)
     picture = timeline(findings.scope, picked(findings, measures, ("db",), ()), happened)
     first = picture.marks[0]

@@ -8,6 +8,7 @@ from datetime import timedelta
 from gitops_sre.model.change_feed import ChangeKind, ChangeRecord, Commit, FieldChange
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence, Gap, Scope, Symptom
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.reasoning.diagnose import diagnose
@@ -71,7 +72,7 @@ def ask(
     scope: Scope = SCOPE,
 ) -> Diagnosis:
     """The diagnosis."""
-    return diagnose(scope, evidence, gaps, changes, EDGES, refuted, CATALOGUE, 30)
+    return diagnose(Findings(scope, tuple(evidence), gaps, EDGES, changes=changes), CATALOGUE, refuted, 30)
 
 
 def belief(diagnosis: Diagnosis, cause: str) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 from statistics import median
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_sre.model.evidence import Evidence, Symptom
+from gitops_sre.model.findings import Findings
 from gitops_sre.reasoning.diagnose import diagnose
 from tests.reasoning.cases import (
     CATALOGUE,
@@ -28,6 +30,11 @@ from tests.reasoning.cases import (
 )
 
 CULPRIT = "new_deploy/checkout/cccccccccccc"
+
+
+def findings(evidence: Iterable[Evidence], edges: Iterable[tuple[str, str]]) -> Findings:
+    """On another map than the usual one, after the usual change."""
+    return Findings(SCOPE, tuple(evidence), edges=tuple(edges), changes=(change(),))
 
 
 def test_a_deploy_just_before_errors_of_its_version_alone_is_the_cause() -> None:
@@ -216,7 +223,7 @@ def test_a_map_of_hundreds_of_services_stays_bounded() -> None:
     edges = [*EDGES, *(("checkout", f"s{n}") for n in range(300)), *((f"s{n}", f"s{n + 1}") for n in range(299))]
     evidence = [symptom(signal, f"s{n}", "normal") for n in range(40) for signal in SIGNALS]
     began = perf_counter()
-    found = diagnose(SCOPE, [*world(errors_checkout="high"), *evidence], (), [change()], edges, (), CATALOGUE)
+    found = diagnose(findings([*world(errors_checkout="high"), *evidence], edges), CATALOGUE)
     assert perf_counter() - began < 2
     assert found.top.key == CULPRIT
     assert found.top.posterior > 0.7
@@ -227,14 +234,14 @@ def test_many_healthy_callers_do_not_outvote_a_sick_service() -> None:
     callers = [f"c{n}" for n in range(40)]
     edges = [*EDGES, *((name, "checkout") for name in callers)]
     evidence = [symptom(signal, name, "normal") for name in callers for signal in SIGNALS]
-    found = diagnose(SCOPE, [*world(errors_checkout="high"), *evidence], (), [change()], edges, (), CATALOGUE)
+    found = diagnose(findings([*world(errors_checkout="high"), *evidence], edges), CATALOGUE)
     assert found.top.key == CULPRIT
     assert found.top.posterior > 0.7
 
 
 def test_a_circle_on_the_map_is_survived() -> None:
     edges = (("checkout", "payments"), ("payments", "checkout"))
-    found = diagnose(SCOPE, world(errors_checkout="high"), (), [change()], edges, (), CATALOGUE)
+    found = diagnose(findings(world(errors_checkout="high"), edges), CATALOGUE)
     assert found.top.key == CULPRIT
 
 

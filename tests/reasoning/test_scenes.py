@@ -11,6 +11,7 @@ from gitops_sre.adapters.prometheus import Prometheus
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Answer, Evidence, Gap
+from gitops_sre.model.findings import Findings
 from gitops_sre.perception import golden, reading
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.reasoning.diagnose import diagnose
@@ -50,7 +51,8 @@ def investigate(
     if reading.unsettled(evidence, scope.service):
         return investigate(prometheus, scene, after + 1, *changes, refuted=refuted)
     known = replace(scope, onset=golden.onset(evidence, scope))
-    return diagnose(known, evidence, (), changes, edges, refuted, CATALOGUE, TIMING.clock_skew)
+    found_out = Findings(known, tuple(evidence), edges=tuple(edges), changes=changes)
+    return diagnose(found_out, CATALOGUE, refuted, TIMING.clock_skew)
 
 
 @pytest.mark.parametrize("after", [5, 8, 14, 30])

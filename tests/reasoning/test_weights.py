@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gitops_sre.model.change_feed import Rollout, RolloutStep
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.reasoning.causes import CAUSES, CatalogueError
@@ -43,7 +44,7 @@ def ask(*evidence: Evidence, focus: str = "", rollouts: tuple[Rollout, ...] = ()
         scored("own_time", name, 0.0) for name in ("web", "cart", "db") if name not in {e.subject for e in evidence}
     ]
     edges = (("web", "cart"), ("cart", "db"))
-    return diagnose(scope, (*evidence, *quiet), (BLIND,), (), edges, (), CATALOGUE, rollouts=rollouts)
+    return diagnose(Findings(scope, (*evidence, *quiet), (BLIND,), edges, rollouts), CATALOGUE)
 
 
 def felt(strength: float = 400) -> tuple[Evidence, ...]:

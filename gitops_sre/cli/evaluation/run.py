@@ -10,22 +10,24 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from gitops_sre.adapters.cases import CaseError, moment
+from gitops_sre.adapters.cases import CaseError
 from gitops_sre.adapters.git import LocalRepository, RepositoryError
 from gitops_sre.adapters.git.plumbing import Runner
 from gitops_sre.cli.common import Failure
 from gitops_sre.cli.evaluation.scenario import Scenario
+from gitops_sre.cli.recorded import gathered
 from gitops_sre.engine import hands
-from gitops_sre.engine.inquiry import Findings, Question, Sources, gather
+from gitops_sre.engine.feed import change_feed
 from gitops_sre.gitops import diff
 from gitops_sre.gitops import target as targets
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import NeedsHuman, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import changes, golden, presets, rollouts, triage
+from gitops_sre.perception import golden, presets, rollouts, triage
 from gitops_sre.reasoning import planner
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.diagnose import CHANGES_GAP, diagnose
@@ -129,55 +131,19 @@ class _Play:
         )
 
     def _diagnosis(self, target: Target | NoTarget) -> Diagnosis:
-        found = self._findings(target)
+        found = gathered(self.scenario.case, self.queries, target.service, self.scenario.told.environment)
         records = self._changes(found)
         gaps = tuple(gap for gap in found.gaps if gap.signal != CHANGES_GAP)
         if isinstance(records, Unavailable):
             gaps, records = found.gaps, ()
-        return diagnose(
-            found.scope,
-            found.evidence,
-            gaps,
-            rollouts.match(records, found.rollouts, timedelta(seconds=self.settings.timing.clock_skew)),
-            found.edges,
-            (),
-            self.catalogue,
-            self.settings.timing.clock_skew,
-            found.rollouts,
-        )
-
-    def _findings(self, target: Target | NoTarget) -> Findings:
-        case, told = self.scenario.case, self.scenario.told
-        question = Question(
-            moment(case.history),
-            moment(case.header.start),
-            moment(case.asked),
-            case.step,
-            target.service,
-            told.environment,
-        )
-        sources = Sources(
-            case, ("gauges",), case, case, case.edges, case.rollouts, case.normal_spans, case.normal_lines
-        )
-        return gather(question, sources, self.queries)
+        skew = self.settings.timing.clock_skew
+        matched = rollouts.match(records, found.rollouts, timedelta(seconds=skew))
+        return diagnose(replace(found, gaps=gaps, changes=tuple(matched)), self.catalogue, skew=skew)
 
     def _changes(self, found: Findings) -> tuple[ChangeRecord, ...] | Unavailable:
-        head = self.repository.head()
-        if isinstance(head, Unavailable):
-            return head
-        scenario, settings = self.scenario, self.settings
-        services = {each.application: each.ref.name for each in scenario.workloads if each.application}
-        return changes.feed(
-            repository=self.repository,
-            inputs=GitOpsLocator(self.repository).inputs,
-            commit=head,
-            applications=[a for a in scenario.applications if targets.reads(a, scenario.told.repository_url)],
-            environment_of=lambda namespace: targets.environment_of(namespace, settings.environments)[0],
-            service_of=lambda app: services.get(app.key, app.name),
-            onset=found.scope.onset,
-            lookback=timedelta(seconds=settings.timing.change_lookback),
-            skew=timedelta(seconds=settings.timing.clock_skew),
-        )
+        seen = (self.scenario.applications, self.scenario.workloads)
+        locator, url = GitOpsLocator(self.repository), self.scenario.told.repository_url
+        return change_feed(self.repository, locator, url, seen, self.settings, found.scope.onset)
 
     def _act(self, diagnosis: Diagnosis) -> Answer:
         scenario, settings = self.scenario, self.settings

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.diagnosis import Blame, Hypothesis
+from gitops_sre.model.findings import Findings
 from gitops_sre.reasoning.bayes import posterior, weights
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.diagnose import Trial, prepare
@@ -65,19 +65,8 @@ class Belief:
 
     @classmethod
     def of(cls, findings: Findings, catalogue: Catalogue) -> Belief:
-        """As `engine.inquiry.conclude` weighs it."""
-        return cls(
-            prepare(
-                findings.scope,
-                findings.evidence,
-                findings.gaps,
-                (),
-                findings.edges,
-                (),
-                catalogue,
-                rollouts=findings.rollouts,
-            )
-        )
+        """As `diagnose` weighs it."""
+        return cls(prepare(findings, catalogue))
 
     @cached_property
     def _logs(self) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from gitops_sre.cli.diagnose import ranked
 from gitops_sre.cli.picture.belief import Belief, Step, Without, factor, leaders, place_of, shown
 from gitops_sre.cli.picture.believing import Chart, chart
 from gitops_sre.cli.picture.scale import amount, clock
@@ -18,9 +17,9 @@ from gitops_sre.cli.picture.series import Picked, picked
 from gitops_sre.cli.picture.servicemap import Map, feelings, service_map
 from gitops_sre.cli.picture.timeline import Event, Timeline, events, timeline
 from gitops_sre.delivery.neutral import visible
-from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.diagnosis import Blame, Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.telemetry import Measure
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.findings import lead, lead_shown
@@ -100,7 +99,7 @@ def page(
 def _view(
     title: str, findings: Findings, diagnosis: Diagnosis, measures: Sequence[Measure], catalogue: Catalogue
 ) -> View:
-    blames = ranked(diagnosis)
+    blames = diagnosis.ranking
     top = blames[0]
     belief = Belief.of(findings, catalogue)
     steps = belief.steps()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Scope
+from gitops_sre.model.findings import Findings
 from gitops_sre.model.telemetry import Measure
 from gitops_sre.perception.board import lay
 from gitops_sre.perception.survey import MATTERS

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from gitops_sre.cli.picture.layout import NODE_HEIGHT, NODE_WIDTH, Point, arrange, near
 from gitops_sre.cli.picture.scale import shorten
-from gitops_sre.engine.inquiry import Findings
 from gitops_sre.model.diagnosis import certainty
 from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.findings import Findings
 
 MAX_NODES = 60
 MAX_LONE = 12

@@ -1,0 +1,26 @@
+"""What was found out about an incident."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitops_sre.model.change_feed import ChangeRecord, Rollout
+from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.telemetry import Measure
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the sources told, before any hypothesis.
+
+    `edges` are (caller, callee) pairs. `changes` are commits to the infra repository, `rollouts` what the cluster saw
+    of them. `measures` are the series behind the evidence, kept for pictures.
+    """
+
+    scope: Scope
+    evidence: tuple[Evidence, ...]
+    gaps: tuple[Gap, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+    rollouts: tuple[Rollout, ...] = ()
+    changes: tuple[ChangeRecord, ...] = ()
+    measures: tuple[Measure, ...] = ()
