@@ -81,7 +81,7 @@ def _of_cause(
     """A cause at a service: by each change that may have brought it about, and by one that the feed does not show."""
     prior = catalogue.causes[cause].prior * share
     culprits = [change for change in changes if change.service == service and cause in catalogue.causes_of(change.kind)]
-    known = {change.rollout.key for change in culprits if change.rollout}
+    known = {change.rollout.key for change in changes if change.rollout}
     moved = [
         each
         for each in rollouts
