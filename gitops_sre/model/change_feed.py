@@ -14,13 +14,16 @@ ChangeKind = Literal["image", "config", "flag", "scale", "resources", "infrastru
 @dataclass(frozen=True)
 class FieldChange:
     """One scalar that a commit changed. `path` is the key path inside document number `document` of `file`;
-    values are the scalars as YAML reads them, as text (None: the field is new or gone)."""
+    values are the scalars as YAML reads them, as text (None: the field is new or gone). `kind` is what the field is
+    about; `name` what a setting is called where its path only counts (`literals[1]`, `env[2].value`)."""
 
     file: str
     document: int
     path: tuple[str | int, ...]
     before: str | None
     after: str | None
+    kind: ChangeKind = "other"
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from gitops_sre.model.change_feed import FieldChange
 from gitops_sre.model.image import Image
@@ -29,7 +30,7 @@ def joined(
         entry = change.path[:-1]
         known = [reference(values, change.document, entry) for values in (before, after)] if _part(change) else [None]
         if any(known):
-            wholes[change.document, entry] = FieldChange(change.file, change.document, entry, known[0], known[1])
+            wholes[change.document, entry] = replace(change, path=entry, before=known[0], after=known[1])
         else:
             others.append(change)
     return list(wholes.values()), others
@@ -63,4 +64,4 @@ def _named(change: FieldChange, live: Sequence[str]) -> FieldChange:
     if len(names) != 1:
         return change
     name = names.pop()
-    return FieldChange(change.file, change.document, change.path, f"{name}:{change.before}", f"{name}:{change.after}")
+    return replace(change, before=f"{name}:{change.before}", after=f"{name}:{change.after}")

@@ -14,6 +14,7 @@ from gitops_sre.model.live import Application
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source
 from gitops_sre.perception import changes, images
+from gitops_sre.perception.changes.fields import compare
 
 ONSET = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KUSTOMIZATION = """\
@@ -153,14 +154,14 @@ def test_a_moved_kustomize_tag_is_an_image_change_of_its_workload(repo: Repo) ->
     assert (record.commit.sha, record.commit.author, record.commit.subject) == (sha, "alice", "Deploy cart v2")
     assert (record.service, record.environment, record.kind, record.lead) == ("cart", "staging", "image", 90)
     image = "registry.example.com/shop/cart"
-    assert record.fields == (FieldChange(path, 0, ("images", 0), f"{image}:v1", f"{image}:v2"),)
+    assert record.fields == (FieldChange(path, 0, ("images", 0), f"{image}:v1", f"{image}:v2", "image"),)
 
 
 def test_a_helm_tag_is_joined_with_registry_and_repository(repo: Repo) -> None:
     repo.commit(90, "Deploy", {"values/catalog.yaml": VALUES.format(tag="v2", level="info", memory="1Gi")})
     record = only(feed(repo))
     image = "registry.example.com/shop/catalog"
-    assert record.fields == (FieldChange("values/catalog.yaml", 0, ("image",), f"{image}:v1", f"{image}:v2"),)
+    assert record.fields == (FieldChange("values/catalog.yaml", 0, ("image",), f"{image}:v1", f"{image}:v2", "image"),)
 
 
 def test_a_lone_tag_is_completed_from_the_image_that_runs(repo: Repo) -> None:
@@ -200,6 +201,26 @@ def test_a_raw_manifest_names_the_image_itself_in_its_own_document(repo: Repo) -
 def test_the_kind_is_read_from_the_fields(repo: Repo, path: str, content: str | bytes, kind: str) -> None:
     repo.commit(90, "Change", {path: content})
     assert only(feed(repo)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("configMapGenerator:\n- name: web\n  literals: [LOG=a, FEATURE_CART={}]\n", "FEATURE_CART", "flag"),
+        ("configMapGenerator:\n- name: web\n  literals: [LOG=a, POOL={}]\n", "POOL", "config"),
+        ("kind: Deployment\nspec: {{containers: [{{env: [{{name: POOL, value: '{}'}}]}}]}}\n", "POOL", "config"),
+        (
+            "kind: Deployment\nspec: {{containers: [{{env: [{{name: FEATURE_A, value: '{}'}}]}}]}}\n",
+            "FEATURE_A",
+            "flag",
+        ),
+        ("kind: ConfigMap\ndata: {{POOL: '{}'}}\n", "", "config"),
+        ("replicaCount: {}\n", "", "scale"),
+    ],
+)
+def test_a_field_says_what_it_is_about_and_what_a_setting_is_called(text: str, name: str, kind: str) -> None:
+    ((field,), whole) = compare("a.yaml", text.format(1).encode(), text.format(2).encode())
+    assert (field.name, field.kind, whole) == (name, kind, None)
 
 
 def test_a_base_reaches_every_environment_that_reads_it(repo: Repo) -> None:

@@ -150,12 +150,12 @@ def _records(
             touched[place][key] = compared[key]
             syncing[place][application.key] = application
     for place in sorted(touched):
-        found = [(field, kind) for fields, _ in touched[place].values() for field, kind in fields]
-        kinds = {kind for _, kind in found} | {whole for _, whole in touched[place].values() if whole}
+        found = [field for fields, _ in touched[place].values() for field in fields]
+        kinds = {field.kind for field in found} | {whole for _, whole in touched[place].values() if whole}
         if not kinds:
             continue
         brought = timeline.brought(commit, syncing[place].values())
         if not brought.pending:
-            fields = images.named((field for field, _ in found), readers.images[place])
+            fields = images.named(found, readers.images[place])
             lead = (onset - (brought.at or commit.at)).total_seconds()
             yield ChangeRecord(commit, *place, min(kinds, key=_RANK.index), fields, lead, brought.at)

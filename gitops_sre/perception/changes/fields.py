@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from gitops_sre import yamltext
@@ -27,8 +29,8 @@ _INFRASTRUCTURE = frozenset(
     | {"PersistentVolumeClaim", "StorageClass", "PodDisruptionBudget", "PriorityClass", "ResourceQuota", "LimitRange"}
 )
 
-Comparison = tuple[tuple[tuple[FieldChange, ChangeKind], ...], ChangeKind | None]
-"""A file's field changes with their kinds; and the kind of a change that cannot be compared by fields."""
+Comparison = tuple[tuple[FieldChange, ...], ChangeKind | None]
+"""A file's field changes; and the kind of a change that cannot be compared by fields."""
 
 
 def compare(path: str, before: bytes | None, after: bytes | None) -> Comparison:
@@ -46,7 +48,7 @@ def compare(path: str, before: bytes | None, after: bytes | None) -> Comparison:
     except yamltext.YamlTextError:
         return (), "other"
     if before is None or after is None:
-        return tuple((field, "other") for field, _ in fields), None
+        return tuple(replace(field, kind="other") for field in fields), None
     return tuple(fields), None
 
 
@@ -62,19 +64,31 @@ def _text(content: bytes | None) -> str | None:
         return None
 
 
-def _fields(path: str, before: str, after: str) -> list[tuple[FieldChange, ChangeKind]]:
-    """What differs, with its kind. Raises YamlTextError."""
+def _fields(path: str, before: str, after: str) -> list[FieldChange]:
+    """What differs. Raises YamlTextError."""
     old, new = yamltext.leaves(before), yamltext.leaves(after)
     changed = [place for place in {**old, **new} if old.get(place) != new.get(place)][:MAX_FIELDS]
     objects = {document: value for (document, place), value in {**old, **new}.items() if place == ("kind",)}
     leaves = [FieldChange(path, place[0], place[1], old.get(place), new.get(place)) for place in changed]
     wholes, others = images.joined(leaves, old, new)
-    found: list[tuple[FieldChange, ChangeKind]] = [(field, "image") for field in wholes]
-    return found + [(field, _kind(field, objects.get(field.document, ""))) for field in others]
+    found = [replace(field, kind="image") for field in wholes]
+    for field in others:
+        named = replace(field, name=_name(field, {**old, **new}))
+        found.append(replace(named, kind=_kind(named, objects.get(field.document, ""))))
+    return found
+
+
+def _name(field: FieldChange, values: Mapping[yamltext.Place, str]) -> str:
+    """The setting of a generator's literal `NAME=value`, and of a container's variable."""
+    if field.path[-2:-1] == ("literals",):
+        return (field.after or field.before or "").partition("=")[0]
+    if field.path[-1:] == ("value",) and field.path[-3:-2] == ("env",):
+        return values.get((field.document, (*field.path[:-1], "name")), "")
+    return ""
 
 
 def _kind(field: FieldChange, object_kind: str) -> ChangeKind:
-    keys = [part for part in field.path if isinstance(part, str)]
+    keys = [part for part in (*field.path, field.name) if part and isinstance(part, str)]
     last = keys[-1] if keys else ""
     if last in images.PARTS or last == images.WHOLE or keys[:1] == ["images"]:
         return "image"
