@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gitops_sre.action.setting import Setting, drafted, looks_secret
+from gitops_sre.action.setting import WAS, Setting, drafted, looks_secret, overtaken
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Parameter, Plan
@@ -16,6 +16,7 @@ SPEC = ActionSpec(
     parameters=(
         Parameter("flag", "the flag's name, or the dotted path to it"),
         Parameter("value", "`on`, `off`, or a variant of the flag", pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
+        WAS,
     ),
     powers=("contents:write", "pull_requests:write"),
     reversible=True,
@@ -32,7 +33,8 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
 
     A boolean keeps its spelling, type and quotes. Of a flag's definition (flagd, OpenFeature) `defaultVariant` is set,
     and `state` too where the flag is disabled; ENABLED and DISABLED mean the state alone. Refused when the value is
-    neither on, off nor a variant, when targeting rules decide, and when nothing would change.
+    neither on, off nor a variant, when targeting rules decide, when it is not what it `was`, and when nothing would
+    change.
     """
     given = plan.parameters
     if problem := SPEC.problem(given) or looks_secret(given["flag"], ""):
@@ -41,6 +43,8 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
     if isinstance(fields, Refused):
         return fields
     parts = {_part(field): field for field in fields}
+    if why := _overtaken(parts, fields[0], given["flag"], given.get("was", "")):
+        return Refused(why)
     if "state" in parts or "defaultVariant" in parts:
         edits = _defined(parts, given["flag"], given["value"])
     elif len(fields) == 1:
@@ -57,6 +61,16 @@ def _part(field: Field) -> str:
             inside = [str(each) for each in field.path[at + 2 :]]
             return ".".join(inside[:2]) if inside[0] == "variants" else inside[0]
     return ""
+
+
+def _overtaken(parts: Mapping[str, Field], first: Field, flag: str, was: str) -> str:
+    """Why the flag is no longer as it was, or the empty string: `was` is a state or variant of a defined flag."""
+    part = "state" if was in ("ENABLED", "DISABLED") and "state" in parts else "defaultVariant"
+    field = parts.get(part)
+    if field is not None:
+        return overtaken(field, flag, field.value, was)
+    setting = Setting.read(first, flag)
+    return "" if isinstance(setting, Refused) else overtaken(first, flag, setting.now, was)
 
 
 def _plain(field: Field, flag: str, value: str) -> tuple[FieldEdit, ...] | Refused:

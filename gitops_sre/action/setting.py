@@ -10,7 +10,7 @@ from gitops_sre import yamltext
 from gitops_sre.action import fields
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
-from gitops_sre.model.plan import Plan
+from gitops_sre.model.plan import Parameter, Plan
 from gitops_sre.ports import Locator
 from gitops_sre.yamltext import YamlTextError
 
@@ -23,6 +23,8 @@ _NUMBERS = ("int", "float")
 _TYPES = {"int": "a number", "float": "a number", "bool": "true or false"}
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
 """Numbers that every reader prints as they are written."""
+WAS = Parameter("was", "the value that must still stand there", pattern=r"[^\x00-\x1f\x7f-\x9f]{1,1024}", optional=True)
+"""What takes a change back must not take back what somebody has put in its place since."""
 _SECRET_NAME = re.compile(
     r"passw(or)?d|passphrase|secret|token|api[-_.]?key|private[-_.]?key|access[-_.]?key|credential|client[-_.]?key",
     re.I,
@@ -83,6 +85,13 @@ class Setting:
         if self.before or (_is_line(self.field) and self.field.raw[:1] not in ("'", '"')):
             return yamltext.quoted_like(self.field.raw, after) if self.before else after
         return _typed(self.field, after)
+
+
+def overtaken(field: Field, key: str, now: str, was: str) -> str:
+    """Why a setting is not to be touched because it was changed again since, or the empty string."""
+    if not was or now == was:
+        return ""
+    return f"{field.file}: {key} is {now!r} and no longer {was!r}: it was changed again since; look at it by hand"
 
 
 def looks_secret(key: str, value: str) -> str:

@@ -37,7 +37,11 @@ def make(plan: Plan, repository: Repository, locator: Locator, base: str, policy
     if isinstance(draft, Refused):
         return draft
     culprit = plan.parameters.get("culprit", "") or plan.culprit
-    if plan.action == "rollback_image" and culprit and (why := migrated_by(repository, culprit, plan.target)):
+    if (
+        plan.action in ("rollback_image", "revert_change")
+        and culprit
+        and (why := migrated_by(repository, culprit, plan.target))
+    ):
         return Refused(f"{why}; roll forward, or edit it by hand")
     draft = guard(AtCommit(repository, base), plan.target, draft)
     if isinstance(draft, Refused):

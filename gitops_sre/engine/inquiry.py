@@ -16,6 +16,7 @@ from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import LogLine, Span
 from gitops_sre.perception import patterns, presets, traces
+from gitops_sre.perception.lasting import lasting
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
 
@@ -87,7 +88,8 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         baseline_start=question.history,
         baseline_end=question.quiet_until,
     )
-    evidence = (*looked.evidence, *_followed(seen, said, sources, looked.onset))
+    now = lasting(measures, question.history.timestamp(), question.asked.timestamp(), looked.onset, question.service)
+    evidence = (*looked.evidence, *now, *_followed(seen, said, sources, looked.onset))
     return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures)
 
 

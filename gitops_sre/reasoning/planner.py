@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from gitops_sre.model.change_feed import ChangeRecord, FieldChange
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
-from gitops_sre.model.image import Image
-from gitops_sre.model.plan import NeedsHuman, Plan, VerificationPlan
+from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.plan import NeedsHuman, Plan, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.reasoning import remedies
 from gitops_sre.settings import DecisionSettings
 
 COMPARABLE = 0.25
 """Another change whose posterior is at least this part of the first one's is a rival: which one it was is not clear."""
-_MUTABLE = frozenset({"latest", "main", "master", "edge", "nightly", "stable", "dev"})
+WORSE_SIGMAS = 3.0
+WORSE_RATIO = 1.25
+"""Pods of a new version are worse from this many standard deviations of the old one on, where that is also more than
+this part of what the old one's show."""
+LASTING = "lasting"
+"""Signal of the findings that say whether users still feel anything now."""
+FELT = ("errors", "latency", "restarts", "saturation", "cpu", "memory")
+"""Signals in which a version may be worse."""
 
 
 def plan(
@@ -19,27 +26,26 @@ def plan(
 ) -> Plan | NeedsHuman:
     """The remediation of the most probable hypothesis, when one fits and everything needed for it is known.
 
-    `target` is that of the blamed service. Only an image change whose value before is known is undone.
+    `target` is that of the blamed service. What has passed is left alone, and so is a change whose new pods are seen
+    to be no worse than the old ones.
     """
     top = diagnosis.top
     doubt = _doubt(diagnosis, decision) or _mismatch(top, target, verification)
-    if doubt:
+    if doubt or isinstance(target, NoTarget):
         return NeedsHuman(doubt)
-    change = top.change
-    if top.cause != "new_deploy" or change is None or isinstance(target, NoTarget):
-        return NeedsHuman(f"{_named(top)}: no action undoes that yet")
-    images = _images(change)
-    if isinstance(images, NeedsHuman):
-        return images
-    name, before, after = images
+    if why := _passed(diagnosis, top, verification) or _no_worse(diagnosis, top):
+        return NeedsHuman(f"{_named(top)}: {why}")
+    found = remedies.remedy(top, target.source.kind)
+    if isinstance(found, NeedsHuman):
+        return NeedsHuman(f"{_named(top)}: {found.reason}")
     return Plan(
-        action="rollback_image",
+        action=found.action,
         target=target,
-        parameters={"image": name, "to": before},
-        reason=f"{_named(top)}: {change.commit.sha[:12]} moved {name} from {before} to {after}",
+        parameters=found.parameters,
+        reason=f"{_named(top)}: {found.what}",
         hypothesis=top.key,
         confidence=top.posterior,
-        culprit=change.commit.sha,
+        culprit=found.culprit,
         verification=verification,
     )
 
@@ -74,38 +80,57 @@ def _mismatch(top: Hypothesis, target: Target | NoTarget, verification: Verifica
     return ""
 
 
-def _images(change: ChangeRecord) -> tuple[str, str, str] | NeedsHuman:
-    """Name, version before and version after of the one image that a change moved."""
-    where = f"{change.commit.sha[:12]} ({change.service})"
-    found: set[tuple[str, str, str]] = set()
-    for field in filter(_about_image, change.fields):
-        before, after = _image(field.before), _image(field.after)
-        if before is None or after is None or before.name != after.name or before == after:
-            continue
-        found.add((before.name, before.version, after.version))
-    if not found:
-        return NeedsHuman(
-            f"{where} does not say which image it moved from which version; find the last good one by hand"
-        )
-    if len(found) > 1:
-        names = ", ".join(f"{name} {before} -> {after}" for name, before, after in sorted(found))
-        return NeedsHuman(f"{where} moved several images: {names}; which one is at fault cannot be told")
-    only = found.pop()
-    if only[1] in _MUTABLE:
-        return NeedsHuman(
-            f"{where}: the version before, {only[1]!r}, is a tag that moves: going back to it undoes nothing"
-        )
-    return only
+def _passed(diagnosis: Diagnosis, top: Hypothesis, verification: VerificationPlan) -> str:
+    """Why there is nothing left to act on, or an empty string: what users of the blamed service and of the one that
+    alerts felt is gone, or no objective of the blamed one has been missed lately. Where neither is known, it is there.
+    """
+    now = [item for item in diagnosis.evidence if item.signal == LASTING and item.subject in ("", top.service)]
+    if now and all(item.symptom == "normal" for item in now):
+        return f"it has passed: {'; '.join(dict.fromkeys(item.statement for item in now))}"
+    limits = {sli.name: sli for sli in verification.slis}
+    readings = [(limits[each.sli], each.value) for each in verification.incident if each.sli in limits]
+    if not readings or any(value is None or _missed(sli, value) for sli, value in readings):
+        return ""
+    shown = ", ".join(f"{sli.name} {value:.3g} (objective {sli.threshold:.3g})" for sli, value in readings)
+    return f"it has passed, or success could not be seen: every objective is met: {shown}"
 
 
-def _about_image(field: FieldChange) -> bool:
-    """Whether a field holds an image, by its key: other values may look like one (`cache:6379`)."""
-    keys = [part.lower() for part in field.path if isinstance(part, str)]
-    return any("image" in key for key in keys) or keys[-1:] in (["tag"], ["newtag"], ["digest"])
+def _missed(sli: Sli, value: float) -> bool:
+    return value > sli.threshold if sli.worse_when == "above" else value < sli.threshold
 
 
-def _image(text: str | None) -> Image | None:
-    return Image.strict(text) if text else None
+def _no_worse(diagnosis: Diagnosis, top: Hypothesis) -> str:
+    """Why taking a change back would not help: pods of before and after it are seen, and those after it are no worse.
+
+    Empty where they are worse, and where they cannot be compared.
+    """
+    if top.change is None:
+        return ""
+    compared = [item for item in diagnosis.evidence if _of_change(item, top)]
+    if not compared or any(_worse(item) for item in compared):
+        return ""
+    seen = "; ".join(item.statement for item in compared if item.signal.partition("_")[2] in FELT[:2])
+    return f"pods with the change are no worse than those without it, so taking it back would not help ({seen})"
+
+
+def _of_change(item: Evidence, top: Hypothesis) -> bool:
+    """Whether a finding compares the pods of before and after the change that a hypothesis blames."""
+    how, _, signal = item.signal.partition("_")
+    if how not in ("version", "replaced") or signal not in FELT or item.subject != top.service:
+        return False
+    if item.symptom == "unknown":
+        return False
+    if not item.version:
+        return top.change is not None and top.change.kind == "image"
+    return top.rollout is not None and item.version == top.rollout.after
+
+
+def _worse(item: Evidence) -> bool:
+    if item.score is None:
+        return item.symptom == "high"
+    if item.score < WORSE_SIGMAS:
+        return False
+    return item.value is None or item.baseline is None or item.value >= WORSE_RATIO * item.baseline
 
 
 def _named(hypothesis: Hypothesis) -> str:

@@ -210,3 +210,11 @@ def test_a_line_that_was_edited_says_the_new_value_and_the_inverse_restores_it(
     assert edit.after_raw.replace("  ", "") == edit.before_raw.replace("  ", "").replace(
         f"\n{key}{sign}{lines[0][1]}\n", f"\n{key}{sign}{value}\n"
     )
+
+
+def test_what_was_changed_again_since_is_left_alone() -> None:
+    field = at("data", "LOG", value="debug")
+    assert isinstance(draft("set_config", Located([field]), key="LOG", value="info", was="debug"), Draft)
+    answer = draft("set_config", Located([field]), key="LOG", value="info", was="trace")
+    assert isinstance(answer, Refused)
+    assert "LOG is 'debug' and no longer 'trace': it was changed again since" in answer.reason

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gitops_sre.model.change import Draft, Field
@@ -118,3 +120,21 @@ def test_values_out_of_bounds_are_refused(value: str) -> None:
 def test_the_locators_refusal_is_passed_on() -> None:
     assert draft("set_flag", Located(Refused("two places")), flag="x", value="on") == Refused("two places")
     assert "secret" in refused(definition(), "off", "password-reset-token")
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "was", "now"),
+    [
+        ([at("data", "new-cart", value="on")], "off", "on", "off"),
+        (definition(), "off", "on", "off"),
+        (definition(), "disabled", "ENABLED", "DISABLED"),
+    ],
+    ids=["a switch", "a variant", "a state"],
+)
+def test_a_flag_that_was_changed_again_since_is_left_alone(fields: list[Field], value: str, was: str, now: str) -> None:
+    answer = draft("set_flag", Located(fields), flag="new-cart", value=value, was=was)
+    assert isinstance(answer, Draft), answer
+    since = [replace(each, value=now) if each.value == was else each for each in fields]
+    later = draft("set_flag", Located(since), flag="new-cart", value=value, was=was)
+    assert isinstance(later, Refused)
+    assert f"is {now!r} and no longer {was!r}" in later.reason

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from gitops_sre.model.change_feed import FieldChange
-from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
-from gitops_sre.model.plan import NeedsHuman, Plan, Sli, VerificationPlan
+from gitops_sre.model.change_feed import FieldChange, Rollout, RolloutStep
+from gitops_sre.model.diagnosis import Cause, Diagnosis, Hypothesis
+from gitops_sre.model.evidence import Evidence, Symptom
+from gitops_sre.model.plan import NeedsHuman, Plan, Reading, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget
 from gitops_sre.reasoning.planner import plan
+from gitops_sre.reasoning.remedies import PERSON
 from gitops_sre.settings import DecisionSettings
-from tests.builders import target
+from tests.builders import NOW, target
 from tests.reasoning.cases import ask, change, symptom, world
 
 DECISION = DecisionSettings()
@@ -118,10 +120,13 @@ def test_what_is_not_sure_enough_names_the_numbers() -> None:
     assert "70% are needed" in reason
 
 
-def test_other_causes_need_a_person() -> None:
-    assert "no action undoes that yet" in refused(diagnosed(cause="dependency_failure", change=None))
-    assert "no action undoes that yet" in refused(diagnosed(cause="config_change"))
-    assert "no action undoes that yet" in refused(diagnosed(change=None))
+@pytest.mark.parametrize("cause", sorted(PERSON))
+def test_without_a_change_to_take_back_the_right_person_is_named(cause: Cause) -> None:
+    assert PERSON[cause] in refused(diagnosed(cause=cause, change=None))
+
+
+def test_every_cause_has_somebody_to_ask() -> None:
+    assert set(PERSON) == set(get_args(Cause))
 
 
 def test_a_refuted_hypothesis_is_never_acted_on() -> None:
@@ -156,3 +161,85 @@ def test_the_target_must_be_the_blamed_service_and_verifiable() -> None:
         True,
         True,
     ]
+
+
+def compared(signal: str, symptom: Symptom, score: float | None, new: float, old: float, version: str = "") -> Evidence:
+    """New pods against old ones."""
+    return Evidence(
+        f"{signal}/checkout",
+        signal,
+        "checkout",
+        symptom,
+        f"{signal} {new} {old}",
+        NOW,
+        new,
+        old,
+        score=score,
+        version=version,
+    )
+
+
+def rolled(*evidence: Evidence) -> Diagnosis:
+    """A deploy of checkout whose rollout to v2 was seen."""
+    steps = (RolloutStep(NOW, NOW, 0, 3),)
+    found = diagnosed(rollout=Rollout("checkout", "staging", "v1", "v2", steps))
+    return replace(found, evidence=evidence)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        compared("version_errors", "normal", 0.0, 0.4, 0.5, version="v2"),
+        compared("version_errors", "high", 7.0, 0.25, 0.22, version="v2"),
+        compared("replaced_latency", "high", 2.5, 0.3, 0.1, version="v2"),
+        compared("version_errors", "normal", None, 0.4, 0.4),
+        compared("version_errors", "low", None, 0.4, 0.9),
+    ],
+    ids=["as bad", "hardly worse than the old ones now", "within noise", "live, as bad", "live, better"],
+)
+def test_a_version_that_is_seen_to_be_no_worse_is_not_rolled_back(evidence: Evidence) -> None:
+    reason = refused(rolled(evidence))
+    assert "no worse than those without it" in reason
+    assert evidence.statement in reason
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        (compared("version_errors", "high", 7.0, 0.4, 0.1, version="v2"),),
+        (compared("version_errors", "normal", 0.0, 0.0, 0.0, version="v2"),
+         compared("replaced_latency", "high", 9.0, 0.4, 0.1, version="v2")),
+        (compared("version_errors", "high", None, 0.4, 0.0),),
+        (compared("version_errors", "normal", 0.0, 0.4, 0.5, version="v0"),),
+        (compared("version_errors", "unknown", None, 0.4, 0.5),),
+        (),
+    ],
+    ids=["worse", "worse in one signal", "live, worse", "of another rollout", "not known", "not seen"],
+)  # fmt: skip
+def test_a_version_that_is_worse_or_not_comparable_is_rolled_back(evidence: tuple[Evidence, ...]) -> None:
+    made = plan(rolled(*evidence), target(), DECISION, VERIFICATION)
+    assert isinstance(made, Plan)
+    assert made.action == "rollback_image"
+
+
+def felt(subject: str, symptom: Symptom) -> Evidence:
+    return Evidence(f"lasting/{subject}", "lasting", subject, symptom, f"{subject or 'users'} {symptom}", NOW, score=1)
+
+
+def test_what_has_passed_is_left_alone() -> None:
+    found = replace(diagnosed(), evidence=(felt("checkout", "normal"), felt("", "normal"), felt("web", "high")))
+    assert "it has passed: checkout normal; users normal" in refused(found)
+
+
+@pytest.mark.parametrize("still", ["checkout", ""])
+def test_what_the_blamed_service_or_the_alerting_one_still_feels_is_acted_on(still: str) -> None:
+    evidence = tuple(felt(subject, "high" if subject == still else "normal") for subject in ("checkout", ""))
+    assert isinstance(plan(replace(diagnosed(), evidence=evidence), target(), DECISION, VERIFICATION), Plan)
+
+
+@pytest.mark.parametrize(("value", "acts"), [(0.01, False), (0.02, False), (0.021, True), (None, True)])
+def test_objectives_that_are_all_met_leave_nothing_to_do(value: float | None, acts: bool) -> None:
+    verification = replace(VERIFICATION, incident=(Reading("error_ratio", value),))
+    made = plan(diagnosed(), target(), DECISION, verification)
+    assert isinstance(made, Plan) is acts
+    assert acts or "every objective is met: error_ratio" in getattr(made, "reason", "")
