@@ -32,7 +32,8 @@ class Scope:
 
     @classmethod
     def of(cls, target: Target, fields: Sequence[Field] = ()) -> Scope:
-        """A target's own folder and environment, and the files of fields that decide for it from elsewhere.
+        """A target's own folder and environment, its value files, and the files of fields that decide for it from
+        elsewhere.
 
         Where the target names no environment and all fields are of one, that counts.
         """
@@ -40,7 +41,8 @@ class Scope:
         files = dict.fromkeys(field.file for field in fields)
         theirs = {environments.of(file) for file in files}
         known = target.environment or (theirs.pop() if len(theirs) == 1 else "")
-        return cls((path, *files) if path else (), known)
+        values = (plain_path(file) for file in target.source.value_files)
+        return cls((path, *values, *files) if path else (), known)
 
     def excludes(self, file: str) -> str:
         """Why a file is not the target's, or the empty string."""

@@ -240,3 +240,10 @@ def test_a_hidden_folder_is_a_folder_like_any_other() -> None:
     assert Scope.of(at_path(".")).paths == ()
     assert not Scope((".apps",)).excludes(".apps/web/k.yaml")
     assert Scope((".apps",)).excludes("apps/web/k.yaml")
+
+
+def test_value_files_are_a_targets_own_wherever_they_lie() -> None:
+    target = at_path("charts/web")
+    scope = Scope.of(replace(target, source=replace(target.source, value_files=("values/staging/web.yaml",))))
+    assert not scope.excludes("values/staging/web.yaml")
+    assert scope.excludes("values/staging/cart.yaml")

@@ -59,7 +59,7 @@ def answer(scenario: Scenario, queries: presets.Catalogue, catalogue: Catalogue)
     """Play a scenario. Raises Failure when a file of it cannot be read."""
     began = time.perf_counter()
     try:
-        with _repository(scenario.bundle) as repository:
+        with unpacked(scenario.bundle) as repository:
             found = _Play(scenario, repository, settings_of(scenario), queries, catalogue).answer()
     except (CaseError, RepositoryError) as error:
         raise Failure(f"{scenario.folder}: {error}") from error
@@ -78,7 +78,7 @@ def settings_of(scenario: Scenario) -> Settings:
 
 
 @contextmanager
-def _repository(bundle: Path) -> Iterator[LocalRepository]:
+def unpacked(bundle: Path) -> Iterator[LocalRepository]:
     """The repository in a bundle, unpacked for as long as it is looked at. Raises RepositoryError."""
     with tempfile.TemporaryDirectory(prefix="gitops-sre-eval-") as made:
         folder = Path(made) / "infra.git"

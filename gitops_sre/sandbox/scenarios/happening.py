@@ -37,7 +37,7 @@ RAW = {
 LOUD = ("errors",)
 CHANGED: dict[str, Kind] = {"new_deploy": "image", "config_change": "config", "flag_flip": "flag"}
 
-Kind = Literal["image", "config", "flag"]
+Kind = Literal["image", "config", "flag", "resources"]
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,14 @@ def _moved(plot: Plot, rng: np.random.Generator, clock: Clock, tags: dict[str, s
     found: list[Moved] = []
     begin = clock.onset - float(rng.uniform(5, 40))
     at = begin - float(rng.uniform(20, 70))
-    if kind := CHANGED.get(plot.cause):
+    if kind := "resources" if plot.moves == "memory limit" else CHANGED.get(plot.cause):
         before, after = _values(kind, plot.service, tags)
         # Who mounts a ConfigMap that is not named after its content reads the new flag without new pods.
         plain = kind == "flag" and BY_NAME[plot.service].layout == "raw"
         found.append(Moved(plot.service, kind, at, None if plain else begin, before, after, guilty=True))
+    if plot.moves == "image and setting":
+        before, after = _values("config", plot.service, tags)
+        found.append(Moved(plot.service, "config", at, None, before, after, same_commit=True))
     if plot.beside:
         together = plot.twist == "one commit, two services"
         shift = (
@@ -161,6 +164,9 @@ def _moved(plot: Plot, rng: np.random.Generator, clock: Clock, tags: dict[str, s
 def _values(kind: Kind, service: str, tags: dict[str, str]) -> tuple[str, str]:
     if kind == "image":
         return tags[service], next_tag(tags[service])
+    if kind == "resources":
+        usual = BY_NAME[service].memory_mib
+        return f"{2 * usual}Mi", f"{usual + 8}Mi"
     return ("40", "2") if kind == "config" else ("off", "on")
 
 

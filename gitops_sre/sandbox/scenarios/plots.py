@@ -19,6 +19,9 @@ Twist = Literal[
 ]
 """What misleads; nothing in a plain scenario."""
 
+Moves = Literal["", "memory limit", "image and setting"]
+"""What the guilty commit moves; in a plain scenario what its cause says."""
+
 TIERS = {"staging": "standard", "production": "critical"}
 
 
@@ -33,6 +36,7 @@ class Plot:
     beside: str = ""
     raw: str = ""
     """What it does; drawn where it is empty."""
+    moves: Moves = ""
 
 
 PLAIN = (
@@ -90,9 +94,17 @@ MISLEADING = (
     Plot("new_deploy", "staging", "cart", "no rollout log"),
 )
 
-ALL = (*PLAIN, *MISLEADING)
+WHOLE = (
+    Plot("config_change", "production", "search", moves="memory limit", raw="memory"),
+    Plot("config_change", "staging", "inventory", moves="memory limit", raw="memory"),
+    Plot("new_deploy", "production", "cart", moves="image and setting"),
+    Plot("new_deploy", "staging", "payments", moves="image and setting"),
+)
+"""Changes that are taken back as the commit made them."""
 
-ACTIONS = {"new_deploy": "rollback_image"}
+ALL = (*PLAIN, *MISLEADING, *WHOLE)
+
+ACTIONS = {"new_deploy": "rollback_image", "config_change": "set_config", "flag_flip": "set_flag"}
 """The remedy of a cause where there is a typed one that takes it back; for all others a person is called."""
 
 
@@ -100,4 +112,6 @@ def action(plot: Plot) -> str:
     """What should be done: nothing where nothing is wrong any more."""
     if plot.cause == "no_fault" or plot.twist in ("healed itself", "resolved before the question"):
         return "none"
+    if plot.moves:
+        return "revert_change"
     return ACTIONS.get(plot.cause, "escalate")

@@ -18,7 +18,7 @@ from gitops_sre.sandbox.scenarios.happening import Happening, Moved
 from gitops_sre.sandbox.shop import BY_NAME, SERVICES
 
 URL = "https://git.example.com/acme/shop-infra.git"
-SETTINGS = {"config": "POOL_SIZE", "flag": "FEATURE_BATCHED_CALLS"}
+SETTINGS = {"config": "POOL_SIZE", "flag": "FEATURE_BATCHED_CALLS", "resources": "memory limit"}
 """The setting that a change of this kind moves."""
 FIRST = {"config": "40", "flag": "off"}
 
@@ -89,7 +89,7 @@ def tell(start: Base, happening: Happening, rng: np.random.Generator) -> Told:
     told = Told(dict(start.files))
     _everyday(told, happening, rng)
     for change in happening.moved:
-        if change.kind != "image":
+        if change.kind in FIRST:
             path, content = _with_setting(told.files, plot.environment, change, FIRST[change.kind])
             message = f"{change.service}: {SETTINGS[change.kind]} is a setting now"
             told.commit(_keeper(change.service), message, clock.onset - 2 * 86400, {path: content}, [change.service])
@@ -138,16 +138,17 @@ def _change(told: Told, environment: str, group: Sequence[Moved]) -> None:
     files: dict[str, bytes] = {}
     for change in group:
         path = tree.image_path(environment, change.service)
+        content = files.get(path, told.files[path])
         if change.kind == "image":
-            files[path] = edit.with_tag(told.files[path], BY_NAME[change.service].image, change.after)
+            files[path] = edit.with_tag(content, BY_NAME[change.service].image, change.after)
         else:
-            files[path] = _replaced(told.files[path], change)
+            files[path] = _replaced(content, change)
     told.commit(_keeper(group[0].service), _message(group, environment), group[0].at, files, [c.service for c in group])
 
 
 def _message(group: Sequence[Moved], environment: str) -> str:
     if group[0].kind == "image":
-        what = " and ".join(f"{change.service} {change.after}" for change in group)
+        what = " and ".join(f"{change.service} {change.after}" for change in group if change.kind == "image")
         return f"Deploy {what} to {environment}"
     return f"{group[0].service}: {SETTINGS[group[0].kind]} {group[0].after} in {environment}"
 
@@ -165,6 +166,8 @@ def _with_setting(files: Mapping[str, bytes], environment: str, change: Moved, v
     """A place's file with one setting more, beside its log level."""
     path = tree.image_path(environment, change.service)
     name, text = SETTINGS[change.kind], files[path].decode()
+    if change.kind == "flag" and f"name: {change.service}-config\n" in text:
+        return path, _watched(text, change.service, environment, f'{name}: "{value}"').encode()
     beside = {
         "      - LOG_LEVEL=": f"      - {name}={value}",
         "            - LOG_LEVEL=": f"            - {name}={value}",
@@ -181,10 +184,36 @@ def _with_setting(files: Mapping[str, bytes], environment: str, change: Moved, v
     raise SettingError(f"{path} has no line for a setting beside its log level")
 
 
+def _watched(text: str, service: str, environment: str, entry: str) -> str:
+    """The same file with flags in a ConfigMap of their own, mounted: the program reads them anew by itself."""
+    config = (
+        f"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {service}-flags\n"
+        f"  namespace: {environment}\ndata:\n  {entry}\n"
+    )
+    places = {
+        "---\napiVersion: v1\nkind: ServiceAccount\n": (config, ""),
+        f"      serviceAccountName: {service}\n": (
+            "",
+            f"      volumes: [{{name: flags, configMap: {{name: {service}-flags}}}}]\n",
+        ),
+        f"        envFrom: [{{configMapRef: {{name: {service}-config}}}}]\n": (
+            "",
+            "        volumeMounts: [{name: flags, mountPath: /etc/flags}]\n",
+        ),
+    }
+    for place, (before, after) in places.items():
+        if text.count(place) != 1:
+            raise SettingError(f"{place.strip()} does not stand in the manifest of {service} exactly once")
+        text = text.replace(place, before + place + after)
+    return text
+
+
 def _replaced(content: bytes, change: Moved) -> bytes:
     """The same file with another value of a setting."""
     name, text = SETTINGS[change.kind], content.decode()
-    for old in (f"{name}={change.before}", f'{name}: "{change.before}"', f'{name}, value: "{change.before}"'):
+    ways = (f"{name}={change.before}", f'{name}: "{change.before}"', f'{name}, value: "{change.before}"')
+    limits = (f"limits:\n    memory: {change.before}", f"limits: {{memory: {change.before}}}")
+    for old in limits if change.kind == "resources" else ways:
         if text.count(old) == 1:
             return text.replace(old, old.replace(change.before, change.after)).encode()
     raise SettingError(f"{name} with the value {change.before} does not stand in the file exactly once")

@@ -29,6 +29,8 @@ PLOTS = (
     Plot("config_change", "staging", "shipping"),
     Plot("network", "production", "payments", "healed itself"),
     Plot("new_deploy", "staging", "inventory", "service not measured"),
+    Plot("config_change", "production", "search", moves="memory limit", raw="memory"),
+    Plot("new_deploy", "production", "cart", moves="image and setting"),
 )
 
 
@@ -165,7 +167,7 @@ def test_names_and_telemetry_do_not_tell_the_cause(scenario: Path) -> None:
     assert not [word for word in words if word in text + names]
 
 
-@pytest.mark.parametrize("number", [1, 2, 7])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 7, 8, 9])
 def test_the_right_diff_applies_and_leaves_the_guilty_file_as_it_was_before(
     made: Path, tmp_path: Path, number: int
 ) -> None:
@@ -174,7 +176,7 @@ def test_the_right_diff_applies_and_leaves_the_guilty_file_as_it_was_before(
     infra = cloned(folder, tmp_path / "infra")
     path = tree.image_path(plot.environment, plot.service)
     before = git(infra, "show", f"{expected['change']}^:{path}")
-    (tmp_path / "fix.diff").write_text(expected["diff"])
+    (tmp_path / "fix.diff").write_bytes(expected["diff"].encode())
     git(infra, "apply", "--unidiff-zero", str(tmp_path / "fix.diff"))
     assert (infra / path).read_text() == before
     assert git(infra, "diff", "--name-only").split() == [path]
@@ -197,6 +199,24 @@ def test_a_guilty_setting_moves_in_a_file_that_is_still_yaml(made: Path, tmp_pat
     assert before != after
     for text in (before, after):
         assert name in json.dumps(list(yaml.safe_load_all(text)))
+
+
+def test_one_commit_may_move_an_image_and_a_setting_of_one_service(made: Path, tmp_path: Path) -> None:
+    infra, culprit = cloned(made / "scenario-09", tmp_path / "infra"), told(made / "scenario-09")["expected"]["change"]
+    changed = git(infra, "show", "--format=", "--unified=0", culprit)
+    assert [name in changed for name in ("newTag", SETTINGS["config"])] == [True, True]
+    assert git(infra, "show", "--name-only", "--format=", culprit).split() == [tree.image_path("production", "cart")]
+
+
+def test_a_flag_that_is_read_without_new_pods_is_mounted(made: Path, tmp_path: Path) -> None:
+    infra = cloned(made / "scenario-04", tmp_path / "infra")
+    objects = list(yaml.safe_load_all((infra / tree.image_path("staging", "payments")).read_text()))
+    (flags,) = (each for each in objects if SETTINGS["flag"] in each.get("data", {}))
+    (deployment,) = (each for each in objects if each["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert [volume["configMap"]["name"] for volume in pod["volumes"]] == [flags["metadata"]["name"]]
+    assert pod["volumes"][0]["name"] == pod["containers"][0]["volumeMounts"][0]["name"]
+    assert SETTINGS["flag"] not in str(pod["containers"])
 
 
 def test_pods_of_a_bad_deploy_bear_the_tags_that_its_commit_moves(made: Path) -> None:

@@ -1,0 +1,77 @@
+"""Where the culprit is known, planner and hands come to the very diff that the generator knows to be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gitops_sre.cli.evaluation import run, scenario
+from gitops_sre.cli.evaluation.score import changed
+from gitops_sre.engine import hands
+from gitops_sre.engine.feed import change_feed
+from gitops_sre.gitops import diff
+from gitops_sre.gitops import target as targets
+from gitops_sre.gitops.locate import GitOpsLocator
+from gitops_sre.model.diagnosis import Diagnosis, Hypothesis
+from gitops_sre.model.plan import Plan, Sli, VerificationPlan
+from gitops_sre.model.target import Target
+from gitops_sre.reasoning.planner import plan
+from gitops_sre.sandbox.scenarios import generate
+from gitops_sre.sandbox.scenarios.plots import Plot
+from gitops_sre.sandbox.shop import BY_NAME
+from gitops_sre.settings import DecisionSettings
+
+VERIFICATION = VerificationPlan((Sli("errors", "up", 0.02),), 1, 5, 30)
+PLOTS = (
+    Plot("new_deploy", "staging", "web"),
+    Plot("new_deploy", "production", "search"),
+    Plot("new_deploy", "production", "recommendations", "one commit, two services", "search"),
+    Plot("config_change", "production", "mobile-api"),
+    Plot("config_change", "staging", "catalog"),
+    Plot("config_change", "production", "inventory"),
+    Plot("flag_flip", "staging", "orders"),
+    Plot("flag_flip", "production", "recommendations"),
+    Plot("flag_flip", "staging", "payments"),
+    Plot("config_change", "production", "catalog", moves="memory limit", raw="memory"),
+    Plot("config_change", "production", "inventory", moves="memory limit", raw="memory"),
+    Plot("new_deploy", "staging", "cart", moves="image and setting"),
+    Plot("new_deploy", "production", "payments", moves="image and setting"),
+    Plot("new_deploy", "production", "catalog", moves="image and setting"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("actions") / "scenarios"
+    generate(out, 11, PLOTS)
+    return out
+
+
+NAMES = [f"scenario-{number:02d}" for number in range(1, len(PLOTS) + 1)]
+IDS = [f"{plot.moves or plot.cause} of {plot.service} in {BY_NAME[plot.service].layout}" for plot in PLOTS]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=IDS)
+def test_a_known_culprit_is_taken_back_exactly(made: Path, name: str) -> None:
+    told = scenario.read(made / name)
+    expected, settings = told.told.expected, run.settings_of(told)
+    with run.unpacked(told.bundle) as repository:
+        locator, url = GitOpsLocator(repository), told.told.repository_url
+        seen = (told.applications, told.workloads)
+        records = change_feed(repository, locator, url, seen, settings, told.alert.starts_at)
+        assert isinstance(records, tuple)
+        (culprit,) = (r for r in records if r.commit.sha == expected.change and r.service in expected.services)
+        target = targets.for_service(
+            culprit.service, told.told.environment, settings.environments, told.workloads, told.applications, url
+        )
+        assert isinstance(target, Target)
+        diagnosis = Diagnosis((Hypothesis(expected.cause, culprit.service, 0.9, 0.1, change=culprit),), ())
+        planned = plan(diagnosis, target, DecisionSettings(), VERIFICATION)
+        assert isinstance(planned, Plan), planned
+        assert planned.action == expected.action
+        head = repository.head()
+        assert isinstance(head, str)
+        done = hands.make(planned, repository, locator, head, settings.policy.path)
+        assert isinstance(done, hands.Made), done
+        assert changed(diff.unified(done.bare.files)) == changed(expected.diff)
