@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gitops_sre.gitops import edit, history
 from gitops_sre.gitops.history import Scope
 from gitops_sre.gitops.locate import GitOpsLocator
