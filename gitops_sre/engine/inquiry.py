@@ -15,7 +15,7 @@ from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import LogLine, Span
-from gitops_sre.perception import patterns, presets, traces
+from gitops_sre.perception import patterns, presets, servicemap, traces
 from gitops_sre.perception.lasting import lasting
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
@@ -69,7 +69,14 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         if isinstance(got, Unavailable)
     ]
     gaps.append(Gap("changes", "changes", question.service, Unavailable("no change feed is known for this")))
-    edges = tuple(sorted({*sources.edges, *((each.service, each.peer) for each in measures if each.peer)}))
+    known = servicemap.draw(
+        measures,
+        () if isinstance(seen, Unavailable) else seen,
+        sources.normal_spans,
+        sources.edges,
+        (question.history.timestamp(), question.quiet_until.timestamp(), question.asked.timestamp()),
+    )
+    edges = known.sure(servicemap.CERTAIN).pairs
     looked = survey(
         measures,
         edges,
@@ -90,7 +97,7 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
     )
     now = lasting(measures, question.history.timestamp(), question.asked.timestamp(), looked.onset, question.service)
     evidence = (*looked.evidence, *now, *_followed(seen, said, sources, looked.onset))
-    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures)
+    return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures, service_map=known)
 
 
 def _followed(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.evidence import Evidence, Gap, Scope
+from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.telemetry import Measure
 
 
@@ -13,8 +14,9 @@ from gitops_sre.model.telemetry import Measure
 class Findings:
     """Everything that the sources told, before any hypothesis.
 
-    `edges` are (caller, callee) pairs. `changes` are commits to the infra repository, `rollouts` what the cluster saw
-    of them. `measures` are the series behind the evidence, kept for pictures.
+    `edges` are the (caller, callee) pairs that reasoning goes by; `service_map` is all that is known of calls, also
+    what is too uncertain for that. `changes` are commits to the infra repository, `rollouts` what the cluster saw of
+    them. `measures` are the series behind the evidence, kept for pictures.
     """
 
     scope: Scope
@@ -24,3 +26,4 @@ class Findings:
     rollouts: tuple[Rollout, ...] = ()
     changes: tuple[ChangeRecord, ...] = ()
     measures: tuple[Measure, ...] = ()
+    service_map: ServiceMap = field(default_factory=ServiceMap)

@@ -54,7 +54,10 @@ class Measure:
 
 
 class Span(NamedTuple):
-    """One span of a trace. `start` is in epoch seconds, `duration` in seconds; `parent` is empty for a root."""
+    """One span of a trace. `start` is in epoch seconds, `duration` in seconds; `parent` is empty for a root.
+
+    `peer` is whom the span calls, where it is the calling side of a call and says so; empty otherwise.
+    """
 
     trace: str
     id: str
@@ -65,6 +68,7 @@ class Span(NamedTuple):
     start: float
     duration: float
     failed: bool = False
+    peer: str = ""
 
 
 class LogLine(NamedTuple):

@@ -1,0 +1,38 @@
+"""Who calls whom: drawn from traces, metrics and declarations, merged, kept up to date."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from gitops_sre.model.servicemap import ServiceMap
+from gitops_sre.model.telemetry import Measure, Span
+from gitops_sre.perception.servicemap.measured import declared, from_measures
+from gitops_sre.perception.servicemap.merging import merge, of_edges, update
+from gitops_sre.perception.servicemap.traced import from_spans
+
+__all__ = ["CERTAIN", "declared", "draw", "from_measures", "from_spans", "merge", "of_edges", "update"]
+
+CERTAIN = 0.6
+"""Confidence from which reasoning goes by an edge; a wrong one hides a culprit behind a service it never calls."""
+
+
+def draw(
+    measures: Sequence[Measure],
+    spans: Sequence[Span],
+    normal_spans: Sequence[Span],
+    pairs: Iterable[tuple[str, str]],
+    times: tuple[float, float, float],
+) -> ServiceMap:
+    """The map from everything that tells of calls.
+
+    `normal_spans` are a fault-free reference, of whatever time; `pairs` are declared. `times` are, in epoch seconds,
+    from when to when all was well, and the moment of asking.
+    """
+    quiet_from, quiet_until, asked = times
+    return merge(
+        from_spans(spans, quiet_from, quiet_until),
+        from_spans(normal_spans, -math.inf, math.inf),
+        from_measures(measures, quiet_from, quiet_until),
+        declared(pairs, asked),
+    )

@@ -1,0 +1,208 @@
+"""The service map: edges from every source, merged in any order, kept up to date."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops_sre.model.servicemap import SOURCES, Baseline, Edge, ServiceMap, Sighting
+from gitops_sre.model.telemetry import Measure, Side, SignalName, Span
+from gitops_sre.perception import servicemap
+
+QUIET = (0.0, 1000.0)
+
+
+def span(
+    ident: str, parent: str, service: str, *, at: float = 10.0, took: float = 0.1, failed: bool = False, peer: str = ""
+) -> Span:
+    return Span("t", ident, parent, service, f"{service}-1", "GET /", at, took, failed, peer)
+
+
+def edge_of(known: ServiceMap, caller: str, callee: str) -> Edge:
+    found = known.between(caller, callee)
+    assert found is not None, known.pairs
+    return found
+
+
+def test_a_parent_in_another_service_is_a_call() -> None:
+    known = servicemap.from_spans([span("a", "", "web"), span("b", "a", "web"), span("c", "b", "cart")], *QUIET)
+    assert known.pairs == (("web", "cart"),)
+    assert edge_of(known, "web", "cart").source == "traces"
+
+
+def test_spans_of_other_traces_with_the_same_id_are_no_parents() -> None:
+    other = span("a", "", "web")._replace(trace="u")
+    assert servicemap.from_spans([other, span("b", "a", "cart")], *QUIET).pairs == ()
+
+
+def test_a_calling_span_that_nobody_answers_is_a_call_of_the_peer_it_tells() -> None:
+    spans = [span("a", "", "web"), span("b", "a", "web", peer="payments.example.com", took=0.3)]
+    edge = edge_of(servicemap.from_spans(spans, *QUIET), "web", "payments.example.com")
+    assert edge.latency == 0.3
+    assert edge.confidence < servicemap.traced.SURE
+
+
+def test_a_calling_span_that_is_answered_is_a_call_of_who_answers_and_takes_what_the_caller_waits() -> None:
+    spans = [span("a", "", "web", peer="cart.shop", took=0.5), span("b", "a", "cart", took=0.2)]
+    known = servicemap.from_spans(spans, *QUIET)
+    assert known.pairs == (("web", "cart"),)
+    assert edge_of(known, "web", "cart").latency == 0.5
+
+
+def test_what_is_usual_is_taken_from_the_quiet_time_only() -> None:
+    spans = [span("root", "", "web", at=0.0)]
+    for n in range(10):
+        spans.append(span(f"q{n}", "root", "cart", at=float(n), took=0.1 + n / 1000, failed=n == 0))
+    spans.append(span("late", "root", "cart", at=2000.0, took=9.0, failed=True))
+    edge = edge_of(servicemap.from_spans(spans, *QUIET), "web", "cart")
+    assert edge.latency == pytest.approx(0.1045)
+    assert edge.errors == pytest.approx(0.1)
+    assert edge.traffic == pytest.approx(10 / 9)
+    assert edge.seen == 2000.0
+
+
+def test_without_a_quiet_time_there_is_an_edge_and_nothing_usual() -> None:
+    spans = [span("a", "", "web", at=5000.0), span("b", "a", "cart", at=5000.0)]
+    edge = edge_of(servicemap.from_spans(spans, *QUIET), "web", "cart")
+    assert (edge.latency, edge.traffic, edge.errors) == (None, None, None)
+
+
+def measure(
+    signal: SignalName,
+    query: str,
+    values: list[float],
+    *,
+    unit: str = "",
+    stat: str = "",
+    side: Side = "client",
+    pair: tuple[str, str] = ("web", "cart"),
+) -> Measure:
+    times = array("d", (float(100 * n) for n in range(len(values))))
+    return Measure(signal, pair[0], times, array("d", values), unit, peer=pair[1], stat=stat, side=side, query=query)
+
+
+@pytest.mark.parametrize(
+    ("query", "source"),
+    [
+        ("istio.edge_traffic", "mesh"),
+        ("linkerd.edge_traffic", "mesh"),
+        ("spanmetrics.edge_traffic", "span_metrics"),
+        ("http.edge_traffic", "client_metrics"),
+        ("otel.edge_traffic", "client_metrics"),
+    ],
+)
+def test_metrics_with_a_peer_are_edges_of_their_kind(query: str, source: str) -> None:
+    known = servicemap.from_measures([measure("traffic", query, [2.0, 4.0, 3.0], unit="req/s")], *QUIET)
+    edge = edge_of(known, "web", "cart")
+    assert edge.source == source
+    assert edge.traffic == 3.0
+
+
+def test_the_usual_latency_is_the_median_where_there_is_one_and_says_what_it_is() -> None:
+    rows = [
+        measure("latency", "gauges.edge_client_latency", [0.9] * 5, stat="p99"),
+        measure("latency", "gauges.edge_client_latency", [0.2] * 5, stat="p50"),
+        measure("latency", "gauges.edge_server_latency", [0.1] * 5, stat="p50", side="server"),
+    ]
+    edge = edge_of(servicemap.from_measures(rows, *QUIET), "web", "cart")
+    baseline = edge.sightings[0].baseline
+    assert baseline is not None
+    assert (edge.latency, baseline.stat) == (0.2, "p50")
+
+
+def test_an_incident_after_the_quiet_time_changes_nothing_that_is_usual() -> None:
+    values = [0.1] * 11 + [7.0] * 20
+    edge = edge_of(servicemap.from_measures([measure("latency", "istio.edge_latency", values)], *QUIET), "web", "cart")
+    assert edge.latency == 0.1
+
+
+def test_traffic_that_never_was_is_no_edge() -> None:
+    rows = [
+        measure("traffic", "istio.edge_traffic", [0.0] * 5, unit="req/s"),
+        measure("latency", "istio.edge_latency", [0.0] * 5),
+    ]
+    assert servicemap.from_measures(rows, *QUIET).pairs == ()
+
+
+def test_the_most_certain_source_names_the_edge_and_gaps_are_filled_from_the_others() -> None:
+    traced = Edge("web", "cart", (Sighting("traces", 0.99, 10.0, Baseline(10.0, 0.2, 0.5, 0.0, "median")),))
+    meshed = Edge("web", "cart", (Sighting("mesh", 0.98, 20.0, Baseline(20.0, None, 40.0, 0.01)),))
+    said = servicemap.declared([("web", "cart"), ("web", "web")], 30.0)
+    known = servicemap.merge(ServiceMap((meshed,)), said, ServiceMap((traced,)))
+    edge = edge_of(known, "web", "cart")
+    assert edge.source == "traces"
+    assert edge.confidence == pytest.approx(1 - 0.01 * 0.02 * 0.1)
+    assert (edge.latency, edge.errors) == (0.2, 0.0)
+    assert edge.traffic == 40.0, "traces are sampled, metrics are not"
+    assert len(known.edges) == 1
+
+
+def test_sources_can_be_left_out_and_uncertain_edges_too() -> None:
+    traced = Edge("web", "cart", (Sighting("traces", 0.99, 1.0), Sighting("declared", 0.9, 1.0)))
+    guessed = Edge("web", "mail", (Sighting("correlation", 0.4, 1.0),))
+    known = servicemap.of_edges([traced, guessed])
+    assert known.sure(0.5).pairs == (("web", "cart"),)
+    told, guesses = SOURCES[4:5], SOURCES[5:]
+    assert known.sure(0.5, told).edges[0].source == "declared"
+    assert known.sure(0.3, guesses).pairs == (("web", "mail"),)
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+values = st.none() | st.floats(0, 10)
+baselines = st.none() | st.builds(
+    Baseline, st.integers(0, 5).map(float), values, values, values, st.sampled_from(["", "p50", "p99"])
+)
+sightings = st.builds(
+    Sighting, st.sampled_from(SOURCES), st.floats(0.01, 0.99), st.integers(0, 20).map(float), baselines
+)
+maps = st.lists(st.builds(lambda a, b, each: Edge(a, b, (each,)), names, names, sightings), max_size=8).map(
+    servicemap.of_edges
+)
+
+
+@given(st.lists(maps, max_size=5), st.randoms(use_true_random=False))
+def test_the_order_of_what_comes_in_does_not_matter(parts: list[ServiceMap], random: Random) -> None:
+    shuffled = list(parts)
+    random.shuffle(shuffled)
+    assert servicemap.merge(*parts) == servicemap.merge(*shuffled)
+
+
+@given(maps, maps, maps)
+def test_it_can_come_in_portions_and_more_than_once(one: ServiceMap, two: ServiceMap, three: ServiceMap) -> None:
+    whole = servicemap.merge(one, two, three)
+    assert servicemap.merge(servicemap.merge(one, two), three) == whole
+    assert servicemap.merge(one, servicemap.merge(two, three)) == whole
+    assert servicemap.merge(whole, two, whole) == whole
+
+
+@given(maps, maps, st.integers(0, 30))
+def test_a_map_keeps_what_was_seen_lately_and_forgets_the_rest(known: ServiceMap, new: ServiceMap, keep: int) -> None:
+    now = 20.0
+    fresh = servicemap.update(known, new, now, float(keep))
+    both = servicemap.merge(known, new)
+    lately = {(e.pair, s.source) for e in both.edges for s in e.sightings if s.seen >= now - keep}
+    assert {(e.pair, s.source) for e in fresh.edges for s in e.sightings} == lately
+    assert len(set(fresh.pairs)) == len(fresh.pairs)
+    assert list(fresh.pairs) == sorted(fresh.pairs)
+    assert servicemap.update(fresh, new, now, float(keep)) == fresh
+    assert all(0 < edge.confidence <= 1 and edge.caller != edge.callee for edge in fresh.edges)
+
+
+def test_everything_together_is_one_map() -> None:
+    normal = [span("a", "", "web", at=-5e6), span("b", "a", "cart", at=-5e6)]
+    known = servicemap.draw(
+        [measure("traffic", "istio.edge_traffic", [1.0, 1.0], unit="req/s", pair=("cart", "db"))],
+        [span("x", "", "web"), span("y", "x", "mail")],
+        normal,
+        [("web", "cart")],
+        (*QUIET, 2000.0),
+    )
+    assert known.pairs == (("cart", "db"), ("web", "cart"), ("web", "mail"))
+    assert [each.source for each in edge_of(known, "web", "cart").sightings] == ["traces", "declared"]
+    assert edge_of(known, "web", "cart").latency == 0.1
+    assert math.isfinite(edge_of(known, "web", "cart").seen)
