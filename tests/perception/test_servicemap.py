@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from array import array
 from random import Random
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitops_sre.model.servicemap import SOURCES, Baseline, Edge, ServiceMap, Sighting
@@ -165,6 +167,7 @@ maps = st.lists(st.builds(lambda a, b, each: Edge(a, b, (each,)), names, names, 
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(maps, max_size=5), st.randoms(use_true_random=False))
 def test_the_order_of_what_comes_in_does_not_matter(parts: list[ServiceMap], random: Random) -> None:
     shuffled = list(parts)
@@ -172,6 +175,7 @@ def test_the_order_of_what_comes_in_does_not_matter(parts: list[ServiceMap], ran
     assert servicemap.merge(*parts) == servicemap.merge(*shuffled)
 
 
+@settings(max_examples=40)
 @given(maps, maps, maps)
 def test_it_can_come_in_portions_and_more_than_once(one: ServiceMap, two: ServiceMap, three: ServiceMap) -> None:
     whole = servicemap.merge(one, two, three)
@@ -180,6 +184,7 @@ def test_it_can_come_in_portions_and_more_than_once(one: ServiceMap, two: Servic
     assert servicemap.merge(whole, two, whole) == whole
 
 
+@settings(max_examples=40)
 @given(maps, maps, st.integers(0, 30))
 def test_a_map_keeps_what_was_seen_lately_and_forgets_the_rest(known: ServiceMap, new: ServiceMap, keep: int) -> None:
     now = 20.0
@@ -206,3 +211,148 @@ def test_everything_together_is_one_map() -> None:
     assert [each.source for each in edge_of(known, "web", "cart").sightings] == ["traces", "declared"]
     assert edge_of(known, "web", "cart").latency == 0.1
     assert math.isfinite(edge_of(known, "web", "cart").seen)
+
+
+def loads(samples: int = 400, seed: int = 1) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """web calls cart, cart calls db for a part of its requests; jobs does nothing with them; all have the same day."""
+    rng = np.random.default_rng(seed)
+    day = 1 + 0.5 * np.sin(np.arange(samples) / 60)
+    web = rng.poisson(400 * day).astype(float)
+    cart = rng.binomial(web.astype(int), 0.8).astype(float)
+    db = rng.binomial(cart.astype(int), 0.7).astype(float)
+    jobs = rng.poisson(300 * day).astype(float)
+    return {"web": web, "cart": cart, "db": db, "jobs": jobs}
+
+
+def moving(latencies: dict[str, float], **more: int) -> list[Measure]:
+    rows = []
+    for name, values in loads(**more).items():
+        times = array("d", (60.0 * n for n in range(len(values))))
+        rows.append(Measure("traffic", name, times, array("d", values), "req/s"))
+        if name in latencies:
+            usual = array("d", [latencies[name]] * len(values))
+            rows.append(Measure("latency", name, times, usual, "s", stat="average"))
+    return rows
+
+
+LATENCIES = {"web": 0.4, "cart": 0.2, "db": 0.05, "jobs": 0.3}
+
+
+def test_traffic_that_moves_together_is_a_guess_with_the_slower_one_calling() -> None:
+    known = servicemap.from_movement(moving(LATENCIES), 0, 400 * 60)
+    assert known.pairs == (("cart", "db"), ("web", "cart"))
+    assert all(edge.confidence < servicemap.CERTAIN for edge in known.edges)
+    assert all(edge.source == "correlation" for edge in known.edges)
+
+
+def test_a_common_day_is_no_call() -> None:
+    for seed in range(20):
+        pairs = servicemap.from_movement(moving(LATENCIES, seed=seed), 0, 400 * 60).pairs
+        assert "jobs" not in {name for pair in pairs for name in pair}
+
+
+def test_traffic_alone_does_not_say_who_calls() -> None:
+    assert servicemap.from_movement(moving({}), 0, 400 * 60).pairs == ()
+    assert servicemap.from_movement(moving(dict.fromkeys(LATENCIES, 0.1)), 0, 400 * 60).pairs == ()
+
+
+def test_too_short_a_time_says_nothing() -> None:
+    assert servicemap.from_movement(moving(LATENCIES), 0, 20 * 60).pairs == ()
+
+
+def test_nothing_is_guessed_of_services_that_better_sources_know() -> None:
+    rows = moving(LATENCIES)
+    assert servicemap.from_movement(rows, 0, 400 * 60, known=[*LATENCIES]).pairs == ()
+    assert servicemap.from_movement(rows, 0, 400 * 60, known=["web", "cart", "jobs"]).pairs == (("cart", "db"),)
+    drawn = servicemap.draw(rows, (), (), [("web", "cart")], (0, 400 * 60, 500 * 60))
+    assert {edge.pair: edge.source for edge in drawn.edges} == {
+        ("cart", "db"): "correlation",
+        ("web", "cart"): "declared",
+    }
+    assert drawn.sure(servicemap.CERTAIN).pairs == (("web", "cart"),)
+
+
+def test_samples_that_are_missing_or_constant_break_nothing() -> None:
+    rows = moving(LATENCIES)
+    empty = Measure("traffic", "idle", rows[0].times, array("d", [0.0] * 400), "req/s")
+    sparse = Measure("traffic", "cron", rows[0].times[::7], rows[0].values[::7], "req/s")
+    late = Measure("traffic", "late", rows[0].times[390:], rows[0].values[390:], "req/s")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known = servicemap.from_movement([*rows, empty, sparse, late], 0, 400 * 60)
+    assert known.pairs == (("cart", "db"), ("web", "cart"))
+
+
+def shop(*edges: tuple[str, str, float | None]) -> ServiceMap:
+    return servicemap.of_edges(
+        Edge(a, b, (Sighting("mesh", 0.9, 1.0, Baseline(1.0, traffic=traffic)),)) for a, b, traffic in edges
+    )
+
+
+SHOP = shop(
+    ("web", "cart", 50.0),
+    ("web", "search", 100.0),
+    ("app", "cart", 50.0),
+    ("cart", "db", 60.0),
+    ("search", "index", 100.0),
+    ("jobs", "index", 1.0),
+)
+
+
+def test_causes_lie_below_and_victims_above() -> None:
+    found = servicemap.scope(SHOP, "cart")
+    assert [each.service for each in found.candidates] == ["cart", "db"]
+    assert [each.service for each in found.victims] == ["app", "web"]
+    assert found.candidates[1].confidence == pytest.approx(0.9)
+
+
+def test_who_calls_what_may_be_to_blame_is_a_victim_too() -> None:
+    found = servicemap.scope(SHOP, "search")
+    assert [each.service for each in found.candidates] == ["search", "index"]
+    assert [each.service for each in found.victims] == ["web", "jobs"]
+
+
+def test_an_unknown_service_is_its_own_only_candidate() -> None:
+    found = servicemap.scope(SHOP, "elsewhere")
+    assert [each.service for each in found.candidates] == ["elsewhere"]
+    assert found.victims == ()
+
+
+def test_the_most_probable_chain_counts() -> None:
+    edges = [("a", "b", 0.5), ("b", "c", 0.9), ("a", "c", 0.3)]
+    known = servicemap.of_edges(Edge(x, y, (Sighting("mesh", sure, 1.0),)) for x, y, sure in edges)
+    found = servicemap.scope(known, "a")
+    assert {each.service: each.confidence for each in found.candidates}["c"] == pytest.approx(0.45)
+
+
+def test_the_blast_radius_is_weighed_by_traffic() -> None:
+    found = servicemap.blast_radius(SHOP, "db", {"web": 200.0, "app": 50.0, "jobs": 10.0})
+    shares = {each.service: each.share for each in found.services}
+    assert shares == {"db": 1.0, "cart": 0.6, "app": pytest.approx(0.6), "web": pytest.approx(0.15)}
+    assert [each.service for each in found.entries] == ["app", "web"]
+    assert found.share == pytest.approx((200 * 0.15 + 50 * 0.6) / 260)
+
+
+def test_without_traffic_it_is_known_who_suffers_but_not_how_much() -> None:
+    found = servicemap.blast_radius(shop(("web", "cart", None), ("cart", "db", None)), "db")
+    assert {each.service: each.share for each in found.services} == {"db": 1.0, "cart": None, "web": None}
+    assert found.share is None
+
+
+def test_a_service_that_nobody_calls_affects_itself_alone() -> None:
+    found = servicemap.blast_radius(SHOP, "app", {"web": 100.0, "app": 100.0, "jobs": 0.0})
+    assert [each.service for each in found.services] == ["app"]
+    assert found.share == pytest.approx(0.5)
+
+
+@settings(max_examples=40)
+@given(maps, names)
+def test_circles_and_anything_else_end(known: ServiceMap, service: str) -> None:
+    found = servicemap.blast_radius(known, service)
+    assert all(each.share is None or 0 <= each.share <= 1 for each in found.services)
+    assert found.share is None or 0 <= found.share <= 1
+    scoping = servicemap.scope(known, service)
+    inside, outside = ({each.service for each in some} for some in (scoping.candidates, scoping.victims))
+    assert service in inside
+    assert not inside & outside
+    assert {each.service for each in found.services} - inside <= outside
