@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gitops_sre.action import ACTIONS
-from gitops_sre.engine import hands, investigate
+from gitops_sre.engine import hands, investigate, room
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Change, FieldEdit, Proof
+from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Refused, Unavailable
-from gitops_sre.model.plan import NeedsHuman, Plan, VerificationPlan
+from gitops_sre.model.plan import Declared, NeedsHuman, Plan, VerificationPlan
 from gitops_sre.model.pull import PullKind
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
@@ -22,7 +23,7 @@ from gitops_sre.model.verdict import Level, Verdict
 from gitops_sre.perception import golden
 from gitops_sre.policy import gate
 from gitops_sre.policy.documents import PolicyError, read
-from gitops_sre.reasoning import planner
+from gitops_sre.reasoning import capacity, planner
 from gitops_sre.verification import assess
 
 MOST_ALERTS = 20
@@ -51,10 +52,22 @@ def decide(incident: Incident, world: World) -> m.Event:
         target,
         world.settings.decision,
         verification_plan(incident, target, at, world),
+        _room(incident.diagnosis, target, world),
     )
     if isinstance(plan, NeedsHuman):
         return m.HumanNeeded(at, plan.reason)
     return m.Planned(at, plan.reason, plan)
+
+
+def _room(diagnosis: Diagnosis, target: Target, world: World) -> Declared | None:
+    """What Git gives the workload, where a remedy may be to give it more; None where that cannot be read."""
+    if diagnosis.top.cause not in capacity.CAUSES:
+        return None
+    base = world.repository.head()
+    try:
+        return None if isinstance(base, Unavailable) else room.declared(target, world.locator, base)
+    except OSError:  # what a repository raises when git, its disk or its network fail
+        return None
 
 
 def verification_plan(incident: Incident, target: Target, at: datetime, world: World) -> VerificationPlan:

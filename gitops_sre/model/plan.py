@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gitops_sre.model.target import Target
@@ -116,6 +116,18 @@ class Plan:
     culprit: str
     """Commit SHA of the change that it undoes, or empty."""
     verification: VerificationPlan
+
+
+@dataclass(frozen=True)
+class Declared:
+    """How much room Git gives a workload now, as far as one place decides it. `replicas` is None where none does or an
+    autoscaler, which `autoscaler` names, does; `container` is the one called like the workload; `limits` are
+    Kubernetes quantities of `cpu` and `memory` as they are written, without those that are not."""
+
+    replicas: int | None = None
+    autoscaler: str = ""
+    container: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gitops_sre.perception.board import Board, by_service, lay
 
 FELT: Mapping[SignalName, float] = {"latency": 0.002, "errors": 0.005}
 """What users feel, with the least standard deviation of each in its unit."""
-MARGIN = 300.0
+MARGIN = 900.0
 """Seconds before the onset that are left out of what is usual: the onset is an estimate, and may be late."""
 NOW, NOW_COLUMNS = 150.0, 3
 """Seconds, and at least columns, before the moment of asking that say what is the case now."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence
-from gitops_sre.model.plan import NeedsHuman, Plan, Sli, VerificationPlan
+from gitops_sre.model.plan import Declared, NeedsHuman, Plan, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.reasoning import remedies
+from gitops_sre.reasoning import capacity, remedies
+from gitops_sre.reasoning.remedies import Remedy
 from gitops_sre.settings import DecisionSettings
 
 COMPARABLE = 0.25
@@ -15,6 +17,8 @@ WORSE_SIGMAS = 3.0
 WORSE_RATIO = 1.25
 """Pods of a new version are worse from this many standard deviations of the old one on, where that is also more than
 this part of what the old one's show."""
+SOON = 3600.0
+"""Seconds after a change of limits or replicas within which it is to blame for what runs out."""
 LASTING = "lasting"
 """Signal of the findings that say whether users still feel anything now."""
 FELT = ("errors", "latency", "restarts", "saturation", "cpu", "memory")
@@ -22,12 +26,16 @@ FELT = ("errors", "latency", "restarts", "saturation", "cpu", "memory")
 
 
 def plan(
-    diagnosis: Diagnosis, target: Target | NoTarget, decision: DecisionSettings, verification: VerificationPlan
+    diagnosis: Diagnosis,
+    target: Target | NoTarget,
+    decision: DecisionSettings,
+    verification: VerificationPlan,
+    declared: Declared | None = None,
 ) -> Plan | NeedsHuman:
     """The remediation of the most probable hypothesis, when one fits and everything needed for it is known.
 
-    `target` is that of the blamed service. What has passed is left alone, and so is a change whose new pods are seen
-    to be no worse than the old ones.
+    `target` is that of the blamed service, and `declared` the room that Git gives it (None: not read). What has passed
+    is left alone, and so is a change whose new pods are seen to be no worse than the old ones.
     """
     top = diagnosis.top
     doubt = _doubt(diagnosis, decision) or _mismatch(top, target, verification)
@@ -35,7 +43,7 @@ def plan(
         return NeedsHuman(doubt)
     if why := _passed(diagnosis, top, verification) or _no_worse(diagnosis, top):
         return NeedsHuman(f"{_named(top)}: {why}")
-    found = remedies.remedy(top, target.source.kind)
+    found = _remedy(diagnosis, target, declared)
     if isinstance(found, NeedsHuman):
         return NeedsHuman(f"{_named(top)}: {found.reason}")
     return Plan(
@@ -48,6 +56,29 @@ def plan(
         culprit=found.culprit,
         verification=verification,
     )
+
+
+def _remedy(diagnosis: Diagnosis, target: Target, declared: Declared | None) -> Remedy | NeedsHuman:
+    """What takes the most probable hypothesis back. Where room has run out shortly after a change of limits or of
+    replicas, that change is taken back before anything is given more."""
+    top = diagnosis.top
+    if top.change is not None or top.cause not in capacity.CAUSES:
+        return remedies.remedy(top, target.source.kind)
+    cut = {
+        each.change.commit.sha: each.change
+        for each in diagnosis.hypotheses
+        if each.service == top.service and each.change is not None and not each.refuted and _cuts(each.change)
+    }
+    if len(cut) > 1:
+        names = ", ".join(sha[:12] for sha in sorted(cut))
+        return NeedsHuman(f"several changes of its limits or replicas came shortly before: {names}")
+    if cut:
+        return remedies.undo(next(iter(cut.values())), target.source.kind)
+    return capacity.more(top, diagnosis.evidence, declared)
+
+
+def _cuts(change: ChangeRecord) -> bool:
+    return change.kind in ("resources", "scale") and 0 <= change.lead <= SOON
 
 
 def _doubt(diagnosis: Diagnosis, decision: DecisionSettings) -> str:

@@ -29,15 +29,13 @@ PERSON: Mapping[Cause, str] = {
     "flag_flip": "no commit of the infra repository shows the flip: flip it back where flags are kept",
     "code_defect": "no change brought it, so none can be taken back: whoever maintains the service must mend it",
     "dependency_failure": "something outside the map that it needs has failed: ask whoever runs that",
-    "resource_exhaustion": "which resource has run out, and why, is not known well enough to give it more",
-    "traffic_spike": "how many replicas would do is not known: scale it, or shed load in front of it",
     "network": "calls to it are delayed or lost on their way: ask whoever runs the network or the mesh",
     "infrastructure": "nodes or the platform below it have failed: ask whoever runs the cluster",
     "certificate_expiry": "a certificate or credential must be renewed where it is issued: secrets are never edited",
     "unexplained": "it fits no pattern that is known: somebody must look",
     "no_fault": "nothing seems to be wrong, but that is not sure enough to dismiss it",
 }
-"""Who is needed where nothing can be taken back."""
+"""Who is needed where nothing can be taken back; for what runs out, `capacity` says."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class Remedy:
 
 
 def remedy(blamed: Hypothesis, source: SourceKind) -> Remedy | NeedsHuman:
-    """What takes a hypothesis back. `source` is how the blamed workload's source is rendered."""
+    """What takes a hypothesis back: by its change, else one of the causes in `PERSON`. `source` is how the blamed
+    workload's source is rendered."""
     if blamed.change is None:
         return NeedsHuman(PERSON[blamed.cause])
     return undo(blamed.change, source)

@@ -10,6 +10,7 @@ from gitops_sre.model.diagnosis import Cause, Diagnosis, Hypothesis
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.plan import NeedsHuman, Plan, Reading, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget
+from gitops_sre.reasoning.capacity import CAUSES
 from gitops_sre.reasoning.planner import plan
 from gitops_sre.reasoning.remedies import PERSON
 from gitops_sre.settings import DecisionSettings
@@ -126,7 +127,8 @@ def test_without_a_change_to_take_back_the_right_person_is_named(cause: Cause) -
 
 
 def test_every_cause_has_somebody_to_ask() -> None:
-    assert set(PERSON) == set(get_args(Cause))
+    assert {*PERSON, *CAUSES} == set(get_args(Cause))
+    assert not PERSON.keys() & CAUSES
 
 
 def test_a_refuted_hypothesis_is_never_acted_on() -> None:

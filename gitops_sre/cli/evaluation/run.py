@@ -18,6 +18,7 @@ from gitops_sre.cli.evaluation.scenario import Scenario
 from gitops_sre.cli.recorded import gathered
 from gitops_sre.engine import hands
 from gitops_sre.engine.feed import change_feed
+from gitops_sre.engine.room import declared
 from gitops_sre.gitops import diff
 from gitops_sre.gitops import target as targets
 from gitops_sre.gitops.locate import GitOpsLocator
@@ -28,7 +29,7 @@ from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import NeedsHuman, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.perception import golden, presets, rollouts, triage
-from gitops_sre.reasoning import planner
+from gitops_sre.reasoning import capacity, planner
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.diagnose import CHANGES_GAP, diagnose
 from gitops_sre.settings import (
@@ -158,13 +159,15 @@ class _Play:
         slis = golden.slis(target, settings)[0] if isinstance(target, Target) else ()
         timing = settings.timing
         verification = VerificationPlan(slis, timing.settle, timing.window, timing.deadline)
-        plan = planner.plan(diagnosis, target, settings.decision, verification)
-        if isinstance(plan, NeedsHuman):
-            return Answer("escalate", plan.reason)
         head = self.repository.head()
         if isinstance(head, Unavailable):
             return Answer("escalate", head.reason)
         locator = GitOpsLocator(self.repository)
+        scarce = diagnosis.top.cause in capacity.CAUSES
+        room = declared(target, locator, head) if scarce and isinstance(target, Target) else None
+        plan = planner.plan(diagnosis, target, settings.decision, verification, room)
+        if isinstance(plan, NeedsHuman):
+            return Answer("escalate", plan.reason)
         made = hands.make(plan, self.repository, locator, head, settings.policy.path)
         if isinstance(made, Refused):
             return Answer("escalate", f"{plan.action} is refused: {made.reason}")

@@ -50,7 +50,7 @@ def _scenario(happening: Happening, written: Written) -> str:
     }
     if clock.resolved is not None:
         alert["ends_at"] = _stamp(clock.resolved)
-    what = action(plot)
+    what = action(plot, happening.full)
     # What has passed is no fault any more, whoever was to blame.
     expected: Json = {"services": list(happening.services), "cause": plot.cause, "action": what}
     if what == "none":

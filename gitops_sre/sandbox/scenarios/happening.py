@@ -77,6 +77,8 @@ class Happening:
     incident: Incident
     moved: tuple[Moved, ...]
     services: tuple[str, ...]
+    full: tuple[str, ...] = ()
+    """Services that a spike leaves no room to."""
 
 
 def play(plot: Plot, rng: np.random.Generator, near: float, tags: dict[str, str]) -> Happening:
@@ -134,8 +136,8 @@ def _played(plot: Plot, rng: np.random.Generator, clock: Clock, tags: dict[str, 
     told = sorted((each for each in steps if each.ts <= clock.asked), key=lambda each: (each.ts, each.service))
     alert = int(clock.alert)
     incident = Incident(made, calm, effects, flow, habits, alert, victim, metric, plot.cause, fault, told)
-    services = _to_blame(plot, made, fault, flow.busy)
-    return Happening(plot, clock, incident, tuple(moved), services), harm
+    full = _full(made, flow.busy) if plot.cause == "traffic_spike" else ()
+    return Happening(plot, clock, incident, tuple(moved), _to_blame(plot, made, fault, full), full), harm
 
 
 def _moved(plot: Plot, rng: np.random.Generator, clock: Clock, tags: dict[str, str]) -> list[Moved]:
@@ -233,15 +235,19 @@ def _habits(plot: Plot, rng: np.random.Generator) -> Habits:
     )
 
 
-def _to_blame(plot: Plot, made: World, fault: Fault | None, busy: Array) -> tuple[str, ...]:
+def _full(made: World, busy: Array) -> tuple[str, ...]:
+    pods = (pod for pod in range(len(made.pods)) if (busy[pod] > FULL).any())
+    return tuple(sorted({made.name(made.pods[pod].service) for pod in pods}))
+
+
+def _to_blame(plot: Plot, made: World, fault: Fault | None, full: tuple[str, ...]) -> tuple[str, ...]:
     names = [item.name for item in made.graph.services]
     if fault is None:
         return ()
     if plot.cause == "infrastructure":
         return tuple(sorted({names[made.pods[pod].service] for pod in fault.pods}))
     if plot.cause == "traffic_spike":
-        full = {names[made.pods[pod].service] for pod in range(len(made.pods)) if (busy[pod] > FULL).any()}
-        return (plot.service, *sorted(full - {plot.service}))
+        return (plot.service, *(name for name in full if name != plot.service))
     if made.graph.services[fault.service].role == "external":
         callers = {names[made.graph.calls[number].caller] for number in made.graph.callers_of(fault.service)}
         return (plot.service, *sorted(callers))

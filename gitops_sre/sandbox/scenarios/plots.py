@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gitops_sre.sandbox.shop import BY_NAME
+
 Twist = Literal[
     "",
     "innocent deploy",
@@ -108,10 +110,12 @@ ACTIONS = {"new_deploy": "rollback_image", "config_change": "set_config", "flag_
 """The remedy of a cause where there is a typed one that takes it back; for all others a person is called."""
 
 
-def action(plot: Plot) -> str:
-    """What should be done: nothing where nothing is wrong any more."""
+def action(plot: Plot, full: tuple[str, ...] = ()) -> str:
+    """What should be done: nothing where nothing is wrong any more. `full` are the services that have no room left."""
     if plot.cause == "no_fault" or plot.twist in ("healed itself", "resolved before the question"):
         return "none"
     if plot.moves:
         return "revert_change"
+    if plot.cause == "traffic_spike" and len(full) == 1 and full[0] in BY_NAME:
+        return "scale"
     return ACTIONS.get(plot.cause, "escalate")

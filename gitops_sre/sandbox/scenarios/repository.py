@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from gitops_sre.sandbox.github.gitrepo import GitRepo, Signature
 from gitops_sre.sandbox.infra import edit, history, tree
 from gitops_sre.sandbox.infra.history import KEEPERS, Commit
 from gitops_sre.sandbox.scenarios.happening import Happening, Moved
+from gitops_sre.sandbox.scenarios.plots import action
 from gitops_sre.sandbox.shop import BY_NAME, SERVICES
 
 URL = "https://git.example.com/acme/shop-infra.git"
 SETTINGS = {"config": "POOL_SIZE", "flag": "FEATURE_BATCHED_CALLS", "resources": "memory limit"}
 """The setting that a change of this kind moves."""
+_COUNT = re.compile(r"(?:\b(?:count|replicaCount|replicas)\"?:|/spec/replicas\s+value:)\s*(\d+)")
 FIRST = {"config": "40", "flag": "off"}
 
 
@@ -113,7 +116,7 @@ def write(start: Base, told: Told, happening: Happening, folder: Path, bundle: P
     shas = tuple(reversed(git.rev_list(f"refs/heads/{tree.BRANCH}")[: len(told.commits)]))
     shutil.rmtree(folder)
     if told.culprit is None:
-        return Written(shas, "", "")
+        return Written(shas, "", _scaled(told, happening))
     return Written(shas, shas[told.culprit], _undone(told, happening))
 
 
@@ -157,8 +160,26 @@ def _undone(told: Told, happening: Happening) -> str:
     """A unified diff from the present files to those with the guilty service's change taken back."""
     guilty = next(change for change in happening.moved if change.guilty)
     path = tree.image_path(happening.plot.environment, guilty.service)
-    after, before = told.files[path].decode(), told.before[path].decode()
-    lines = difflib.unified_diff(after.splitlines(True), before.splitlines(True), f"a/{path}", f"b/{path}", n=0)
+    return _diff(path, told.files[path].decode(), told.before[path].decode())
+
+
+def _scaled(told: Told, happening: Happening) -> str:
+    """A unified diff that gives the one service without room half as many replicas more, one at least; else empty."""
+    environment = happening.plot.environment
+    if action(happening.plot, happening.full) != "scale":
+        return ""
+    path = tree.image_path(environment, happening.full[0])
+    text = told.files[path].decode()
+    found = list(_COUNT.finditer(text))
+    if len(found) != 1:
+        raise SettingError(f"{path} does not say exactly once how many replicas there are")
+    start, end = found[0].span(1)
+    count = int(found[0][1])
+    return _diff(path, text, f"{text[:start]}{max(count + 1, count + count // 2)}{text[end:]}")
+
+
+def _diff(path: str, now: str, then: str) -> str:
+    lines = difflib.unified_diff(now.splitlines(True), then.splitlines(True), f"a/{path}", f"b/{path}", n=0)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
