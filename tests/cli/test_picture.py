@@ -21,6 +21,7 @@ from gitops_sre.model.change_feed import Rollout, RolloutStep
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.servicemap import Baseline, Edge, ServiceMap, Sighting
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception.survey import survey
 from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
@@ -404,3 +405,14 @@ def test_a_pod_is_drawn_beside_all_pods_only_where_it_differs() -> None:
     assert [curve.name for curve in picked(findings, alone, ("db",), ())[0].curves] == ["db-b", "all pods"]
     alike = [replace(each, values=measures[4].values) if each.service == "db" else each for each in measures]
     assert [curve.name for curve in picked(findings, alike, ("db",), ())[0].curves] == [""]
+
+
+def test_a_call_says_how_it_is_known_and_what_is_usual_on_it() -> None:
+    said = Sighting("mesh", 0.98, 1.0, Baseline(1.0, 0.25, 40.0, 0.01, "p50"))
+    known = ServiceMap((Edge("web", "cart", (said,)), Edge("web", "db", (Sighting("declared", 0.9, 1.0),))))
+    findings = replace(found(rolled=False)[0], evidence=(), edges=known.pairs, service_map=known)
+    titles = {line.title for line in service_map(findings, {}).lines}
+    assert titles == {
+        "web calls cart (known from mesh, 98%); usually 0.25 s, 40 requests/s, 1.00% failures",
+        "web calls db (known from declared, 90%)",
+    }

@@ -10,6 +10,7 @@ from gitops_sre.cli.picture.scale import shorten
 from gitops_sre.model.diagnosis import certainty
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.findings import Findings
+from gitops_sre.model.servicemap import Edge
 
 MAX_NODES = 60
 MAX_LONE = 12
@@ -80,7 +81,11 @@ def service_map(findings: Findings, blame: Mapping[str, float]) -> Map:
         (item.caller, item.subject): item for item in findings.evidence if item.caller and item.symptom == "high"
     }
     lines = tuple(
-        Line(_path(points), pair in noticed, f"{pair[0]} calls {pair[1]}{_noticing(noticed.get(pair))}")
+        Line(
+            _path(points),
+            pair in noticed,
+            f"{pair[0]} calls {pair[1]}{_known(findings.service_map.between(*pair))}{_noticing(noticed.get(pair))}",
+        )
         for pair, points in layout.edges.items()
     )
     lines = tuple(sorted(lines, key=lambda line: line.noticed))
@@ -103,6 +108,23 @@ def feelings(evidence: Sequence[Evidence]) -> dict[str, float]:
         if item.signal in ("latency", "errors") and item.subject and item.score is not None:
             found[item.subject] = max(found.get(item.subject, 0.0), item.score)
     return found
+
+
+def _known(edge: Edge | None) -> str:
+    """How an edge is known, and what is usual on it."""
+    if edge is None:
+        return ""
+    usual = [
+        text
+        for value, text in (
+            (edge.latency, f"{edge.latency or 0:.3g} s"),
+            (edge.traffic, f"{edge.traffic or 0:.3g} requests/s"),
+            (edge.errors, f"{edge.errors or 0:.2%} failures"),
+        )
+        if value is not None
+    ]
+    told = f" (known from {edge.source.replace('_', ' ')}, {certainty(edge.confidence)})"
+    return f"{told}; usually {', '.join(usual)}" if usual else told
 
 
 def _noticing(item: Evidence | None) -> str:
