@@ -56,6 +56,14 @@ def test_a_calling_span_that_is_answered_is_a_call_of_who_answers_and_takes_what
     assert edge_of(known, "web", "cart").latency == 0.5
 
 
+def test_calls_that_never_arrive_count_as_failures_of_the_edge() -> None:
+    spans = [span("a", "", "web"), span("b", "a", "web", peer="cart"), span("c", "b", "cart")]
+    spans.append(span("d", "a", "web", peer="cart", failed=True))
+    edge = edge_of(servicemap.from_spans(spans, *QUIET), "web", "cart")
+    assert edge.errors == 0.5
+    assert edge.confidence == servicemap.traced.SURE
+
+
 def test_what_is_usual_is_taken_from_the_quiet_time_only() -> None:
     spans = [span("root", "", "web", at=0.0)]
     for n in range(10):
@@ -189,9 +197,9 @@ def test_it_can_come_in_portions_and_more_than_once(one: ServiceMap, two: Servic
 def test_a_map_keeps_what_was_seen_lately_and_forgets_the_rest(known: ServiceMap, new: ServiceMap, keep: int) -> None:
     now = 20.0
     fresh = servicemap.update(known, new, now, float(keep))
-    both = servicemap.merge(known, new)
-    lately = {(e.pair, s.source) for e in both.edges for s in e.sightings if s.seen >= now - keep}
-    assert {(e.pair, s.source) for e in fresh.edges for s in e.sightings} == lately
+    told = {(e.pair, s.source) for e in new.edges for s in e.sightings}
+    lately = {(e.pair, s.source) for e in known.edges for s in e.sightings if s.seen >= now - keep}
+    assert {(e.pair, s.source) for e in fresh.edges for s in e.sightings} == lately | told
     assert len(set(fresh.pairs)) == len(fresh.pairs)
     assert list(fresh.pairs) == sorted(fresh.pairs)
     assert servicemap.update(fresh, new, now, float(keep)) == fresh

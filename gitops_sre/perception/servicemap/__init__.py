@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from gitops_sre.model.servicemap import ServiceMap
@@ -11,7 +10,7 @@ from gitops_sre.perception.servicemap.comoving import from_movement
 from gitops_sre.perception.servicemap.measured import declared, from_measures
 from gitops_sre.perception.servicemap.merging import merge, of_edges, update
 from gitops_sre.perception.servicemap.scoping import blast_radius, scope
-from gitops_sre.perception.servicemap.traced import from_spans
+from gitops_sre.perception.servicemap.traced import from_spans, reference
 
 __all__ = [
     "CERTAIN",
@@ -46,7 +45,7 @@ def draw(
     quiet_from, quiet_until, asked = times
     told = merge(
         from_spans(spans, quiet_from, quiet_until),
-        from_spans(normal_spans, -math.inf, math.inf),
+        reference(tuple(normal_spans)),
         from_measures(measures, quiet_from, quiet_until),
         declared(pairs, asked),
     )

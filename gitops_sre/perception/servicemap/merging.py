@@ -39,13 +39,13 @@ def merge(*maps: ServiceMap) -> ServiceMap:
 
 
 def update(known: ServiceMap, new: ServiceMap, now: float, keep: float) -> ServiceMap:
-    """A map with what was learnt since. What no source has said for more than `keep` seconds is forgotten, source by
-    source; `now` is in epoch seconds."""
+    """A map with what was learnt since. What no source has said again for more than `keep` seconds is forgotten, source
+    by source; `now` is in epoch seconds."""
     fresh = (
         Edge(edge.caller, edge.callee, tuple(each for each in edge.sightings if each.seen >= now - keep))
-        for edge in merge(known, new).edges
+        for edge in known.edges
     )
-    return ServiceMap(tuple(edge for edge in fresh if edge.sightings))
+    return merge(ServiceMap(tuple(edge for edge in fresh if edge.sightings)), new)
 
 
 def _joined(one: Sighting, other: Sighting) -> Sighting:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from statistics import median
-from typing import NamedTuple
 
 from gitops_sre.model.servicemap import Baseline, Edge, ServiceMap, Sighting
 from gitops_sre.model.telemetry import Span
@@ -18,13 +18,8 @@ TOLD = 0.9
 """The same where only the caller's span tells, by the peer's name or address, whom it calls."""
 
 
-class _Call(NamedTuple):
-    caller: str
-    callee: str
-    start: float
-    duration: float
-    failed: bool
-    sure: bool
+_Call = tuple[float, float, bool]
+"""When it began (epoch seconds), how long it took (seconds), whether it failed."""
 
 
 def from_spans(spans: Sequence[Span], quiet_from: float, quiet_until: float) -> ServiceMap:
@@ -34,46 +29,58 @@ def from_spans(spans: Sequence[Span], quiet_from: float, quiet_until: float) -> 
     where the trace has the caller's span of the call, else the callee's. Traffic counts only requests whose trace was
     kept, over the time between the first and the last span of the quiet time: with sampling it is too low.
     """
-    return _from(tuple(spans), quiet_from, quiet_until)
-
-
-@lru_cache(maxsize=4)
-def _from(spans: tuple[Span, ...], quiet_from: float, quiet_until: float) -> ServiceMap:
-    """A fault-free reference is asked for again and again."""
     starts = [span.start for span in spans if quiet_from <= span.start <= quiet_until]
     seconds = max(1.0, max(starts) - min(starts)) if starts else 1.0
-    calls: dict[tuple[str, str], list[_Call]] = defaultdict(list)
-    for call in _calls(spans):
-        calls[call.caller, call.callee].append(call)
-    return of_edges(_edge(pair, found, (quiet_from, quiet_until), seconds) for pair, found in calls.items())
+    answered, told = _calls(spans)
+    quiet = (quiet_from, quiet_until)
+    return of_edges(
+        _edge(pair, [*answered.get(pair, ()), *told.get(pair, ())], SURE if pair in answered else TOLD, quiet, seconds)
+        for pair in {*answered, *told}
+    )
 
 
-def _calls(spans: Sequence[Span]) -> Iterator[_Call]:
+@lru_cache(maxsize=2)
+def reference(spans: tuple[Span, ...]) -> ServiceMap:
+    """Edges of a fault-free reference, all of which is quiet; many questions share it."""
+    return from_spans(spans, -math.inf, math.inf)
+
+
+_Calls = Mapping[tuple[str, str], Sequence[_Call]]
+
+
+def _calls(spans: Sequence[Span]) -> tuple[_Calls, _Calls]:
+    """Calls of each (caller, callee), those that both sides tell and those that only the caller does."""
     by_id = {(span.trace, span.id): span for span in spans}
-    answered: set[tuple[str, str]] = set()
+    answered: dict[tuple[str, str], list[_Call]] = defaultdict(list)
+    told: dict[tuple[str, str], list[_Call]] = defaultdict(list)
+    callers: set[tuple[str, str]] = set()
     for span in spans:
         parent = by_id.get((span.trace, span.parent)) if span.parent else None
-        if parent is None or parent.service == span.service:
-            continue
-        answered.add((span.trace, span.parent))
-        side = parent if parent.peer else span
-        yield _Call(parent.service, span.service, side.start, side.duration, side.failed or span.failed, sure=True)
+        if parent is not None and parent.service != span.service:
+            if parent.peer:
+                callers.add((span.trace, span.parent))
+                call = (parent.start, parent.duration, parent.failed or span.failed)
+            else:
+                call = (span.start, span.duration, span.failed)
+            answered[parent.service, span.service].append(call)
     for span in spans:
-        if span.peer and span.peer != span.service and (span.trace, span.id) not in answered:
-            yield _Call(span.service, span.peer, span.start, span.duration, span.failed, sure=False)
+        if span.peer and span.peer != span.service and (span.trace, span.id) not in callers:
+            told[span.service, span.peer].append((span.start, span.duration, span.failed))
+    return answered, told
 
 
-def _edge(pair: tuple[str, str], calls: Sequence[_Call], quiet: tuple[float, float], seconds: float) -> Edge:
-    usual = [call for call in calls if quiet[0] <= call.start <= quiet[1]]
+def _edge(
+    pair: tuple[str, str], calls: Sequence[_Call], confidence: float, quiet: tuple[float, float], seconds: float
+) -> Edge:
+    usual = [call for call in calls if quiet[0] <= call[0] <= quiet[1]]
+    seen = max(start for start, _, _ in calls)
     baseline = None
     if usual:
-        failures = sum(call.failed for call in usual)
         baseline = Baseline(
-            max(call.start for call in usual),
-            median(call.duration for call in usual),
+            max(start for start, _, _ in usual),
+            median(duration for _, duration, _ in usual),
             len(usual) / seconds,
-            failures / len(usual),
+            sum(failed for _, _, failed in usual) / len(usual),
             "median",
         )
-    confidence = SURE if any(call.sure for call in calls) else TOLD
-    return Edge(*pair, (Sighting("traces", confidence, max(call.start for call in calls), baseline),))
+    return Edge(*pair, (Sighting("traces", confidence, seen, baseline),))
