@@ -37,7 +37,8 @@ class Measure:
 
     `times` are epoch seconds in ascending order, `values` are in `unit` and have no NaN; both are as long as each
     other. On an edge `service` is the caller and `peer` the callee. `stat` tells statistics of one quantity apart
-    (`average`, `p50`, `p99`); `query` is the catalogue's row that it came from.
+    (`average`, `p50`, `p99`); `query` is the catalogue's row that it came from; `node` is the machine that the pod runs
+    on, where a label says.
     """
 
     signal: SignalName
@@ -51,6 +52,7 @@ class Measure:
     stat: str = ""
     side: Side = ""
     query: str = ""
+    node: str = ""
 
 
 class Span(NamedTuple):

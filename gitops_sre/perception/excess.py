@@ -34,10 +34,13 @@ class Own:
     part: float
 
 
-def own(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> dict[str, Own]:
+def own(
+    loads: Mapping[str, Load], edges: Iterable[tuple[str, str]], parts: Mapping[str, float] | None = None
+) -> dict[str, Own]:
     """What each service adds itself.
 
-    A callee with several callers gives each its part by how much extra they have, since they wait for it.
+    A callee with several callers gives each its part by how much extra they have, since they wait for it. `parts` is
+    the most, 0..1, that a service may add itself of its extra, by what it measured of its own calls.
     """
     callees: dict[str, set[str]] = {name: set() for name in loads}
     callers: dict[str, set[str]] = {name: set() for name in loads}
@@ -51,7 +54,8 @@ def own(loads: Mapping[str, Load], edges: Iterable[tuple[str, str]]) -> dict[str
         for callee in callees[name]:
             waiting = sum(loads[other].extra for other in callers[callee]) or 1.0
             passed_on += loads[callee].extra * min(1.0, load.extra / waiting)
-        found[name] = max(0.0, load.extra - passed_on)
+        most = (parts or {}).get(name, 1.0) * load.extra
+        found[name] = max(0.0, min(most, load.extra - passed_on))
     total = sum(found.values()) + NO_NEWS * sum(load.usual for load in loads.values())
     return {
         name: Own(value / total if total > 0 else 0.0, value / loads[name].extra if value > 0 else 0.0)

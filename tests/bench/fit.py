@@ -26,6 +26,7 @@ from gitops_sre.model.diagnosis import Cause
 from gitops_sre.model.findings import Findings
 from gitops_sre.perception import presets
 from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
+from gitops_sre.reasoning.causes import CAUSES
 from gitops_sre.reasoning.diagnose import Trial, prepare
 from gitops_sre.reasoning.suspects import Suspect
 from gitops_sre.reasoning.weights import load_weights
@@ -113,7 +114,9 @@ def _fits(suspect: Suspect, case: Case) -> bool:
         pass  # requests were followed into the code, and the label says that no change is known
     elif not case.findings.rollouts and set(causes) & set(UNSEEN) and label.cause != "network_or_dependency":
         causes = UNSEEN
-    if suspect.service != label.service or suspect.cause not in causes:
+    if label.meant:
+        causes = tuple(cause for cause in CAUSES if cause == label.meant)
+    if suspect.service not in (label.service, *label.also) or suspect.cause not in causes:
         return False
     return not label.change or (suspect.rollout is not None and suspect.rollout.after == label.change)
 

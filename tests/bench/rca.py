@@ -60,6 +60,8 @@ class Answer:
     @property
     def cause(self) -> str:
         """The cause of the first place, in the labels' words."""
+        if self.first.cause == self.label.cause:
+            return self.first.cause
         return WORDS.get(self.first.cause, self.first.cause)
 
 
@@ -78,6 +80,8 @@ def graded(set_name: str, ident: str, label: Label, diagnosis: Diagnosis, second
     else:
         names = [blame.service for blame in ranking]
         place = names.index(label.service) + 1 if label.service in names else 0
+        if first.service in label.also and first.top.cause == label.meant:
+            place = 1
     return Answer(set_name, ident, label, place, first, first.change, seconds)
 
 

@@ -19,6 +19,10 @@ class Label:
     cause: str
     raw: str
     change: str = ""
+    also: tuple[str, ...] = ()
+    """Services that are as right, if the cause is: nobody could tell which of them it is."""
+    meant: str = ""
+    """The product's own word for the cause, where the label has one."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def read(folder: Path, name: str = "", horizon: float | None = None) -> Iterator
     for header in read_cases(folder / "cases.jsonl"):
         raw = labels[header.id]
         version = (raw.get("change") or {}).get("to_version", "")
-        label = Label(raw.get("root_service", ""), raw["cause_type"], raw.get("raw_type", ""), version)
+        also, meant = tuple(raw.get("also", ())), raw.get("cause", "")
+        label = Label(raw.get("root_service", ""), raw["cause_type"], raw.get("raw_type", ""), version, also, meant)
         if label.cause == "no_fault":
             label = Label("", "no_fault", label.raw)
         yield Labelled(name or folder.name, Case(header, folder, horizon), label)

@@ -212,6 +212,13 @@ def test_what_ails_a_node_is_told_of_each_of_its_pods(reading: Reading, query: s
     }
 
 
+def test_the_machine_of_a_pod_is_read_from_labels_and_from_what_runs_where(reading: Reading) -> None:
+    places = {each.query: each.node for each in reading.measures if each.node}
+    assert places["gauges.cpu"] == "node-b"
+    assert {places[query] for query in places if query != "gauges.cpu"} == {"node-a"}
+    assert {"node.cpu", "node.memory", "kubernetes.node_ready"} <= set(places)
+
+
 def test_a_metric_that_nobody_feeds_is_left_out_and_counted(reading: Reading) -> None:
     assert dict(reading.dead) == {"gauges.success": 1}
 

@@ -75,11 +75,12 @@ class Labels(_Part):
     peer: Sources = ()
     stat: Sources = ()
     side: Sources = ()
+    node: Sources = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every label that is read, without repetition."""
-        groups = (self.service, self.pod, self.version, self.peer, self.stat, self.side)
+        groups = (self.service, self.pod, self.version, self.peer, self.stat, self.side, self.node)
         return tuple(dict.fromkeys(source.label for group in groups for source in group if source.label))
 
 
@@ -242,6 +243,7 @@ def _measure(row: Row, series: Series) -> Measure | Literal["unknown", "dead", "
         stat=reading.statistic(reading.first(row.labels.stat, labels)),
         side=reading.side(reading.first(row.labels.side, labels)),
         query=row.id,
+        node=reading.first(row.labels.node, labels),
     )
 
 

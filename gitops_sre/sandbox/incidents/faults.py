@@ -140,8 +140,14 @@ def _surge(world: World, effects: Effects, fault: Fault, rng: np.random.Generato
 
 
 def _node(world: World, effects: Effects, fault: Fault, rng: np.random.Generator) -> None:
-    """A sick node: everything on it is slow, and some of it fails."""
+    """A sick node: everything on it is slow, and some of it fails. Its processor or its memory is taken by something
+    that is in no pod, or neither shows it: a disk, a link, a clock rate."""
     slow, share = rng.uniform(1, 6) * fault.severity, min(rng.uniform(0.0, 0.3) * fault.severity, 0.8)
+    node, shows = world.pods[fault.pods[0]].node, str(rng.choice(["cpu", "memory", "nothing"], p=[0.4, 0.25, 0.35]))
+    if shows == "cpu":
+        effects.host_cpu[node] += rng.uniform(40, 85) * since(world, fault.onset)
+    elif shows == "memory":
+        effects.host_memory[node] += rng.uniform(25, 60) * np.minimum(ramp(world, fault.onset - 60, 120), 1)
     for pod in fault.pods:
         effects.slow[pod] *= 1 + slow * since(world, fault.onset)
         effects.error[pod] = np.maximum(effects.error[pod], share * since(world, fault.onset))

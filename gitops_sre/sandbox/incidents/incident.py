@@ -52,6 +52,8 @@ class Incident:
     """Where the case starts when the world is older: what came before is published as a baseline."""
     requests: bool = False
     """Whether single requests are published too, as traces and logs."""
+    also: tuple[int, ...] = ()
+    """Services that may be named as well as the fault's own, with its cause: which of them it is cannot be told."""
 
 
 def copied(effects: Effects) -> Effects:

@@ -22,7 +22,8 @@ BUCKETS: Array = np.array(
 @dataclass(frozen=True)
 class Habits:
     """How one system is monitored. `idle`: what a quantile of no requests looks like: zero or missing;
-    `declared`: the call graph is known although nobody measures its edges."""
+    `declared`: the call graph is known although nobody measures its edges; `places`: gauges of containers name
+    the node; `expiry`: somebody watches how long certificates hold."""
 
     quantiles: tuple[str, ...] = ("0.9", "0.99")
     stats: tuple[str, ...] = ()
@@ -39,6 +40,8 @@ class Habits:
     memory_bytes: bool = False
     versions: bool = False
     buckets: bool = True
+    places: bool = False
+    expiry: bool = False
     idle: str = "missing"
     gaps: float = 0.003
 
@@ -59,6 +62,7 @@ class Monitor:
     def __init__(self, world: World, effects: Effects, flow: Flow, habits: Habits, rng: np.random.Generator) -> None:
         self.world, self.effects, self.flow, self.habits, self.rng = world, effects, flow, habits, rng
         self.base_error = rng.choice([0.0, 0.0003, 0.002], size=len(world.graph.services))
+        self.hosts: dict[int, tuple[Array, Array]] = {}
 
     def lines(self) -> list[Line]:
         found = self._ingress()
@@ -72,7 +76,8 @@ class Monitor:
         if not self.habits.per_pod:
             for service in range(len(self.world.graph.services)):
                 found += self._requests_of_service(service)
-        return found + (self._edges() if self.habits.edges else [])
+        found += self._edges() if self.habits.edges else []
+        return found + (self._expiry() if self.habits.expiry else [])
 
     def _labels(self, pod: int) -> dict[str, str]:
         item = self.world.pods[pod]
@@ -217,6 +222,8 @@ class Monitor:
 
     def _container(self, pod: int) -> list[Line]:
         labels, alive, rng = self._labels(pod), self._alive(pod), self.rng
+        if self.habits.places:
+            labels["node"] = f"worker-{self.world.pods[pod].node + 1}"
         item, service = self.world.pods[pod], self.world.graph.services[self.world.pods[pod].service]
         length = len(self.world.times)
         up = np.where(self.effects.ready[pod] > 0, 1.0, 0.1)
@@ -256,15 +263,36 @@ class Monitor:
 
     def _node(self, pod: int, labels: dict[str, str], alive: Array) -> list[Line]:
         node = self.world.pods[pod].node
-        mates = [i for i, item in enumerate(self.world.pods) if item.node == node]
-        cpu = 2 + 60 * (self.flow.busy[mates] * (self.effects.ready[mates] > 0)).sum(axis=0) / max(len(mates), 6)
-        cpu = np.minimum(cpu * np.exp(0.06 * self.rng.standard_normal(len(cpu))), 100)
-        memory = 20 + 3 * node + 20 * self.effects.memory[mates].sum(axis=0) / max(len(mates), 6)
-        memory = memory + 0.2 * smooth_noise(self.rng, len(cpu), 0.9)
+        if node not in self.hosts:  # every pod's row is the same measurement
+            self.hosts[node] = self._host(node)
+        cpu, memory = self.hosts[node]
         return [
             self._line("node_cpu_usage_percent", labels, cpu, alive),
-            self._line("node_memory_usage_percent", labels, np.minimum(memory, 99), alive),
+            self._line("node_memory_usage_percent", labels, memory, alive),
         ]
+
+    def _host(self, node: int) -> tuple[Array, Array]:
+        mates = [i for i, item in enumerate(self.world.pods) if item.node == node]
+        cpu = 2 + 60 * (self.flow.busy[mates] * (self.effects.ready[mates] > 0)).sum(axis=0) / max(len(mates), 6)
+        cpu = (cpu + self.effects.host_cpu[node]) * np.exp(0.06 * self.rng.standard_normal(len(cpu)))
+        memory = 20 + 3 * node + 20 * self.effects.memory[mates].sum(axis=0) / max(len(mates), 6)
+        memory = memory + self.effects.host_memory[node] + 0.2 * smooth_noise(self.rng, len(cpu), 0.9)
+        return np.minimum(cpu, 100), np.minimum(memory, 99)
+
+    def _expiry(self) -> list[Line]:
+        """Seconds that the certificate of each service has left; one that has run out stays so."""
+        everywhere, found = np.ones(len(self.world.times), dtype=bool), []
+        for service, item in enumerate(self.world.graph.services):
+            ends = self.world.times[-1] + self.rng.uniform(1, 90) * 86400
+            callers = self.world.graph.callers_of(service)
+            failing = self.effects.call_error[callers].min(axis=0, initial=1.0) > 0
+            if callers and failing.any():
+                ends = self.world.times[int(np.argmax(failing))]
+            left = np.maximum(ends - self.world.times, 0)
+            if item.role in ("app", "store"):
+                labels = {"service": item.name}
+                found.append(self._line("certificate_expiry_seconds", labels, left, everywhere))
+        return found
 
 
 def _bucketed(part: Array, values: Array, drawn: Array, level: float) -> Array:

@@ -11,6 +11,8 @@ from gitops_sre.sandbox.incidents.incident import Incident, Step
 from gitops_sre.sandbox.incidents.observe import Line
 
 Json = dict[str, object]
+KNOWN = {"delay": "network", "loss": "network", "expired": "certificate_expiry", "node": "infrastructure"}
+"""The cause that is meant, where the label's word says less."""
 LATER = 3 * 86400.0
 """Seconds between where a baseline was taken and where it is dated."""
 
@@ -60,10 +62,18 @@ def label_of(incident: Incident, ident: str) -> Json:
     found: Json = {"id": ident, "cause_type": incident.cause_type, "raw_type": fault.raw_type if fault else "none"}
     found["root_service"] = world.name(fault.service) if fault else ""
     found["root_pod"] = world.pods[fault.pods[0]].name if fault and fault.pods else ""
+    found["also"] = [world.name(each) for each in incident.also]
+    found["cause"] = KNOWN.get(fault.raw_type if fault else "", "") if not outside(incident) else "dependency_failure"
     if incident.culprit:
         culprit = incident.culprit
         found["change"] = {"service": world.name(culprit.service), "to_version": culprit.to_version}
     return found
+
+
+def outside(incident: Incident) -> bool:
+    """Whether the fault struck what is not ours."""
+    fault = incident.fault
+    return fault is not None and incident.world.graph.services[fault.service].role == "external"
 
 
 def write_metrics(path: Path, lines: list[Line]) -> None:

@@ -13,6 +13,8 @@ from gitops_sre.sandbox.incidents.world import Effects, Pod, World, neutral, pod
 
 BAD = ("latency", "errors", "cpu", "memory", "crash")
 MINUTE = 60.0
+CANARY = 0.6
+"""Part of the rollouts whose steps are minutes apart, so that both versions serve when somebody asks."""
 
 
 def rollouts(rng: np.random.Generator) -> Incident:
@@ -28,7 +30,7 @@ def rollouts(rng: np.random.Generator) -> Incident:
     steps: list[Step] = []
     for place, service in enumerate(services):
         begin = onset - lag if place == 0 else onset - lag + rng.uniform(-11, 7) * MINUTE
-        steps += roll(world, rng, service, max(begin, world.times[0] + 8 * MINUTE))
+        steps += roll(world, rng, service, max(begin, world.times[0] + 8 * MINUTE), bool(rng.random() < CANARY))
     calm = neutral(world)
     noise_of_rollouts(world, calm, rng, steps)
     faults.blips(world, calm, rng, rate=3)
@@ -56,12 +58,14 @@ def habits_of(rng: np.random.Generator) -> Habits:
         buckets=bool(rng.random() < 0.7),
         idle=str(rng.choice(["zero", "missing"])),
         gaps=float(rng.choice([0.0, 0.003, 0.02])),
+        places=bool(rng.random() < 0.6),
+        expiry=bool(rng.random() < 0.3),
     )
 
 
-def roll(world: World, rng: np.random.Generator, service: int, begin: float) -> list[Step]:
+def roll(world: World, rng: np.random.Generator, service: int, begin: float, canary: bool = False) -> list[Step]:
     """Replaces a service's pods: first one, then batches. The new pods are added to the world, the old ones get
-    their end."""
+    their end. A canary waits 8-40 minutes after each step."""
     olds = world.pods_of(service)
     target = len(olds)
     template, number = pod_hash(rng), int(rng.integers(2, 40))
@@ -70,6 +74,8 @@ def roll(world: World, rng: np.random.Generator, service: int, begin: float) -> 
         world.pods[pod].version = old_version
     batch = int(rng.choice([1, 2, target]))
     pause = float(rng.choice([45, 90, 180, 400]) * rng.uniform(0.7, 1.3))
+    if canary:
+        pause = rng.uniform(8, 40) * MINUTE
     steps: list[Step] = []
     now = begin
     while olds:
@@ -108,8 +114,18 @@ def noise_of_rollouts(world: World, effects: Effects, rng: np.random.Generator, 
 
 
 def _candidates(world: World, rng: np.random.Generator, count: int) -> list[int]:
+    """Who is rolled out, the one with the fault first: rather one with several pods; half of the others are its
+    neighbours."""
     ours = [i for i, s in enumerate(world.graph.services) if s.role in ("entry", "app")]
-    return [int(i) for i in rng.permutation(ours)[:count]]
+    likely = np.array([0.3 if world.replicas[i] == 1 else 1.0 for i in ours])
+    chosen = [int(rng.choice(ours, p=likely / likely.sum()))]
+    calls = world.graph.calls
+    near = {c.caller for c in calls if c.callee == chosen[0]} | {c.callee for c in calls if c.caller == chosen[0]}
+    while len(chosen) < min(count, len(ours)):
+        others = [i for i in ours if i not in chosen]
+        close = [i for i in others if i in near] if rng.random() < 0.5 else []
+        chosen.append(int(rng.choice(close or others)))
+    return chosen
 
 
 def _fault(

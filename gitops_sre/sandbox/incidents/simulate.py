@@ -62,7 +62,7 @@ def _load(world: World, effects: Effects, flow: Flow) -> None:
         for number in world.graph.calls_of(service):
             call = world.graph.calls[number]
             flow.call_rate[number] = onward * call.per_request * (1 + call.retries * flow.call_failed[number])
-            flow.demand[call.callee] += flow.call_rate[number]
+            flow.demand[call.callee] += flow.call_rate[number] * (1 - effects.call_error[number])
 
 
 def _answer(world: World, effects: Effects, flow: Flow) -> None:

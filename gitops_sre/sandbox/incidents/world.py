@@ -9,6 +9,8 @@ import numpy as np
 from gitops_sre.sandbox.incidents.distribution import Array
 from gitops_sre.sandbox.incidents.graph import Graph
 
+MOST = 1.5
+"""Times the usual peak that harmless bursts reach at most: a system that drowns in them needs no fault to fail."""
 LETTERS = np.array(list("bcdfghjklmnpqrstvwxz2456789"))
 
 
@@ -42,6 +44,15 @@ class World:
     def name(self, service: int) -> str:
         return self.graph.services[service].name
 
+    @property
+    def nodes(self) -> int:
+        return max(pod.node for pod in self.pods) + 1
+
+    def services_on(self, node: int) -> list[int]:
+        """Services with a pod on a node; what is outside is on none."""
+        found = {pod.service for pod in self.pods if pod.node == node}
+        return sorted(each for each in found if self.graph.services[each].role != "external")
+
 
 @dataclass
 class Effects:
@@ -51,8 +62,9 @@ class Effects:
     `skip` the share
     that returns early without calling on, `cpu` adds utilisation, `memory` adds working sets, `ready` is the share
     of the time
-    it takes traffic, `delay`/`loss` are of the pod's network, `call_delay`/`call_error` of one edge, `surge`
-    multiplies traffic."""
+    it takes traffic, `delay`/`loss` are of the pod's network, `call_delay`/`call_error` of one edge: a
+    call that fails so never reaches the callee. `surge`
+    multiplies traffic; `host_cpu`/`host_memory` (nodes x times) are percent of a node that nothing in the pods uses."""
 
     slow: Array
     extra: Array
@@ -66,6 +78,8 @@ class Effects:
     call_delay: Array
     call_error: Array
     surge: Array
+    host_cpu: Array
+    host_memory: Array
 
 
 def neutral(world: World) -> Effects:
@@ -75,9 +89,11 @@ def neutral(world: World) -> Effects:
     zeros = [np.zeros(size) for _ in range(7)]
     extra, error, skip, cpu, memory, delay, loss = zeros
     surge = np.ones((len(world.graph.services), len(world.times)))
+    hosts = (world.nodes, len(world.times))
     return Effects(
-        np.ones(size), extra, error, skip, cpu, memory, ready, delay, loss, np.zeros(edges), np.zeros(edges), surge
-    )
+        np.ones(size), extra, error, skip, cpu, memory, ready, delay, loss,
+        np.zeros(edges), np.zeros(edges), surge, np.zeros(hosts), np.zeros(hosts),
+    )  # fmt: skip
 
 
 def random_world(rng: np.random.Generator, graph: Graph, start: float, end: float, step: int) -> World:
@@ -134,4 +150,4 @@ def _shape(rng: np.random.Generator, times: Array) -> Array:
     for _ in range(rng.poisson(1.2)):
         middle, width = rng.choice(times), rng.uniform(30, 300)
         shape *= 1 + rng.uniform(0.1, 0.8) * np.exp(-(((times - middle) / width) ** 2))
-    return np.asarray(shape, dtype=np.float64)
+    return np.asarray(np.minimum(shape, MOST), dtype=np.float64)

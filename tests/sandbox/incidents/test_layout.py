@@ -19,7 +19,7 @@ NAMES = {
     "container_cpu_usage_percent", "container_memory_usage_percent", "container_memory_usage_bytes",
     "node_cpu_usage_percent", "node_memory_usage_percent", "container_network_receive_bytes",
     "container_network_transmit_bytes", "container_syscall_read", "container_syscall_write",
-    "ingress_duration_seconds", "ingress_success_percent",
+    "ingress_duration_seconds", "ingress_success_percent", "certificate_expiry_seconds",
 }  # fmt: skip
 CAUSES = {
     "new_deploy", "config_change", "code_defect", "resource_exhaustion", "network_or_dependency", "traffic_spike",
