@@ -26,16 +26,12 @@ MIN_HISTORY = 4
 MIN_SHARE = 0.25
 """Samples before the onset, in all and as a share of what the busiest row has; with fewer nothing is usual: a pod that
 has just begun has no past."""
-SPLITS = 64
-"""Moments that are tried as the onset."""
-ENOUGH = 4
-"""Samples of a row after a split that count; neighbours resemble each other."""
 LEAST_GAIN, MOST_GAIN = 6.0, 40.0
-"""Below the first a row's change is chance; above the second it counts no more."""
-LOUD = 2.0
-"""Standard deviations that some sample of a row must be off for the row to be looked at."""
-STEADY = 0.02
-"""What a deviation without exceptions counts more, so that of two splits that are as good the sharper one is taken."""
+"""Below the first a row's change may be chance; above the second it counts no more."""
+SLACK = 3.0
+"""Standard deviations that a sample must be off to speak for a change."""
+SHARP = 3
+"""Power that makes a row speak for few columns rather than for many."""
 CAP = 5.0
 """Standard deviations that a single sample may count for when the onset is looked for."""
 
@@ -90,36 +86,58 @@ def scores(values: Matrix, onset: int, recent: int, floor: Matrix) -> Scores:
     return Scores(up, down, level, _quantile(*_ordered(after), 0.5), extra)
 
 
-def onset(values: Matrix, first: int, recent: int, least: int, floor: Matrix) -> tuple[int, float]:
+def onset(values: Matrix, first: int, recent: int, least: int, floor: Matrix, votes: Matrix) -> tuple[int, float]:
     """The column since which most speaks for a lasting change, from column `first` on, and how much speaks for it.
 
-    For each split and row: how far three quarters of the samples after it lie beyond both the history and the `recent`
-    columns just before, in standard deviations up to CAP; a deviation that does not last counts for nothing. A row's
-    gain is the log likelihood ratio of that change against none (Hinkley, Biometrika 57, 1970), with few samples
-    counted since neighbours resemble each other; it counts from LEAST_GAIN on and up to MOST_GAIN, so that neither many
-    rows that drift nor a single loud one decides. At least `least` columns must be left after a split.
+    For each row the cumulative sum, from a column to the end, of how far its samples lie beyond what was usual before
+    `first` and in the `recent` columns just before it: in standard deviations up to CAP, less SLACK each, so that
+    samples before the change, and after its end, count against (Page, Biometrika 41, 1954). A row says most where that
+    sum is highest. Rows whose sum is above LEAST_GAIN add up, each up to MOST_GAIN times its `votes`, so that neither
+    many rows that drift nor a single loud one decides; the quieter ones where there are no others. At least `least`
+    columns are left after the onset; it is the last such column where nothing has changed.
     """
-    quiet = usual(values[:, :first], floor)
-    last = max(first + 1, values.shape[1] - least + 1)
-    with np.errstate(invalid="ignore"):
-        far = np.abs(values[:, first:] - quiet.middle[:, None])
-        loud = np.nanmax(far, axis=1, initial=0.0) > LOUD * np.minimum(quiet.up, quiet.down)
-    middle, up, down, values = quiet.middle[loud], quiet.up[loud], quiet.down[loud], values[loud]
-    best, most = first, 0.0
-    for split in range(first, last, max(1, (last - first) // SPLITS)):
-        level = _quantile(*_ordered(values[:, max(0, split - recent) : split]), 0.5)
-        high, low = np.fmax(level, middle)[:, None], np.fmin(level, middle)[:, None]
-        after = values[:, split:]
-        z = np.maximum(after - high, 0.0) / up[:, None] - np.maximum(low - after, 0.0) / down[:, None]
-        ordered, count = _ordered(z)
-        lasting = np.maximum(_quantile(ordered, count, 0.25), -_quantile(ordered, count, 0.75))
-        gain = np.clip(np.nan_to_num(lasting), 0.0, CAP) ** 2 * np.minimum(count, ENOUGH) / 2
-        counted = np.clip(gain - LEAST_GAIN, 0.0, MOST_GAIN)
-        steady = np.nan_to_num(np.clip(np.abs(z), 0.0, CAP)).sum(axis=1) / np.maximum(count, 1)
-        total = float((counted * (1 + STEADY * steady)).sum())
-        if total > most:
-            best, most = split, total
-    return best, most
+    history = usual(values[:, :first], floor)
+    level = _quantile(*_ordered(values[:, max(0, first - recent) : first]), 0.5)
+    high, low = np.fmax(level, history.middle)[:, None], np.fmin(level, history.middle)[:, None]
+    after = values[:, first:]
+    far = np.maximum(after - high, 0.0) / history.up[:, None] - np.maximum(low - after, 0.0) / history.down[:, None]
+    known = np.isfinite(far)
+    far = np.where(known, np.clip(far, -CAP, CAP), 0.0)
+    sums = [np.cumsum(np.where(known, way * far - SLACK, 0.0)[:, ::-1], axis=1)[:, ::-1] for way in (1.0, -1.0)]
+    last = max(1, far.shape[1] - least + 1)
+    for enough in (LEAST_GAIN, 0.0):
+        total = np.sum([_support(each, enough, votes) for each in sums], axis=0)[:last]
+        if total.max(initial=0.0) > 0:
+            best = int(np.argmax(total))
+            return first + best, float(total[best])
+    return first + last - 1, 0.0
+
+
+def _support(sums: Matrix, enough: float, votes: Matrix) -> Matrix:
+    """What rows whose highest sum is `enough` say together for each column."""
+    highest = sums.max(axis=1, initial=0.0)
+    rows = highest > enough
+    shape = np.clip(sums[rows] / highest[rows, None], 0.0, 1.0) ** SHARP
+    return np.asarray((votes[rows] * np.minimum(highest[rows], MOST_GAIN)) @ shape)
+
+
+def smoothed(values: Matrix, onset: int, width: int) -> Matrix:
+    """Each row's mean over the last `width` columns, none of them on the other side of the onset; NaN without any.
+
+    Noise shrinks, a lasting change does not, and failures that come and go add up.
+    """
+    if width < 2:
+        return values
+    return np.concatenate([_trailing(values[:, :onset], width), _trailing(values[:, onset:], width)], axis=1)
+
+
+def _trailing(values: Matrix, width: int) -> Matrix:
+    known = np.isfinite(values)
+    total = np.cumsum(np.where(known, values, 0.0), axis=1)
+    count = np.cumsum(known, axis=1).astype(np.float64)
+    total[:, width:] -= total[:, :-width].copy()
+    count[:, width:] -= count[:, :-width].copy()
+    return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
 
 
 def _ordered(values: Matrix) -> tuple[Matrix, Matrix]:

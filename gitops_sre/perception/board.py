@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,9 +34,23 @@ class Board:
         """How many columns a time covers, but not fewer than `least`."""
         return max(least, int(seconds // self.step))
 
-    def only(self, keep: Sequence[int]) -> Board:
-        """Some of the rows."""
-        return Board(tuple(self.rows[number] for number in keep), self.times, self.values[list(keep)], self.step)
+
+def settled(board: Board, seconds: float) -> Board:
+    """The board without the first moments of pods that began within it: they warm up, which is nobody's fault."""
+    known = np.isfinite(board.values)
+    first: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(board.rows):
+        if row.pod and known[number].any():
+            begins = int(np.argmax(known[number]))
+            first[row.service, row.pod] = min(begins, first.get((row.service, row.pod), begins))
+    values = board.values.copy()
+    warm = board.columns(seconds, 1)
+    earliest = min(first.values(), default=0) + warm
+    for number, row in enumerate(board.rows):
+        begins = first.get((row.service, row.pod), 0)
+        if begins > earliest:
+            values[number, : begins + warm] = np.nan
+    return replace(board, values=values)
 
 
 def by_service(board: Board, signals: Collection[str]) -> Board:

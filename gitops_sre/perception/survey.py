@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception import anomaly, excess, versions
-from gitops_sre.perception.board import Board, Matrix, by_service, lay
+from gitops_sre.perception.board import Board, Matrix, by_service, lay, settled
 
 FLOORS: Mapping[SignalName, float] = {
     "latency": 0.002,
@@ -41,12 +42,19 @@ LASTING, LASTING_COLUMNS = 45.0, 1
 DOWN_TOO: frozenset[SignalName] = frozenset({"traffic", "replicas", "expiry"})
 DOWN_ONLY: frozenset[SignalName] = frozenset({"replicas", "expiry"})
 """Signals whose fall is bad (too); of all others only the rise is."""
+SMOOTH, SMOOTH_COLUMNS = 180.0, 6
+"""Seconds, and at most columns, that samples are averaged over before they are scored."""
 DISTURBED = 40.0
 """Strength of an onset that one row alone can reach."""
+FELT, OURS = 3.0, 6.0
+"""Votes of a symptom that users feel, and of a row of the service that alerts, for the moment of the onset."""
 MEANS = ("average", "mean", "")
 """Names of the statistic that multiplies with traffic."""
 MATTERS = 2.0
 """Standard deviations from which an excess counts in full."""
+CLEAR = 4.0
+"""Standard deviations from which a service's share of everything additional counts in full: a large part of next to
+nothing is no news."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,20 +85,29 @@ def survey(
     floor = np.array([_floor(row) for row in board.rows])
     recent = board.columns(RECENT, RECENT_COLUMNS)
     lasting = board.columns(LASTING, LASTING_COLUMNS)
-    column, strength = anomaly.onset(board.values, _first(board, quiet), recent, lasting, floor)
-    onset = float(board.times[min(column, len(board.times) - 1)])
-    services = by_service(board, ("latency", "errors", "traffic"))
+    services = by_service(settled(board, versions.SETTLE), ("latency", "errors", "traffic"))
     service_floor = np.array([_floor(row) for row in services.rows])
+    column, strength = anomaly.onset(
+        np.concatenate([board.values, services.values]),
+        _first(board, quiet),
+        recent,
+        lasting,
+        np.concatenate([floor, service_floor]),
+        np.array([_votes(row, focus) for row in (*board.rows, *services.rows)]),
+    )
+    onset = float(board.times[min(column, len(board.times) - 1)])
+    width = min(SMOOTH_COLUMNS, int(SMOOTH // board.step), (board.values.shape[1] - column) // 2)
     look = _Look(
         board,
-        anomaly.scores(board.values, column, recent, floor),
+        anomaly.scores(anomaly.smoothed(board.values, column, width), column, recent, floor),
         services,
-        anomaly.scores(services.values, column, recent, service_floor),
+        anomaly.scores(anomaly.smoothed(services.values, column, width), column, recent, service_floor),
         onset,
         focus,
+        tuple(edges),
     )
-    found = [look.disturbance(strength), *look.symptoms(), *look.own(tuple(edges)), *look.edges()]
-    found += look.blamed(versions.compare(board, floor, rollouts), tuple(edges))
+    found = [look.disturbance(strength), *look.symptoms(), *look.own(), *look.edges()]
+    found += look.blamed(versions.compare(board, floor, rollouts, column))
     return Survey(onset, strength, tuple(found))
 
 
@@ -98,6 +115,13 @@ def _floor(row: Measure) -> float:
     if row.unit == "bytes":
         return BYTES_FLOOR
     return FLOORS.get(row.signal, 1.0)
+
+
+def _votes(row: Measure, focus: str) -> float:
+    """How many times a row counts when the onset is looked for: what users feel more than what machines do, and what
+    concerns the service whose users complain more than all else."""
+    felt = FELT if row.signal in ("latency", "errors") else 1.0
+    return felt * (OURS if focus and focus in (row.service, row.peer) else 1.0)
 
 
 def _first(board: Board, quiet: float) -> int:
@@ -133,6 +157,7 @@ class _Look:
     of_services: anomaly.Scores
     onset: float
     focus: str
+    pairs: tuple[tuple[str, str], ...]
 
     def disturbance(self, strength: float) -> Evidence:
         """Whether anything has changed at all, in many places at once."""
@@ -188,42 +213,42 @@ class _Look:
             pod=pod,
         )
 
-    def own(self, pairs: Sequence[tuple[str, str]]) -> list[Evidence]:
+    def own(self) -> list[Evidence]:
         """Each service's share of the additional seconds and of the additional failures, and how unusual its own part
         of them is."""
         found = []
-        traffic = self._traffic()
         for signal, name, noun in (("latency", "own_time", "seconds"), ("errors", "own_failures", "failures")):
-            loads = self._loads(signal, traffic)
-            felt = self._felt(signal)
-            loudest = self._loudest(signal)
-            owns = excess.own(loads, pairs)
+            felt, loudest, owns = self._felt(signal), self._loudest(signal), self._owns[signal]
             worst = max((loudest[service] * own.share * felt for service, own in owns.items()), default=0.0)
             found.append(self._overall(f"worst_{signal}", worst, f"the worst of it is {worst:.3g} sigmas of {noun}"))
             for service, own in owns.items():
                 share = f"{own.share:.0%} of the additional {noun} since the onset are added by {service} itself"
-                found.append(self._own(name, service, own.share * felt, own.share, share))
+                sure = min(1.0, loudest[service] * own.part / CLEAR)
+                found.append(self._own(name, service, own.share * felt * sure, own.share, share))
                 part = f"{own.part:.0%} of the additional {noun} of {service} are its own"
-                if not pairs:  # with a map the shares say it better: what is far from usual may be next to nothing
+                if not self.pairs:  # with a map the shares say it better: what is far from usual may be next to nothing
                     found.append(self._own(f"own_{signal}", service, loudest[service], own.part, part))
-            found.append(self._felt_at_all(signal, loads, noun))
+            found.append(self._felt_at_all(signal, noun))
         return found
 
-    def blamed(self, found: Sequence[Evidence], pairs: Sequence[tuple[str, str]]) -> list[Evidence]:
+    def blamed(self, found: Sequence[Evidence]) -> list[Evidence]:
         """What is worse since a version was replaced, without what the service only waits for."""
-        if not pairs:
+        if not self.pairs:
             return list(found)
-        traffic = self._traffic()
-        owns = {signal: excess.own(self._loads(signal, traffic), pairs) for signal in ("latency", "errors")}
         out = []
         for item in found:
-            own = owns.get(item.signal.removeprefix("replaced_"), {}).get(item.subject)
+            own = self._owns.get(item.signal.removeprefix("replaced_"), {}).get(item.subject)
             out.append(replace(item, score=(item.score or 0.0) * own.part) if own is not None else item)
         return out
 
-    def _felt_at_all(self, signal: str, loads: Mapping[str, excess.Load], noun: str) -> Evidence:
+    @cached_property
+    def _owns(self) -> dict[str, dict[str, excess.Own]]:
+        return {signal: excess.own(loads, self.pairs) for signal, loads in self._loads.items()}
+
+    def _felt_at_all(self, signal: str, noun: str) -> Evidence:
         """How much there is to explain: all additional seconds in percent of the usual ones, or all additional failures
         in a thousand requests; and at the focus by itself, where one is known, whichever is more."""
+        loads = self._loads[signal]
         scale = 100.0 if signal == "latency" else 1000.0
         name = "extra_time" if signal == "latency" else "extra_failures"
         usual = sum(load.usual if signal == "latency" else load.requests for load in loads.values())
@@ -289,7 +314,13 @@ class _Look:
                 total[row.service] += 0.0 if np.isnan(after) else float(after)
         return total
 
-    def _loads(self, signal: str, traffic: Mapping[str, float]) -> dict[str, excess.Load]:
+    @cached_property
+    def _loads(self) -> dict[str, dict[str, excess.Load]]:
+        """What latency and errors of each service amount to, by signal."""
+        traffic = self._traffic()
+        return {signal: self._load(signal, traffic) for signal in ("latency", "errors")}
+
+    def _load(self, signal: str, traffic: Mapping[str, float]) -> dict[str, excess.Load]:
         rows: dict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(self.services.rows):
             if row.signal == signal:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,27 +21,34 @@ SETTLE = 90.0
 """Seconds that a new pod takes to warm up: caches, compilers, connection pools."""
 COMPARED = frozenset({"latency", "errors", "cpu", "memory", "restarts", "saturation"})
 MATTERS = 2.0
+SMOOTH = 6
+"""Samples that a level is the middle of at least, as far as its spread is concerned: more resemble each other."""
+RATES = frozenset({"errors", "restarts"})
+"""Signals of which the mean says how much there is, however seldom it comes; of all others the median."""
+OVERLAP = 2
+"""Samples of both versions at the same time that make a comparison."""
 
 
-def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout]) -> list[Evidence]:
-    """One finding for each rollout and signal that pods of both versions report. `version_<signal>` compares both
-    versions at the same time; `replaced_<signal>`, where no old pod is left, the new one with what the old one was
-    used to. The score is in standard deviations of the old version."""
-    found: list[Evidence] = []
+def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout], onset: int) -> list[Evidence]:
+    """Findings for each rollout and signal that pods of both versions report. `version_<signal>` compares both versions
+    at the same time; `replaced_<signal>` the new one with what the old one was used to. What counts is the time from
+    column `onset` on, where anything is known of it: a new version may turn bad later. The score is in standard
+    deviations of the old version."""
+    found: list[Evidence | None] = []
     for rollout in rollouts:
         new, old = _rows(board, rollout)
+        test = _Test(board, floor, rollout, onset)
         for signal in sorted({board.rows[number].signal for number in new} & COMPARED):
-            item = _compared(
-                board,
-                floor,
-                rollout,
+            same, past = test.of(
                 signal,
                 [number for number in new if board.rows[number].signal == signal],
                 [number for number in old if board.rows[number].signal == signal],
             )
-            if item is not None:
-                found.append(item)
-    return found
+            found += [
+                _found(f"version_{signal}", rollout, same, "at the same time"),
+                _found(f"replaced_{signal}", rollout, past, "before it"),
+            ]
+    return [item for item in found if item is not None]
 
 
 def _rows(board: Board, rollout: Rollout) -> tuple[list[int], list[int]]:
@@ -56,45 +64,78 @@ def _rows(board: Board, rollout: Rollout) -> tuple[list[int], list[int]]:
     return new, old
 
 
-def _compared(
-    board: Board, floor: Matrix, rollout: Rollout, signal: str, new: Sequence[int], old: Sequence[int]
-) -> Evidence | None:
-    fresh = _settled(board, rollout, new)
-    kinds = {board.rows[number].stat for number in new} & {board.rows[number].stat for number in old}
-    scores, together, levels = [], False, (float("nan"), float("nan"))
-    for kind in sorted(kinds):
-        ours = [n for n, number in enumerate(new) if board.rows[number].stat == kind]
-        theirs = [number for number in old if board.rows[number].stat == kind]
-        now = _median(fresh[ours])
-        then = _median(board.values[theirs])
-        both = np.isfinite(now) & np.isfinite(then)
-        together = together or bool(both.sum() >= 2)
-        before = board.values[theirs][:, : max(1, board.column(rollout.at.timestamp()))]
-        usual = anomaly.usual(before, floor[theirs])
-        scale = float(np.nanmedian(usual.up)) if np.isfinite(usual.middle).any() else float("nan")
-        base = float(np.nanmedian(then[both])) if both.sum() >= 2 else _finite(usual.middle)
-        level = float(np.nanmedian(now[both])) if both.sum() >= 2 else _finite(now)
-        if np.isfinite(base) and np.isfinite(level) and np.isfinite(scale):
-            scores.append(max(0.0, (level - base) / scale))
-            levels = (base, level)
-    if not scores:
+class _Compared(NamedTuple):
+    """How far the new version's `level` lies above the old one's `base`, in standard deviations of the latter."""
+
+    score: float
+    base: float
+    level: float
+
+
+def _found(name: str, rollout: Rollout, kinds: Sequence[_Compared], when: str) -> Evidence | None:
+    """Several statistics of one signal as one finding, so that a lone wild quantile decides nothing."""
+    if not kinds:
         return None
-    score = float(np.expm1(np.log1p(np.array(scores)).mean()))
-    name = f"{'version' if together else 'replaced'}_{signal}"
+    score = float(np.expm1(np.log1p(np.array([each.score for each in kinds])).mean()))
+    last = kinds[-1]
     return Evidence(
         id=f"{name}/{rollout.service}/{rollout.after}",
         signal=name,
         subject=rollout.service,
         symptom="high" if score >= MATTERS else "normal",
-        statement=f"{signal} of {rollout.service} {rollout.after}: {levels[1]:.4g}, {rollout.before}"
-        f"{' at the same time' if together else ' before it'}: {levels[0]:.4g}",
-        at=datetime.fromtimestamp(rollout.at.timestamp(), UTC),
-        value=levels[1] if np.isfinite(levels[1]) else None,
-        baseline=levels[0] if np.isfinite(levels[0]) else None,
+        statement=f"{name.partition('_')[2]} of {rollout.service} {rollout.after}: {last.level:.4g}, {rollout.before} "
+        f"{when}: {last.base:.4g}",
+        at=rollout.at,
+        value=last.level,
+        baseline=last.base,
         source="rollouts",
         score=score,
         version=rollout.after,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Test:
+    board: Board
+    floor: Matrix
+    rollout: Rollout
+    onset: int
+
+    def of(self, signal: str, new: Sequence[int], old: Sequence[int]) -> tuple[list[_Compared], list[_Compared]]:
+        """New pods against old ones at the same time, and against what the old ones were used to; for each statistic
+        of the signal that allows it."""
+        rows, values = self.board.rows, self.board.values
+        fresh = _settled(self.board, self.rollout, new)
+        begins = max(1, self.board.column(self.rollout.at.timestamp()))
+        since = np.arange(values.shape[1]) >= self.onset
+        same: list[_Compared | None] = []
+        past: list[_Compared | None] = []
+        for kind in sorted({rows[number].stat for number in new} & {rows[number].stat for number in old}):
+            theirs = [number for number in old if rows[number].stat == kind]
+            now = _middle(fresh[[n for n, number in enumerate(new) if rows[number].stat == kind]], signal)
+            then = _middle(values[theirs], signal)
+            least = float(np.median(self.floor[theirs]))
+            both = np.isfinite(now) & np.isfinite(then)
+            both = both & since if (both & since).sum() >= OVERLAP else both
+            if both.sum() >= OVERLAP:
+                same.append(_compared(then[:begins], now[both], then[both], least, signal))
+            lately = np.isfinite(now) & since
+            lately = lately if lately.any() else np.isfinite(now)
+            past.append(_compared(then[:begins], now[lately], then[:begins], least, signal))
+        return [each for each in same if each is not None], [each for each in past if each is not None]
+
+
+def _compared(history: Matrix, now: Matrix, then: Matrix, least: float, signal: str) -> _Compared | None:
+    """How far two levels are apart, in standard deviations of a mean of as many samples of the history; None where that
+    cannot be told."""
+    if not now.size or not np.isfinite(then).any():
+        return None
+    smooth = anomaly.smoothed(history[None, :], history.size, min(now.size, SMOOTH))
+    usual = anomaly.usual(smooth, np.array([least]))
+    if not np.isfinite(usual.middle[0]):
+        return None
+    level, base = float(_middle(now[:, None], signal)[0]), float(_middle(then[:, None], signal)[0])
+    return _Compared(max(0.0, (level - base) / float(usual.up[0])), base, level)
 
 
 def _settled(board: Board, rollout: Rollout, new: Sequence[int]) -> Matrix:
@@ -115,15 +156,11 @@ def _settled(board: Board, rollout: Rollout, new: Sequence[int]) -> Matrix:
     return settled if np.isfinite(settled).any() else values
 
 
-def _median(values: Matrix) -> Matrix:
-    """The median of each column, NaN for an empty one."""
+def _middle(values: Matrix, signal: str) -> Matrix:
+    """The mean of each column for a rate, else its median; NaN for an empty one."""
     known = np.isfinite(values).any(axis=0) if len(values) else np.zeros(values.shape[1], dtype=bool)
     out = np.full(values.shape[1], np.nan)
     if known.any():
-        out[known] = np.nanmedian(values[:, known], axis=0)
+        centre = np.nanmean if signal in RATES else np.nanmedian
+        out[known] = centre(values[:, known], axis=0)
     return out
-
-
-def _finite(values: Matrix) -> float:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception import anomaly
-from gitops_sre.perception.board import by_service, lay
+from gitops_sre.perception.board import by_service, lay, settled
 from gitops_sre.perception.excess import Load, own
 
 RNG = np.random.default_rng(7)
@@ -87,15 +87,54 @@ def test_the_onset_is_found_where_several_series_change_for_good(at: int, lasts:
     rng = np.random.default_rng(seed)
     values = 1 + 0.02 * rng.standard_normal((6, at + lasts))
     values[:3, at:] += 1
-    column, strength = anomaly.onset(values, at // 2, 10, 1, np.full(6, 0.001))
-    assert -1 - lasts // 3 <= column - at <= 1  # a quarter of what comes after may be as usual
+    column, strength = anomaly.onset(values, at // 2, 10, 1, np.full(6, 0.001), np.ones(6))
+    assert abs(column - at) <= 1
     assert strength > 10
+
+
+def test_a_later_and_greater_rise_does_not_hide_when_it_began() -> None:
+    values = 1 + 0.02 * RNG.standard_normal((6, 100))
+    values[:4, 60:] += 1
+    values[:4, 80:] += 2
+    assert abs(anomaly.onset(values, 30, 10, 1, np.full(6, 0.001), np.ones(6))[0] - 60) <= 1
+
+
+def test_rows_with_more_votes_decide_which_of_two_changes_is_the_onset() -> None:
+    values = 1 + 0.02 * RNG.standard_normal((6, 100))
+    values[:2, 50:] += 1
+    values[2:4, 80:] += 1
+    floor = np.full(6, 0.001)
+    assert abs(anomaly.onset(values, 30, 10, 1, floor, np.array([9.0, 9, 1, 1, 1, 1]))[0] - 50) <= 1
+    assert abs(anomaly.onset(values, 30, 10, 1, floor, np.array([1.0, 1, 9, 9, 1, 1]))[0] - 80) <= 1
+
+
+def test_smoothing_averages_on_each_side_of_the_onset_alone() -> None:
+    values = np.array([[0.0, 2, 0, 2, 10, 12, np.nan, 14]])
+    assert anomaly.smoothed(values, 4, 2)[0].tolist() == [0, 1, 1, 1, 10, 11, 12, 14]
+    assert anomaly.smoothed(values, 4, 1) is values
+
+
+def test_failures_that_come_and_go_add_up() -> None:
+    seldom = np.array([[0.0] * 60 + [0.5, 0, 0, 0, 0, 0] * 5])
+    floor = np.array([0.005])
+    assert anomaly.scores(seldom, 60, 10, floor).up[0] == 0
+    assert anomaly.scores(anomaly.smoothed(seldom, 60, 6), 60, 10, floor).up[0] > 5
+
+
+def test_a_pod_warms_up_before_it_is_counted() -> None:
+    def pod(name: str, begins: float) -> Measure:
+        times = np.arange(begins, 600.0, 30.0)
+        return Measure("latency", "web", array("d", times), array("d", np.ones(len(times))), pod=name)
+
+    seen = settled(lay([pod("old", 0.0), pod("new", 300.0)], 0.0, 600.0), 90.0)
+    assert np.isfinite(seen.values[0]).sum() == 20
+    assert np.flatnonzero(np.isfinite(seen.values[1])).tolist() == list(range(13, 20))
 
 
 def test_a_passing_spike_is_no_onset() -> None:
     values = 1 + 0.02 * RNG.standard_normal((6, 60))
     values[:3, 40:43] += 2
-    assert anomaly.onset(values, 20, 10, 1, np.full(6, 0.001))[1] < 10
+    assert anomaly.onset(values, 20, 10, 1, np.full(6, 0.001), np.ones(6))[1] < 10
 
 
 def test_what_a_caller_waits_for_is_not_its_own() -> None:

@@ -89,6 +89,36 @@ def test_what_only_waits_for_its_callee_is_not_blamed_for_having_been_replaced()
     assert (blamed.score or 0) < 0.3 * (alone.score or 0)
 
 
+def test_a_version_that_turns_bad_when_no_old_one_is_left_is_found() -> None:
+    late = [
+        pod("cart-a", "cart", 0.1, ends=ROLLED - 300),
+        pod("cart-b", "cart", 0.1, begins=ROLLED - 600, late=0.3, version="v2"),
+    ]
+    early = RolloutStep(moment(ROLLED - 600), moment(ROLLED - 580), 1, 1, ("cart-b",), ("cart-a",))
+    seen = look([*WEB, *late], Rollout("cart", "", "v1", "v2", (early,), 2))
+    together, afterwards = (found(seen, f"{name}_latency/cart/v2") for name in ("version", "replaced"))
+    assert together is not None
+    assert together.symptom == "normal"
+    assert afterwards is not None
+    assert afterwards.symptom == "high"
+
+
+def test_a_version_that_fails_now_and_then_is_found() -> None:
+    times = np.arange(ROLLED, ASKED, STEP)
+    failing = np.where(np.arange(len(times)) % 5 == 0, 0.5, 0.0)
+    bad = Measure("errors", "cart", array("d", times), array("d", failing), pod="cart-c", version="v2")
+    seen = look([*WEB, pod("cart-a", "cart", 0.0, signal="errors"), bad], rollout("cart", "cart-c", "cart-b"))
+    item = found(seen, "version_errors/cart/v2")
+    assert item is not None
+    assert item.symptom == "high"
+
+
+def test_a_large_part_of_next_to_nothing_is_no_news() -> None:
+    quiet = [pod("cart-a", "cart", 0.1, late=0.008), pod("cart-a", "cart", 50, signal="traffic")]
+    seen = look([*WEB[1:], pod("web-1", "web", 0.2), *quiet])
+    assert all((item.score or 0) < 0.3 for item in seen.evidence if item.signal == "own_time")
+
+
 def test_the_onset_does_not_depend_on_when_the_alert_came() -> None:
     cart = [pod("cart-a", "cart", 0.1, late=0.3)]
     assert abs(look([*WEB, *cart]).onset - (ROLLED + 60)) <= 2 * STEP
