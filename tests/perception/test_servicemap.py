@@ -283,11 +283,12 @@ def test_nothing_is_guessed_of_services_that_better_sources_know() -> None:
 def test_samples_that_are_missing_or_constant_break_nothing() -> None:
     rows = moving(LATENCIES)
     empty = Measure("traffic", "idle", rows[0].times, array("d", [0.0] * 400), "req/s")
-    sparse = Measure("traffic", "cron", rows[0].times[::7], rows[0].values[::7], "req/s")
+    sparse = Measure("traffic", "cron", rows[0].times[::2], rows[0].values[::2], "req/s")
+    odd = Measure("traffic", "odd", rows[0].times[:390], array("d", [-1.0, 1.0] * 195), "req/s")
     late = Measure("traffic", "late", rows[0].times[390:], rows[0].values[390:], "req/s")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        known = servicemap.from_movement([*rows, empty, sparse, late], 0, 400 * 60)
+        known = servicemap.from_movement([*rows, empty, sparse, late, odd], 0, 400 * 60)
     assert known.pairs == (("cart", "db"), ("web", "cart"))
 
 

@@ -4,8 +4,8 @@ What calls something makes its traffic: changes of traffic from one sample to th
 that share a caller, and which of two calls the other traffic does not say. Therefore little is taken for an edge: the
 correlation must be beyond chance among all pairs, there must be no service through which the two are more strongly
 connected, and one must be slower, as a caller that waits is. Still it is a guess: on a recorded system whose calls are
-known (40 services, 40 calls) a third of such edges were calls, another quarter led there through others, one in ten was
-the wrong way round. The confidence stays below what reasoning goes by.
+known (40 services, 40 calls) a third of such edges were calls, another quarter led there through others, one in twenty
+was the wrong way round. The confidence stays below what reasoning goes by.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ CHANCE = 0.01
 """Probability that any pair at all is taken for connected by chance."""
 LEAST_CORRELATION = 0.3
 LEAST_SAMPLES = 30
-KNOWN_SHARE = 0.5
-"""Part of the samples that a service must have."""
+KNOWN_SHARE = 2 / 3
+"""Part of the samples that a service must have, so that there are changes from one to the next."""
 MAX_SERVICES = 300
 LAG = 1
 """Samples by which two may lag behind each other: scrapes are not aligned."""
@@ -130,7 +130,7 @@ def _moves(board: Board, number: int) -> bool:
 
 def _changes(traffic: Matrix) -> Matrix:
     """Relative changes from sample to sample, in standard deviations, without outliers; 0 where one is unknown."""
-    floor = 0.05 * np.nanmean(traffic, axis=1, keepdims=True)
+    floor = 0.05 * np.nanmean(np.abs(traffic), axis=1, keepdims=True)
     steps = np.diff(np.log(np.maximum(traffic, 0.0) + floor), axis=1)
     middle = np.nanmedian(steps, axis=1, keepdims=True)
     spread = 1.4826 * np.nanmedian(np.abs(steps - middle), axis=1, keepdims=True)
