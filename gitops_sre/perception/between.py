@@ -49,6 +49,15 @@ def loads(
     return found
 
 
+def loudest(board: Board, scores: Scores, signal: str, callees: Collection[str]) -> dict[str, float]:
+    """How unusual calls to each of `callees` are, as all their callers see them (geometric mean)."""
+    seen: dict[str, list[int]] = defaultdict(list)
+    for number, callee in _edges(board, signal):
+        if callee in callees:
+            seen[callee].append(number)
+    return {callee: _together(scores.up[numbers]) for callee, numbers in seen.items()}
+
+
 def read(board: Board, scores: Scores, services: Board, of_services: Scores, onset: float) -> list[Evidence]:
     """`outside_latency` and `outside_errors`: how unusual calls to a silent callee are, as all its callers see them
     (geometric mean). `refused`: the part of calls that fail without the callee's knowing. `quicker`: calls return much
@@ -57,13 +66,12 @@ def read(board: Board, scores: Scores, services: Board, of_services: Scores, ons
     admitted = _admitted(services, of_services)
     found = []
     for signal in ("latency", "errors"):
+        for callee, score in sorted(loudest(board, scores, signal, hidden).items()):
+            found.append(_evidence(f"outside_{signal}", callee, score, f"{signal} of calls to {callee}", onset))
         seen: dict[str, list[int]] = defaultdict(list)
         for number, callee in _edges(board, signal):
             seen[callee].append(number)
         for callee, numbers in sorted(seen.items()):
-            if callee in hidden:
-                score = _together(scores.up[numbers])
-                found.append(_evidence(f"outside_{signal}", callee, score, f"{signal} of calls to {callee}", onset))
             if signal == "latency":
                 score = float(scores.down[numbers].max())
                 found.append(_evidence("quicker", callee, score, f"calls to {callee} return sooner", onset))
@@ -77,13 +85,11 @@ def hubs(board: Board, scores: Scores, services: Board, of_services: Scores, ons
     """`network_hub`: time is lost on the way of the calls to and from a service, and on no others: the part of all lost
     time (in log sigmas) that its edges have, times the part of its edges that have some. Lost is what a caller waits
     longer without the callee's working longer."""
-    works: dict[str, float] = defaultdict(float)
-    for number, row in enumerate(services.rows):
-        if row.signal == "latency":
-            works[row.service] = max(works[row.service], float(of_services.up[number]))
+    works = _loud(services, of_services, "latency")
+    hidden = silent(board, services)
     ways: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for number, row in enumerate(board.rows):
-        if row.peer and row.signal == "latency":
+        if row.peer and row.signal == "latency" and row.peer not in hidden:  # theirs may be the way or the work
             way = ways[row.service, row.peer]
             way[row.side] = max(way[row.side], float(scores.up[number]))
     lost = {
@@ -103,6 +109,36 @@ def hubs(board: Board, scores: Scores, services: Board, of_services: Scores, ons
     return found
 
 
+def unseen(
+    calls: Mapping[tuple[str, str], float],
+    board: Board,
+    services: Board,
+    of_services: Scores,
+    pairs: Collection[tuple[str, str]],
+    onset: float,
+) -> list[Evidence]:
+    """`outside_latency` and `outside_errors` of callees on the map that nothing is measured of, not even the calls to
+    them: how unusual `calls` (by service and signal, in sigmas) of all their callers are beyond what any other callee
+    shows itself."""
+    speaking = {row.service for row in services.rows}
+    found = []
+    for signal in ("latency", "errors"):
+        known = _loud(services, of_services, signal)
+        measured = {callee for _, callee in _edges(board, signal)}
+        for callee in sorted({callee for _, callee in pairs} - speaking - measured):
+            beyond = [
+                np.log1p(calls[caller, signal])
+                - np.log1p(max((known[other] for one, other in pairs if one == caller), default=0.0))
+                for caller, name in pairs
+                if name == callee and (caller, signal) in calls
+            ]
+            if beyond:
+                score = float(np.expm1(max(0.0, float(np.mean(np.maximum(beyond, 0.0))))))
+                statement = f"{signal} of calls by those who call {callee}, which no other callee accounts for"
+                found.append(_evidence(f"outside_{signal}", callee, score, statement, onset))
+    return found
+
+
 def expired(board: Board, onset: float, since: float) -> list[Evidence]:
     """`expired`: 1 for a certificate that has run out, or was replaced when it had, since `since` (epoch seconds)."""
     found = []
@@ -115,6 +151,15 @@ def expired(board: Board, onset: float, since: float) -> list[Evidence]:
         out = bool((after[np.isfinite(after)] <= 0).any())
         score = 1.0 if held and out else 0.0
         found.append(_evidence("expired", row.service, score, f"the certificate of {row.service} runs out", onset))
+    return found
+
+
+def _loud(services: Board, scores: Scores, signal: str) -> dict[str, float]:
+    """How unusual each service itself is in a signal."""
+    found: dict[str, float] = defaultdict(float)
+    for number, row in enumerate(services.rows):
+        if row.signal == signal:
+            found[row.service] = max(found[row.service], float(scores.up[number]))
     return found
 
 

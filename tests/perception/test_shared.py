@@ -197,6 +197,26 @@ def test_what_callers_wait_for_the_outside_is_the_outsides_own() -> None:
     assert told["pay"].share < 0.05
 
 
+def test_what_is_only_on_the_map_is_known_by_calls_that_no_other_callee_accounts_for() -> None:
+    pairs = [("pay", "bank"), ("pay", "ledger"), ("shop", "pay")]
+
+    def failing(ledger: float) -> float:
+        rows = [
+            series("errors", "shop", 0.001, 0.3),
+            series("errors", "pay", 0.001, 0.3),
+            series("errors", "pay", 0.001, 0.3, side="client"),
+            series("errors", "ledger", 0.001, ledger),
+        ]
+        look = Look(rows)
+        calls = look.waits().calls
+        found = between.unseen(calls, look.board, look.services, look.of_services, pairs, 0.0)
+        assert {item.subject for item in found} == {"bank"}
+        return score(found, "outside_errors", "bank")
+
+    assert failing(0.001) > 10
+    assert failing(0.3) < 0.5
+
+
 def test_refused_calls_fail_at_once_and_the_callee_does_not_know() -> None:
     def failing(admitted: float) -> Look:
         return Look(
