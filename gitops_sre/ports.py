@@ -41,6 +41,10 @@ class Metrics(Protocol):
         """Answer range queries in parallel, each bounded in time and size; one result per query, in order."""
         ...
 
+    def names(self) -> frozenset[str] | Unavailable:
+        """Names of the metrics that it has; they tell which instrumentation there is. Some minutes old at most."""
+        ...
+
 
 class Traces(Protocol):
     """A source of distributed traces (Tempo, Jaeger, OTLP files)."""

@@ -20,6 +20,7 @@ from gitops_sre.engine.bot import Bot, Told, nobody
 from gitops_sre.engine.intake import intake
 from gitops_sre.engine.world import World
 from gitops_sre.gitops.locate import GitOpsLocator
+from gitops_sre.perception import presets
 from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.settings import ConfigError, Settings
@@ -55,6 +56,7 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
     return World(
         settings=settings,
         catalogue=load_catalogue(),
+        queries=presets.load(),
         clock=SystemClock(),
         metrics=prometheus,
         alerts=tuple(sources),

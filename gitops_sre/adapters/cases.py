@@ -152,6 +152,10 @@ class Case:
         """Queries for a metric by its plain name, at the resolution of the files."""
         return tuple(self._answer(query) for query in queries)
 
+    def names(self) -> frozenset[str] | Unavailable:
+        """Names of the metrics in the file."""
+        return frozenset(_metrics(self._path(self.header.metrics)))
+
     def _answer(self, query: Query) -> Answer | Unavailable:
         plain = _PLAIN.fullmatch(query.expr.strip())
         if plain is None:

@@ -34,6 +34,8 @@ LONG_QUERY = 1_500
 MAX_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
 MAX_REASON = 300
+NAMES_KEPT = 300.0
+"""Seconds for which the names of the metrics are not asked again: a new exporter is no news of this second."""
 _MEMORY_HOG = "answers more than {} MiB; ask for less"
 
 _TROUBLE = (
@@ -59,6 +61,7 @@ class Prometheus:
         self._host = urlsplit(self._url).hostname or "?"
         token = environment.get(settings.token_env, "") if settings.token_env else ""
         self._session = _BoundedSession(settings.timeout, token)
+        self._names: tuple[float, frozenset[str]] | None = None
         # urllib3 raises on the first failure and follows no redirect: a token must not travel to other hosts.
         self._client = PrometheusConnect(
             url=self._url, session=self._session, retry=Retry(0, read=False), timeout=settings.timeout
@@ -70,6 +73,19 @@ class Prometheus:
             return ()
         with ThreadPoolExecutor(max_workers=min(PARALLEL, len(queries))) as pool:
             return tuple(pool.map(self._ask, queries))
+
+    def names(self) -> frozenset[str] | Unavailable:
+        """Names of the metrics, by `/api/v1/label/__name__/values`, kept for NAMES_KEPT seconds."""
+        if self._names is not None and time.monotonic() - self._names[0] < NAMES_KEPT:
+            return self._names[1]
+        try:
+            found = self._client.all_metrics()
+        except _TROUBLE as error:
+            return self._failed(error)
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            return self._unavailable("the answer is not what the API promises (no list of names)")
+        self._names = (time.monotonic(), frozenset(found))
+        return self._names[1]
 
     def firing(self) -> tuple[Alert, ...] | Unavailable:
         """The alerts of `/api/v1/alerts` that fire; the client has no call for it, so its session is asked."""

@@ -7,24 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from gitops_sre.model.change_feed import Rollout
+from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.telemetry import LogLine, Span
-from gitops_sre.perception import patterns, presets, servicemap, traces
+from gitops_sre.model.telemetry import LogLine, Measure, Span
+from gitops_sre.perception import patterns, presets, rollouts, servicemap, traces
 from gitops_sre.perception.lasting import lasting
+from gitops_sre.perception.pace import Pace
+from gitops_sre.perception.secondhand import stand_in
+from gitops_sre.perception.settling import FELT
 from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
+from gitops_sre.reasoning.diagnose import CHANGES_GAP
+
+METRICS = "metrics"
+"""Signal of the gaps that metrics leave."""
+UNSEEN = "symptoms"
+"""The gap where nothing tells how the users of the service fare: what cannot be seen to be well is not taken to be."""
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked. `history` is how far back metrics are looked at, `quiet_until` until when all is taken to have
-    been well at least, `asked` the moment of asking. `service` is the one that alerts, or empty."""
+    been well at least, `asked` the moment of asking. `service` is the one that alerts, or empty.
+
+    `step` is the resolution and `window` the range of rates in seconds (the step where None). Metrics are narrowed to
+    `environment` and `namespaces` (names or globs) where these are given. `haste` is 1 where incidents are a matter of
+    minutes; more in a world in a hurry (see perception.pace).
+    """
 
     history: datetime
     quiet_until: datetime
@@ -32,15 +46,26 @@ class Question:
     step: float
     service: str = ""
     environment: str = ""
+    window: float | None = None
+    namespaces: tuple[str, ...] = ()
+    haste: float = 1.0
+
+    @property
+    def span(self) -> presets.Range:
+        """What metrics are asked for."""
+        window = self.step if self.window is None else self.window
+        place = (self.environment if self.namespaces else "", self.namespaces)
+        return presets.Range(self.history, self.asked, self.step, window, "", *place)
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Who answers. `presets` are the instrumentations that the metrics source has; `edges` declared (caller, callee)
-    pairs; `normal_spans` and `normal_lines` a fault-free reference, where the sources' own past is not it."""
+    """Who answers. `presets` are the instrumentations that the metrics source has, where that is known without asking;
+    `edges` declared (caller, callee) pairs; `normal_spans` and `normal_lines` a fault-free reference, where the
+    sources' own past is not it."""
 
     metrics: Metrics
-    presets: Sequence[str]
+    presets: Sequence[str] = ()
     traces: Traces | None = None
     logs: Logs | None = None
     edges: tuple[tuple[str, str], ...] = ()
@@ -51,24 +76,21 @@ class Sources:
 
 def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> Findings:
     """Ask every source at once and read the answers. What does not answer is a gap."""
-    asked = queries.queries(sources.presets, question.history, question.asked, question.step, window=question.step)
     with ThreadPoolExecutor(max_workers=3) as pool:
         spans = pool.submit(_spans, question, sources.traces)
         lines = pool.submit(_lines, question, sources.logs)
-        answers = sources.metrics.ask(asked)
+        answers, gaps = _asked(question, sources, queries)
         seen, said = spans.result(), lines.result()
-    measures = queries.measures(answer for answer in answers if isinstance(answer, Answer))
-    gaps = [
-        Gap(query.id, "metrics", question.service, answer)
-        for query, answer in zip(asked, answers, strict=True)
-        if isinstance(answer, Unavailable)
-    ]
+    measures = stand_in(queries.measures(answers), question.asked.timestamp(), question.step)
     gaps += [
         Gap(name, name, question.service, got)
         for name, got in (("traces", seen), ("logs", said))
         if isinstance(got, Unavailable)
     ]
-    gaps.append(Gap("changes", "changes", question.service, Unavailable("no change feed is known for this")))
+    if question.service and not any(item.service == question.service and item.signal in FELT for item in measures):
+        why = Unavailable(f"neither errors nor latency of {question.service} are known")
+        gaps.append(Gap(UNSEEN, METRICS, question.service, why))
+    gaps.append(Gap(CHANGES_GAP, CHANGES_GAP, question.service, Unavailable("no change feed is known for this")))
     known = servicemap.draw(
         measures,
         () if isinstance(seen, Unavailable) else seen,
@@ -77,27 +99,75 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         (question.history.timestamp(), question.quiet_until.timestamp(), question.asked.timestamp()),
     )
     edges = known.sure(servicemap.CERTAIN).pairs
-    looked = survey(
-        measures,
-        edges,
-        question.history.timestamp(),
-        question.asked.timestamp(),
-        question.quiet_until.timestamp(),
-        question.service,
-        sources.rollouts,
-    )
+    onset, evidence = _looked(question, sources, measures, edges)
     scope = Scope(
         question.service,
         question.environment,
         "",
-        onset=datetime.fromtimestamp(looked.onset, UTC),
+        onset=datetime.fromtimestamp(onset, UTC),
         now=question.asked,
         baseline_start=question.history,
         baseline_end=question.quiet_until,
     )
-    now = lasting(measures, question.history.timestamp(), question.asked.timestamp(), looked.onset, question.service)
-    evidence = (*looked.evidence, *now, *_followed(seen, said, sources, looked.onset))
+    evidence = (*evidence, *_followed(seen, said, sources, onset))
     return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures, service_map=known)
+
+
+def _looked(
+    question: Question, sources: Sources, measures: tuple[Measure, ...], edges: tuple[tuple[str, str], ...]
+) -> tuple[float, tuple[Evidence, ...]]:
+    """The onset in epoch seconds, and what all series together show."""
+    asked = question.asked.timestamp()
+    pace = Pace(asked, question.haste)
+    start, quiet = (pace.out(at.timestamp()) for at in (question.history, question.quiet_until))
+    rows = pace.measures(measures)
+    looked = survey(rows, edges, start, asked, quiet, question.service, pace.rollouts(sources.rollouts))
+    now = lasting(rows, start, asked, looked.onset, question.service)
+    return pace.back(looked.onset), pace.evidence((*looked.evidence, *now))
+
+
+def blind(found: Findings) -> str:
+    """Why no metric answers at all; an empty string when any does, or has nothing to tell."""
+    if found.measures:
+        return ""
+    return next((gap.why.reason for gap in found.gaps if gap.signal == METRICS), "")
+
+
+def with_changes(found: Findings, changed: tuple[ChangeRecord, ...] | Unavailable, skew: float) -> Findings:
+    """Findings with the change feed: each change with the rollout that it made, or a gap. `skew` is by how many seconds
+    clocks may differ."""
+    gaps = tuple(gap for gap in found.gaps if gap.signal != CHANGES_GAP)
+    if isinstance(changed, Unavailable):
+        return replace(found, gaps=(*gaps, Gap(CHANGES_GAP, CHANGES_GAP, found.scope.service, changed)))
+    return replace(found, gaps=gaps, changes=rollouts.match(changed, found.rollouts, timedelta(seconds=skew)))
+
+
+def _asked(question: Question, sources: Sources, queries: presets.Catalogue) -> tuple[tuple[Answer, ...], list[Gap]]:
+    """Answers to what the metrics source can be asked, wave by wave, and what is missing of them. A source of which the
+    whole first wave gets no answer is not asked on."""
+
+    def gap(name: str, why: Unavailable) -> Gap:
+        return Gap(name, METRICS, question.service, why)
+
+    names = sources.metrics.names()
+    if isinstance(names, Unavailable):
+        return (), [gap(METRICS, names)]
+    plan = presets.plan(queries, sources.presets or queries.recognised(names), question.span, metric_names=names)
+    if not plan.waves:
+        return (), [gap(METRICS, Unavailable(f"none of its {len(names)} metrics is known: see docs/signals.md"))]
+    found: list[Answer] = []
+    gaps = [gap("left_out", Unavailable(f"too much to ask: {', '.join(plan.left_out)}"))] if plan.left_out else []
+    for wave, answers in zip(plan.waves, presets.gather(plan, sources.metrics), strict=False):
+        found += (answer for answer in answers if isinstance(answer, Answer))
+        missing = [
+            gap(query.id, answer)
+            for query, answer in zip(wave, answers, strict=True)
+            if isinstance(answer, Unavailable)
+        ]
+        gaps += missing
+        if not found:
+            break
+    return tuple(found), gaps
 
 
 def _followed(

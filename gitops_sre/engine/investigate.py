@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_sre.engine import feed
 from gitops_sre.engine import messages as m
+from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes
 from gitops_sre.engine.intake import service_map
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis
-from gitops_sre.model.evidence import Evidence, Gap, Query, Scope
-from gitops_sre.model.findings import Findings
+from gitops_sre.model.evidence import Query, Scope
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import golden, reading, triage
+from gitops_sre.perception import golden, lasting, triage
+from gitops_sre.perception.settling import unsettled
 from gitops_sre.reasoning.diagnose import diagnose
+from gitops_sre.settings import Settings
+
+USUAL_REACH = 900.0
+"""Seconds before an onset that evidence reaches where incidents are a matter of minutes (`timing.investigate`)."""
 
 
 def look_up(incident: Incident, world: World) -> Target | NoTarget | Unavailable:
@@ -113,10 +117,21 @@ def investigate(incident: Incident, world: World) -> m.Event:
     if isinstance(diagnosis, Unavailable):
         return m.Nothing(at, diagnosis.reason)
     top = diagnosis.top
-    if top.cause == "no_fault" and top.posterior >= world.settings.decision.no_fault_above:
+    seen = all(gap.id != UNSEEN for gap in diagnosis.gaps)
+    if top.cause == "no_fault" and seen and top.posterior >= world.settings.decision.no_fault_above:
         return m.NoFault(at, diagnosis.summary, diagnosis)
+    if over := passed(diagnosis):
+        if all(alert.status == "resolved" for alert in incident.alerts):
+            return m.NoFault(at, f"It has passed: {over}.", diagnosis)
+        return m.Nothing(at, f"it seems to have passed, and the alert still fires: {over}")
     root = target_of(top.service, target, world) if top.cause != "no_fault" else target
     return m.Diagnosed(at, diagnosis.summary, diagnosis, target if isinstance(root, Unavailable) else root)
+
+
+def passed(diagnosis: Diagnosis) -> str:
+    """What shows that the users of the service that alerts feel nothing any more, or an empty string."""
+    now = diagnosis.find(lasting.SIGNAL)
+    return now.statement if now is not None and now.symptom == "normal" else ""
 
 
 def scope_of(incident: Incident, target: Target | NoTarget, at: datetime, world: World) -> Scope:
@@ -136,29 +151,40 @@ def scope_of(incident: Incident, target: Target | NoTarget, at: datetime, world:
 
 
 def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavailable:
-    """Ask every source in parallel, read the answers, weigh the hypotheses. Unavailable when no
-    metric answers, or when the symptoms have only just begun or ended."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        asked = pool.submit(world.metrics.ask, golden.queries(scope, world.settings.timing))
-        changing = pool.submit(change_feed, scope, world)
-        answers, changed = asked.result(), changing.result()
-    silent = [answer for answer in answers if isinstance(answer, Unavailable)]
-    if len(silent) == len(answers):
-        return silent[0]
-    found = golden.read(answers, scope, world.settings.timing)
-    evidence = tuple(item for item in found if isinstance(item, Evidence))
-    gaps = tuple(item for item in found if isinstance(item, Gap))
-    if why := reading.unsettled(evidence, scope.service):
+    """Ask every source, read the answers, weigh the hypotheses. Unavailable when no metric answers, or when the
+    symptoms have only just begun or ended."""
+    timing = world.settings.timing
+    found = gather(question(scope, world.settings), Sources(world.metrics), world.queries)
+    if why := blind(found):
         return Unavailable(why)
-    records: tuple[ChangeRecord, ...] = ()
-    if isinstance(changed, Unavailable):
-        gaps = (*gaps, Gap("changes", "changes", scope.service, changed))
-    else:
-        records = changed
-    edges = golden.edges(answers)
-    onset = golden.onset(evidence, scope)
-    known = Findings(replace(scope, onset=onset), evidence, gaps, tuple(edges), changes=records)
-    return diagnose(known, world.catalogue, incident.refuted, world.settings.timing.clock_skew)
+    quiet = (scope.baseline_start.timestamp(), scope.baseline_end.timestamp())
+    now = scope.now.timestamp()
+    if why := unsettled(found.measures, scope.service, *quiet, now, timing.rate_window, timing.step):
+        return Unavailable(why)
+    onset = (
+        found.scope.onset if any(item.id == "disturbance" and item.score for item in found.evidence) else scope.onset
+    )
+    found = replace(found, scope=replace(scope, onset=onset))
+    known = with_changes(found, change_feed(found.scope, world), timing.clock_skew)
+    return diagnose(known, world.catalogue, incident.refuted, timing.clock_skew)
+
+
+def question(scope: Scope, settings: Settings) -> Question:
+    """What to ask about a scope. How far before an onset evidence reaches, as the settings have it, says how fast
+    incidents are."""
+    timing = settings.timing
+    named = settings.environments.get(scope.environment)
+    return Question(
+        history=scope.baseline_start,
+        quiet_until=scope.baseline_end,
+        asked=scope.now,
+        step=timing.step,
+        service=scope.service,
+        environment=scope.environment,
+        window=timing.rate_window,
+        namespaces=(named.namespaces if named else ()) or (scope.namespace,),
+        haste=max(1.0, USUAL_REACH / timing.investigate),
+    )
 
 
 def change_feed(scope: Scope, world: World) -> tuple[ChangeRecord, ...] | Unavailable:

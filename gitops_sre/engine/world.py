@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.perception.presets import Catalogue as Queries
 from gitops_sre.ports import Alerts, Clock, Cluster, Forge, Locator, Metrics, Renderer, Repository, Store
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.settings import Settings
@@ -17,6 +18,7 @@ class World:
 
     settings: Settings
     catalogue: Catalogue
+    queries: Queries
     clock: Clock
     metrics: Metrics
     alerts: tuple[Alerts, ...]

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from gitops_sre.model.telemetry import Measure
 
 Matrix = NDArray[np.float64]
+ROUNDING = 1e-6
+"""Part of a step by which a sample may seem too early: moments are fractions of seconds since 1970."""
 MAX_COLUMNS = 20_000
 """Samples a row; a longer span is looked at with a coarser grid."""
 
@@ -70,6 +72,18 @@ def by_service(board: Board, signals: Collection[str]) -> Board:
     return Board(tuple(rows), board.times, values, board.step)
 
 
+def whole(board: Board) -> Board:
+    """Without the rows that tell again, version by version, what another row tells of the service as a whole: a version
+    that comes or goes is no change of the service."""
+    wholes = {_what(row) for row in board.rows if not row.version}
+    kept = [n for n, row in enumerate(board.rows) if not row.version or row.pod or _what(row) not in wholes]
+    return replace(board, rows=tuple(board.rows[number] for number in kept), values=board.values[kept])
+
+
+def _what(row: Measure) -> tuple[str, ...]:
+    return row.service, row.signal, row.stat, row.side, row.peer
+
+
 def lay(measures: Iterable[Measure], start: float, end: float, step: float | None = None) -> Board:
     """All samples in `start`..`end` on one grid. Without `step`, that of most series: the median of their own.
 
@@ -79,10 +93,10 @@ def lay(measures: Iterable[Measure], start: float, end: float, step: float | Non
     cut = [_within(row, start, end) for row in rows]
     seconds = step or _usual_step(times for times, _ in cut)
     seconds = max(seconds, (end - start) / MAX_COLUMNS)
-    count = max(1, int((end - start) // seconds) + 1)
+    count = max(1, int((end - start) / seconds + ROUNDING) + 1)
     values = np.full((len(rows), count), np.nan)
     for number, (times, samples) in enumerate(cut):
-        values[number, ((times - start) // seconds).astype(np.int64)] = samples
+        values[number, ((times - start) / seconds + ROUNDING).astype(np.int64)] = samples
     return Board(rows, start + seconds * np.arange(count, dtype=np.float64), values, float(seconds))
 
 

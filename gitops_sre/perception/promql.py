@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from string import Template
 
 
@@ -14,6 +16,18 @@ def quoted(value: str) -> str:
 def where(**labels: str) -> str:
     """Equality matchers without the braces: `environment="staging",service="cart"`."""
     return ",".join(f"{name}={quoted(value)}" for name, value in labels.items())
+
+
+def within(label: str, globs: Collection[str]) -> str:
+    """A matcher for series whose label is one of some names, of which `*` and `?` stand for anything, or that do not
+    have the label."""
+    parts = "".join(f"{_expression(glob)}|" for glob in sorted(globs))
+    return f"{label}=~{quoted(parts)}"
+
+
+def _expression(glob: str) -> str:
+    """A glob as a regular expression of RE2, which knows every character that is escaped so."""
+    return "".join({"*": ".*", "?": "."}.get(each) or re.sub(r"([^\w])", r"\\\1", each) for each in glob)
 
 
 def duration(seconds: float) -> str:

@@ -17,7 +17,7 @@ from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception import anomaly, excess, versions
-from gitops_sre.perception.board import Board, Matrix, by_service, lay, settled
+from gitops_sre.perception.board import Board, Matrix, by_service, lay, settled, whole
 
 FLOORS: Mapping[SignalName, float] = {
     "latency": 0.002,
@@ -79,7 +79,8 @@ def survey(
 
     `edges` are (caller, callee) pairs of the service map; `focus` is the service whose users complain, if known.
     """
-    board = lay(measures, start, asked)
+    every = lay(measures, start, asked)
+    board = whole(every)
     if not board.rows:
         return Survey(asked, 0.0, ())
     floor = np.array([_floor(row) for row in board.rows])
@@ -107,7 +108,7 @@ def survey(
         tuple(edges),
     )
     found = [look.disturbance(strength), *look.symptoms(), *look.own(), *look.edges()]
-    found += look.blamed(versions.compare(board, floor, rollouts, column))
+    found += look.blamed(versions.compare(every, np.array([_floor(row) for row in every.rows]), rollouts, column))
     return Survey(onset, strength, tuple(found))
 
 

@@ -152,6 +152,48 @@ def test_what_is_no_promql_is_refused_with_prometheus_own_word(real: str) -> Non
 
 
 @needs_prometheus
+def names(url: str, times: int = 1) -> frozenset[str] | Unavailable:
+    client = Prometheus(PrometheusSettings.model_validate({"url": url, "timeout": 2}), {})
+    try:
+        return [client.names() for _ in range(times)][-1]
+    finally:
+        client.close()
+
+
+@needs_prometheus
+def test_the_names_of_its_metrics_are_known(real: str) -> None:
+    found = names(real)
+    assert isinstance(found, frozenset), found
+    assert {"c_total", "odd", "wide"} <= found
+
+
+def test_the_names_are_not_asked_again_within_minutes() -> None:
+    asked: list[str] = []
+
+    def behave(request: Request) -> None:
+        asked.append(request.path)
+        request.answer(200, json.dumps({"status": "success", "data": ["a", "b"]}))
+
+    with server(behave) as url:
+        assert names(url, times=3) == frozenset({"a", "b"})
+    assert asked == ["/api/v1/label/__name__/values"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(500, "no"), (200, "{}"), (200, '{"data": null}'), (200, '{"data": [1]}'), (200, "[]")]
+)
+def test_without_names_it_says_why_and_asks_again(status: int, body: str) -> None:
+    asked: list[str] = []
+
+    def behave(request: Request) -> None:
+        asked.append(request.path)
+        request.answer(status, body)
+
+    with server(behave) as url:
+        assert refused(names(url, times=2)).startswith("Prometheus at 127.0.0.1: ")
+    assert len(asked) == 2
+
+
 def test_firing_alerts_are_read_from_the_api(real: str) -> None:
     client = Prometheus(PrometheusSettings(url=real), {})
     deadline = monotonic() + 10

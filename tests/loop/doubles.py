@@ -18,11 +18,14 @@ from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert, fingerprint
+from gitops_sre.perception import presets
 from gitops_sre.ports import Store, Transition
 
 QUIET, BROKEN = 0.001, 0.25
 """Error ratios of a healthy and of a faulty service."""
-USUAL = {"latency": 0.02, "traffic": 50.0, "cpu": 0.15, "memory": 2e8, "replicas": 1.0}
+HTTP = frozenset(name for row in presets.load().rows.values() if row.id.startswith("http.") for name in row.metrics)
+"""Names of the metrics of the preset `http`."""
+USUAL = {"latency": 0.02, "latency_average": 0.01, "traffic": 50.0, "cpu": 0.15, "memory": 2e8, "replicas": 1.0}
 """What the other golden signals read, fault or not."""
 
 
@@ -79,14 +82,19 @@ class Signals:
         self.asked += len(queries)
         return tuple(Unavailable(self.down) if self.down else Answer(query, self._series(query)) for query in queries)
 
+    def names(self) -> frozenset[str] | Unavailable:
+        """As ports.Metrics: the preset `http`."""
+        return Unavailable(self.down) if self.down else HTTP
+
     def _series(self, query: Query) -> tuple[Series, ...]:
         named = re.search(r'service="([^"]*)"', query.expr)
-        here = re.search(r'environment="([^"]*)"', query.expr)
-        if (here and here[1] != self.environment) or (named and named[1] != self.service):
+        here = re.search(r'environment=(?:"([^"]*)"|~"([^"]*)[|]")', query.expr)
+        if (here and (here[1] or here[2]) != self.environment) or (named and named[1] != self.service):
             return ()
-        if query.id not in {"errors", "error_ratio", *USUAL}:
+        signal = query.id.removeprefix("http.")
+        if signal not in {"errors", "error_ratio", *USUAL}:
             return ()  # nobody calls or is called, and versions never overlap
-        samples = tuple((at, self._value(query.id, at)) for at in self._moments(query))
+        samples = tuple((at, self._value(signal, at)) for at in self._moments(query))
         return (Series.of((("service", self.service),), samples),) if samples else ()
 
     def _moments(self, query: Query) -> Iterator[float]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,15 +159,13 @@ def test_an_answer_that_no_row_asked_for_is_an_error() -> None:
         CATALOGUE.measures([stray])
 
 
-def test_the_preset_http_asks_what_golden_asks() -> None:
+def test_objectives_are_judged_by_what_the_preset_http_asks() -> None:
     def plain(text: str) -> str:
         return "".join(text.replace('{code=~"5..",$where}', '{$where,code=~"5.."}').split())
 
-    rows = {row.id.partition(".")[2]: plain(row.expr) for row in CATALOGUE.rows_of(["http"])}
-    renamed = {"errors_seen_by_callers": "edge_errors", "calls": "edge_traffic"}
-    assert {renamed.get(signal.id, signal.id): plain(signal.expr) for signal in golden.HTTP} == {
-        name: expr for name, expr in rows.items() if name != "version_traffic"
-    }
+    asked = {name: plain(CATALOGUE.rows[f"http.{name}"].expr) for name in ("errors", "latency", "traffic")}
+    judged = {"errors": golden.ERRORS, "latency": golden.LATENCY, "traffic": golden.TRAFFIC}
+    assert asked == {name: plain(text) for name, text in judged.items()}
 
 
 def test_queries_end_exactly_at_the_end_and_have_a_bounded_number_of_points() -> None:
@@ -188,16 +187,25 @@ def test_cheap_queries_that_tell_much_go_first() -> None:
     assert [set(wave) for wave in costs] == [{1}, {2}, {3}]
     assert [query.id for query in plan.waves[0][:2]] == ["http.errors", "http.latency"]
     asked = [query.id for wave in plan.waves for query in wave]
-    assert sorted(asked) == sorted(row.id for row in CATALOGUE.rows_of(["http", "kubernetes"]))
+    assert sorted(asked) == sorted(row.id for row, _ in CATALOGUE.rows_of(["http", "kubernetes"], SPAN))
     assert plan.left_out == ()
 
 
 def test_a_budget_bounds_number_and_points_and_says_what_it_leaves_out() -> None:
     plan = presets.plan(CATALOGUE, ["http"], SPAN, Budget(queries=7, points=10, at_once=3))
     assert [len(wave) for wave in plan.waves] == [3, 3, 1]
-    assert len(plan.left_out) == len(CATALOGUE.rows_of(["http"])) - 7
+    assert len(plan.left_out) == len(CATALOGUE.rows_of(["http"], SPAN)) - 7
     assert "http.version_latency" in plan.left_out  # the dearest
     assert {(query.end - query.start) / timedelta(seconds=query.step) for query in plan.waves[0]} == {10}
+
+
+def test_what_says_that_it_is_elsewhere_is_left_out_and_what_says_nothing_is_not() -> None:
+    span = replace(SPAN, environment="staging", namespaces=("shop-*", "web"), matchers='zone="b"')
+    (errors, *_), *_ = presets.plan(CATALOGUE, ["http"], span).waves
+    narrowed = 'zone="b",environment=~"staging|",namespace=~"shop\\\\-.*|web|"'
+    assert errors.expr.count(narrowed) == errors.expr.count("{") == 3
+    (traffic, *_) = presets.plan(CATALOGUE, ["node"], span).waves[0]
+    assert "staging" not in traffic.expr  # its namespace is the exporter's
 
 
 def test_rows_whose_metrics_are_not_there_are_not_asked() -> None:
@@ -215,6 +223,9 @@ class Counting:
     def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
         self.waves += 1
         return tuple(Answer(query, ()) for query in queries)
+
+    def names(self) -> frozenset[str]:
+        return frozenset()
 
 
 def test_who_has_seen_enough_asks_no_further_wave() -> None:

@@ -6,7 +6,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -23,7 +23,7 @@ from gitops_sre.model.telemetry import Measure, SignalName
 from gitops_sre.perception.presets import labels as reading
 from gitops_sre.perception.presets.labels import Source
 from gitops_sre.perception.presets.planning import MAX_POINTS, Budget, Plan, Range, ranged, waves
-from gitops_sre.perception.promql import fill
+from gitops_sre.perception.promql import fill, within
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
 _PLACEHOLDERS = frozenset({"by", "where", "window"})
@@ -118,14 +118,31 @@ class Row(_Part):
         return not self.metrics or any(name in names for name in self.metrics)
 
 
+class Narrow(_Part):
+    """Labels that say in which environment and in which Kubernetes namespace what is measured is."""
+
+    environment: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
+
+    def matchers(self, span: Range) -> str:
+        """Matchers for the environment and the namespaces of a range, and the range's own."""
+        environment = [span.environment] if span.environment else []
+        named = [
+            *(within(label, environment) for label in self.environment if environment),
+            *(within(label, span.namespaces) for label in self.namespace if span.namespaces),
+        ]
+        return ",".join([*([span.matchers] if span.matchers else []), *named])
+
+
 class Preset(_Part):
     """A kind of instrumentation. A Prometheus has it when it knows a metric that matches one of the globs
-    `recognise`; `source` is where the names come from."""
+    `recognise`; `source` is where the names come from, `narrow` by which labels it is narrowed to a place."""
 
     name: str = Field(pattern=r"^[a-z]+$")
     means: str = Field(min_length=1)
     source: str = Field(min_length=1)
     recognise: tuple[str, ...] = Field(min_length=1)
+    narrow: Narrow = Narrow()
     rows: tuple[Row, ...] = Field(min_length=1)
 
 
@@ -155,12 +172,16 @@ class Catalogue:
         """Every row by its id."""
         return {row.id: row for preset in self.presets for row in preset.rows}
 
-    def rows_of(self, presets: Sequence[str]) -> tuple[Row, ...]:
-        """The rows of some presets, in the order asked for. Raises PresetsError for an unknown name."""
+    def rows_of(self, presets: Sequence[str], span: Range) -> tuple[tuple[Row, Range], ...]:
+        """The rows of some presets, in the order asked for, each with the range narrowed by its preset's labels.
+        Raises PresetsError for an unknown name."""
         known = {preset.name: preset for preset in self.presets}
         if unknown := [name for name in presets if name not in known]:
             raise PresetsError(f"no preset {', '.join(unknown)}; there are {', '.join(known)}")
-        return tuple(row for name in dict.fromkeys(presets) for row in known[name].rows)
+        chosen = [known[name] for name in dict.fromkeys(presets)]
+        return tuple(
+            (row, replace(span, matchers=preset.narrow.matchers(span))) for preset in chosen for row in preset.rows
+        )
 
     def recognised(self, metric_names: Collection[str]) -> tuple[str, ...]:
         """The presets that a Prometheus with these metrics has."""
@@ -175,7 +196,7 @@ class Catalogue:
         `step` and `window` (the range of rates) are in seconds; `matchers` as from promql.where.
         """
         span = Range(start, end, step, window, matchers)
-        return tuple(row.query(span) for row in self.rows_of(presets))
+        return tuple(row.query(narrowed) for row, narrowed in self.rows_of(presets, span))
 
     def measures(self, answers: Iterable[Answer]) -> tuple[Measure, ...]:
         """Answers to rows of the catalogue (by `Query.id`) in the product's own terms."""
@@ -214,9 +235,10 @@ def plan(
     unknown preset.
     """
     limit = budget or Budget()
-    rows = [row for row in catalogue.rows_of(presets) if metric_names is None or row.answerable(metric_names)]
-    rows.sort(key=lambda row: (row.cost, _TELLING.index(row.signal)))
-    return waves([(row.cost, row.query(span, limit.points)) for row in rows], limit)
+    rows = catalogue.rows_of(presets, span)
+    known = [pair for pair in rows if metric_names is None or pair[0].answerable(metric_names)]
+    known.sort(key=lambda pair: (pair[0].cost, _TELLING.index(pair[0].signal)))
+    return waves([(row.cost, row.query(narrowed, limit.points)) for row, narrowed in known], limit)
 
 
 def _known(glob: str, names: frozenset[str]) -> bool:

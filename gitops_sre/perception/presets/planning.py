@@ -61,10 +61,13 @@ def ranged(query: Query, points: int = MAX_POINTS) -> Query:
 @dataclass(frozen=True)
 class Range:
     """From when to when, how finely, and the range of rates; `step` and `window` in seconds. `matchers` narrow every
-    selector (see promql.where)."""
+    selector (see promql.where). `environment` and `namespaces` (names or globs) narrow it further, as far as a preset
+    has labels for them: what says that it is elsewhere is left out, what does not say where it is is not."""
 
     start: datetime
     end: datetime
     step: float
     window: float
     matchers: str = ""
+    environment: str = ""
+    namespaces: tuple[str, ...] = ()
