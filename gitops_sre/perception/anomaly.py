@@ -60,8 +60,7 @@ class Usual:
 
 def usual(history: Matrix, floor: Matrix) -> Usual:
     """What is usual in a history (rows x samples, NaN for holes). `floor` is the least standard deviation a row."""
-    ordered = np.sort(history, axis=1)  # NaN goes last
-    count = np.isfinite(ordered).sum(axis=1)
+    ordered, count = _ordered(history)
     middle = _quantile(ordered, count, 0.5)
     spread = (_quantile(ordered, count, 0.75) - _quantile(ordered, count, 0.25)) / IQR_TO_SIGMA
     least = np.maximum(floor, LEAST_RATIO * np.abs(middle))
@@ -78,12 +77,13 @@ def scores(values: Matrix, onset: int, recent: int, floor: Matrix) -> Scores:
     quiet = usual(history, floor)
     level = _quantile(*_ordered(lately), 0.5)
     level = np.where(np.isfinite(level), level, quiet.middle)
-    high, low = _quantile(*_ordered(after), 0.75), _quantile(*_ordered(after), 0.25)
+    ordered = _ordered(after)
+    low, middle, high = (_quantile(*ordered, share) for share in (0.25, 0.5, 0.75))
     up = np.minimum(high - quiet.middle, high - level) / quiet.up
     down = np.minimum(quiet.middle - low, level - low) / quiet.down
     up, down = np.nan_to_num(np.maximum(up, 0.0)), np.nan_to_num(np.maximum(down, 0.0))
     extra = np.nan_to_num(np.maximum(high - np.fmax(quiet.middle, level), 0.0))
-    return Scores(up, down, level, _quantile(*_ordered(after), 0.5), extra)
+    return Scores(up, down, level, middle, extra)
 
 
 def onset(values: Matrix, first: int, recent: int, least: int, floor: Matrix, votes: Matrix) -> tuple[int, float]:
@@ -141,7 +141,7 @@ def _trailing(values: Matrix, width: int) -> Matrix:
 
 
 def _ordered(values: Matrix) -> tuple[Matrix, Matrix]:
-    ordered = np.sort(values, axis=1)
+    ordered = np.sort(values, axis=1)  # NaN goes last
     return ordered, np.isfinite(ordered).sum(axis=1)
 
 

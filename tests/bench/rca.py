@@ -31,10 +31,10 @@ from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.reasoning.weights import load_weights
 from gitops_sre.sandbox.incidents import KINDS, generate
 from tests.bench import fit, rcasets
+from tests.bench.page import put
 from tests.bench.rcasets import Label, Labelled
 from tests.bench.speed import machine
 
-BEGIN, END = "<!-- rca:begin -->", "<!-- rca:end -->"
 SEED = 2_026
 HORIZONS: Mapping[str, tuple[float | None, ...]] = {"rollouts": (120.0, 960.0), "resources": (60.0,), "quiet": (240.0,)}
 """Seconds after the alert at which generated incidents are asked about; the case's end where nothing is said."""
@@ -244,8 +244,7 @@ def main() -> None:
     text = page(sets, out)
     print(text)
     if given.markdown is not None:
-        head, _, tail = given.markdown.read_text(encoding="utf-8").partition(BEGIN)
-        given.markdown.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail.partition(END)[2]}", encoding="utf-8")
+        put(given.markdown, "rca", text)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ from gitops_sre import yamltext
 from gitops_sre.adapters.git import LocalRepository
 from gitops_sre.cli.main import main as command_line
 from gitops_sre.model.outcome import Unavailable
+from tests.bench.page import put
 from tests.bench.speed import machine
 
 Case = dict[str, Any]
-BEGIN, END = "<!-- replay:begin -->", "<!-- replay:end -->"
 
 
 @dataclass(frozen=True)
@@ -254,9 +254,7 @@ def main() -> int:
             text += f"\n\nUntouched round trip:\n\n{round_trip([Path(roots, f'{name}.git') for name in sorted(found)])}"
     print(text)
     if options.markdown is not None:
-        page = options.markdown.read_text(encoding="utf-8")
-        head, _, tail = page.partition(BEGIN)
-        options.markdown.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail.partition(END)[2]}", encoding="utf-8")
+        put(options.markdown, "replay", text)
     return 0
 
 

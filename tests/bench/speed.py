@@ -33,6 +33,7 @@ from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.model.change import Change, Field, FieldEdit, FileEdit
 from gitops_sre.model.target import Source, Target, WorkloadRef
 from tests.bench.generate import ENV, App, Made, generate, git
+from tests.bench.page import put
 
 _AUTHOR = "Bench <bench@example.com>"
 _WHEN = datetime(2026, 2, 1, tzinfo=UTC)
@@ -59,9 +60,6 @@ class Times:
         """Milliseconds; NaN when it was not measured."""
         found = [each for name in names for each in self.seconds.get(name, [])]
         return 1000 * median(found) if found else math.nan
-
-
-BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
 
 def peak() -> float:
@@ -305,9 +303,7 @@ def main() -> None:
     text = f"{table(measured)}\n\nMeasured on {machine()}.\n"
     sys.stdout.write(text)
     if chosen.markdown is not None:
-        page = chosen.markdown.read_text(encoding="utf-8")
-        head, _, tail = page.partition(BEGIN)
-        chosen.markdown.write_text(f"{head}{BEGIN}\n{text}{END}{tail.partition(END)[2]}", encoding="utf-8")
+        put(chosen.markdown, "speed", text)
 
 
 if __name__ == "__main__":
