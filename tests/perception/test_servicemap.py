@@ -64,16 +64,30 @@ def test_calls_that_never_arrive_count_as_failures_of_the_edge() -> None:
     assert edge.confidence == servicemap.traced.SURE
 
 
+def request(n: int, at: float, took: float = 0.1, *, failed: bool = False) -> list[Span]:
+    parts = [span(f"w{n}", "", "web", at=at), span(f"c{n}", f"w{n}", "cart", at=at, took=took, failed=failed)]
+    return [part._replace(trace=f"t{n}") for part in parts]
+
+
 def test_what_is_usual_is_taken_from_the_quiet_time_only() -> None:
-    spans = [span("root", "", "web", at=0.0)]
-    for n in range(10):
-        spans.append(span(f"q{n}", "root", "cart", at=float(n), took=0.1 + n / 1000, failed=n == 0))
-    spans.append(span("late", "root", "cart", at=2000.0, took=9.0, failed=True))
+    spans = [part for n in range(10) for part in request(n, float(n), 0.1 + n / 1000, failed=n == 0)]
+    spans += request(99, 2000.0, 9.0, failed=True)
     edge = edge_of(servicemap.from_spans(spans, *QUIET), "web", "cart")
     assert edge.latency == pytest.approx(0.1045)
     assert edge.errors == pytest.approx(0.1)
     assert edge.traffic == pytest.approx(10 / 9)
     assert edge.seen == 2000.0
+
+
+def test_two_minutes_of_different_days_are_two_minutes() -> None:
+    spans = [part for n in range(120) for part in request(n, n + 86_400.0 * (n >= 60))]
+    edge = edge_of(servicemap.from_spans(spans, -math.inf, math.inf), "web", "cart")
+    assert edge.traffic == pytest.approx(1.0, rel=0.1)
+
+
+def test_one_trace_says_nothing_of_traffic() -> None:
+    edge = edge_of(servicemap.from_spans(request(1, 10.0), *QUIET), "web", "cart")
+    assert (edge.latency, edge.traffic) == (0.1, None)
 
 
 def test_without_a_quiet_time_there_is_an_edge_and_nothing_usual() -> None:

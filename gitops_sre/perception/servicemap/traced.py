@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from statistics import median
 
 from gitops_sre.model.servicemap import Baseline, Edge, ServiceMap, Sighting
@@ -18,6 +19,8 @@ TOLD = 0.9
 """The same where only the caller's span tells, by the peer's name or address, whom it calls."""
 
 
+PAUSE = 10.0
+"""Usual distances between traces from which on nobody looked."""
 _Call = tuple[float, float, bool]
 """When it began (epoch seconds), how long it took (seconds), whether it failed."""
 
@@ -27,12 +30,11 @@ def from_spans(spans: Sequence[Span], quiet_from: float, quiet_until: float) -> 
 
     A client's span that has no child in another service is a call of the peer that it tells. Latency is the caller's
     where the trace has the caller's span of the call, else the callee's. Traffic counts only requests whose trace was
-    kept, over the time between the first and the last span of the quiet time: with sampling it is too low.
+    kept: with sampling it is too low.
     """
-    starts = [span.start for span in spans if quiet_from <= span.start <= quiet_until]
-    seconds = max(1.0, max(starts) - min(starts)) if starts else 1.0
-    answered, told = _calls(spans)
     quiet = (quiet_from, quiet_until)
+    seconds = _seconds(spans, quiet)
+    answered, told = _calls(spans)
     return of_edges(
         _edge(pair, [*answered.get(pair, ()), *told.get(pair, ())], SURE if pair in answered else TOLD, quiet, seconds)
         for pair in {*answered, *told}
@@ -46,6 +48,20 @@ def reference(spans: tuple[Span, ...]) -> ServiceMap:
 
 
 _Calls = Mapping[tuple[str, str], Sequence[_Call]]
+
+
+def _seconds(spans: Sequence[Span], quiet: tuple[float, float]) -> float | None:
+    """How long was looked at: from trace to trace, pauses that are no pauses between requests cut short, since what is
+    looked at may be a minute of today and one of yesterday. None where there are fewer than two traces."""
+    first: dict[str, float] = {}
+    for span in spans:
+        if quiet[0] <= span.start <= quiet[1]:
+            first[span.trace] = min(span.start, first.get(span.trace, span.start))
+    gaps = [after - before for before, after in pairwise(sorted(first.values()))]
+    if not gaps:
+        return None
+    longest = PAUSE * median(gaps)
+    return sum(min(gap, longest) for gap in gaps) or None
 
 
 def _calls(spans: Sequence[Span]) -> tuple[_Calls, _Calls]:
@@ -70,7 +86,7 @@ def _calls(spans: Sequence[Span]) -> tuple[_Calls, _Calls]:
 
 
 def _edge(
-    pair: tuple[str, str], calls: Sequence[_Call], confidence: float, quiet: tuple[float, float], seconds: float
+    pair: tuple[str, str], calls: Sequence[_Call], confidence: float, quiet: tuple[float, float], seconds: float | None
 ) -> Edge:
     usual = [call for call in calls if quiet[0] <= call[0] <= quiet[1]]
     seen = max(start for start, _, _ in calls)
@@ -79,7 +95,7 @@ def _edge(
         baseline = Baseline(
             max(start for start, _, _ in usual),
             median(duration for _, duration, _ in usual),
-            len(usual) / seconds,
+            len(usual) / seconds if seconds else None,
             sum(failed for _, _, failed in usual) / len(usual),
             "median",
         )
