@@ -63,7 +63,7 @@ def _evidence(board: Board, service: str, numbers: Sequence[int], quiet: int, no
     floor = np.array([FELT[board.rows[number].signal] for number in numbers])
     usual = anomaly.usual(board.values[numbers][:, :quiet], floor)
     level = np.nanmean(board.values[numbers][:, now:], axis=1)
-    far = np.maximum(0.0, (level - usual.middle) / usual.up)
+    far = np.nan_to_num(np.maximum(0.0, (level - usual.middle) / usual.up))  # without a past nothing is unusual
     worst = int(np.argmax(far))
     score, row = float(far[worst]), board.rows[numbers[worst]]
     high = score >= MATTERS

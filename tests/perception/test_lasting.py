@@ -65,3 +65,13 @@ def test_nothing_that_comes_after_the_question_counts(asked: int) -> None:
     rows = [measure(range(ONSET, 140))]
     later = Measure("latency", "cart", rows[0].times[:asked], rows[0].values[:asked])
     assert lasting(rows, 0.0, STEP * asked - 1.0, 3000.0) == lasting([later], 0.0, STEP * asked - 1.0, 3000.0)
+
+
+def test_a_row_with_hardly_any_past_says_nothing() -> None:
+    long, short = (
+        Measure("latency", "web", array("d", times), array("d", np.ones(len(times))), stat=stat)
+        for stat, times in (("p50", np.arange(0.0, 3600.0, 15.0)), ("p99", np.arange(1800.0, 3600.0, 15.0)))
+    )
+    found = lasting([long, short], 0.0, 3600.0, 2400.0, "web")
+    assert found
+    assert all(item.score == 0 for item in found)
