@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitops_sre.model.diagnosis import Blame, Diagnosis
     from gitops_sre.model.findings import Findings
     from gitops_sre.perception.presets import Catalogue as Queries
+    from gitops_sre.reasoning.asking import Question
     from gitops_sre.reasoning.catalogue import Catalogue
 
 MAX_EVIDENCE = 40
@@ -38,6 +39,7 @@ class Diagnosed:
     id: str
     findings: Findings
     diagnosis: Diagnosis
+    questions: tuple[Question, ...]
     seconds: float
 
 
@@ -84,12 +86,14 @@ def diagnose(cases: Path, ids: tuple[str, ...], horizon: float | None, as_json: 
 def one(case: Case, queries: Queries, catalogue: Catalogue) -> Diagnosed:
     """One case from its files to the diagnosis. Raises CaseError."""
     from gitops_sre.cli.recorded import gathered  # noqa: PLC0415
+    from gitops_sre.reasoning.asking import next_questions  # noqa: PLC0415
     from gitops_sre.reasoning.diagnose import diagnose as weigh  # noqa: PLC0415
 
     began = time.perf_counter()
     findings = gathered(case, queries)
     diagnosis = weigh(findings, catalogue)
-    return Diagnosed(case.header.id, findings, diagnosis, time.perf_counter() - began)
+    questions = next_questions(diagnosis, catalogue.weights)
+    return Diagnosed(case.header.id, findings, diagnosis, questions, time.perf_counter() - began)
 
 
 def written(found: Diagnosed, folder: Path, catalogue: Catalogue) -> Path:
@@ -122,6 +126,10 @@ def as_line(found: Diagnosed) -> dict[str, object]:
         "evidence": [
             {"id": item.id, "statement": item.statement, "score": round(item.score or 0.0, 3)}
             for item in found.diagnosis.notable[:MAX_EVIDENCE]
+        ],
+        "next": [
+            {"ask": each.text, "signal": each.signal, "service": each.service, "bits": round(each.bits, 3)}
+            for each in found.questions
         ],
         "missing": sorted({gap.id for gap in found.diagnosis.gaps}),
     }

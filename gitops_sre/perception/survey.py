@@ -16,7 +16,7 @@ import numpy as np
 from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.telemetry import Measure, SignalName
-from gitops_sre.perception import anomaly, excess, versions
+from gitops_sre.perception import anomaly, between, demand, excess, places, versions, waits
 from gitops_sre.perception.board import Board, Matrix, by_service, lay, settled, whole
 
 FLOORS: Mapping[SignalName, float] = {
@@ -98,17 +98,22 @@ def survey(
     )
     onset = float(board.times[min(column, len(board.times) - 1)])
     width = min(SMOOTH_COLUMNS, int(SMOOTH // board.step), (board.values.shape[1] - column) // 2)
-    look = _Look(
-        board,
-        anomaly.scores(anomaly.smoothed(board.values, column, width), column, recent, floor),
-        services,
-        anomaly.scores(anomaly.smoothed(services.values, column, width), column, recent, service_floor),
-        onset,
-        focus,
-        tuple(edges),
-    )
+
+    def scored(some: Board) -> anomaly.Scores:
+        least = np.array([_floor(row) for row in some.rows])
+        return anomaly.scores(anomaly.smoothed(some.values, column, width), column, recent, least)
+
+    scores, of_services = scored(board), scored(services)
+    waited = waits.read(board, services, of_services, scored)
+    look = _Look(board, scores, services, of_services, onset, focus, tuple(edges), waited)
     found = [look.disturbance(strength), *look.symptoms(), *look.own(), *look.edges()]
     found += look.blamed(versions.compare(every, np.array([_floor(row) for row in every.rows]), rollouts, column))
+    found += places.shared(board, scores, onset)
+    found += demand.read(services, of_services, edges, onset)
+    found += between.read(board, scores, services, of_services, onset)
+    found += between.unseen(waited.calls, board, services, of_services, edges, onset)
+    found += between.hubs(board, scores, services, of_services, onset)
+    found += between.expired(board, onset, onset - RECENT)
     return Survey(onset, strength, tuple(found))
 
 
@@ -159,6 +164,7 @@ class _Look:
     onset: float
     focus: str
     pairs: tuple[tuple[str, str], ...]
+    waits: waits.Waits
 
     def disturbance(self, strength: float) -> Evidence:
         """Whether anything has changed at all, in many places at once."""
@@ -222,19 +228,27 @@ class _Look:
             felt, loudest, owns = self._felt(signal), self._loudest(signal), self._owns[signal]
             worst = max((loudest[service] * own.share * felt for service, own in owns.items()), default=0.0)
             found.append(self._overall(f"worst_{signal}", worst, f"the worst of it is {worst:.3g} sigmas of {noun}"))
+            first, second = sorted((0.0, 0.0, *(own.share for own in owns.values())))[:-3:-1]
             for service, own in owns.items():
                 share = f"{own.share:.0%} of the additional {noun} since the onset are added by {service} itself"
                 sure = min(1.0, loudest[service] * own.part / CLEAR)
                 found.append(self._own(name, service, own.share * felt * sure, own.share, share))
+                if own.share == first > 0:
+                    ahead = f"{service} adds the most {noun} since the onset, {first:.0%}; the next adds {second:.0%}"
+                    found.append(
+                        self._own(f"most_{signal}", service, (1 - second / first) * felt * sure, own.share, ahead)
+                    )
                 part = f"{own.part:.0%} of the additional {noun} of {service} are its own"
                 if not self.pairs:  # with a map the shares say it better: what is far from usual may be next to nothing
-                    found.append(self._own(f"own_{signal}", service, loudest[service], own.part, part))
+                    found.append(self._own(f"own_{signal}", service, loudest[service] * own.part, own.part, part))
+            found.append(places.spread({service: own.share for service, own in owns.items()}, signal, self.onset))
+            found += waits.outside(self.waits, signal, owns, self.onset)
             found.append(self._felt_at_all(signal, noun))
         return found
 
     def blamed(self, found: Sequence[Evidence]) -> list[Evidence]:
         """What is worse since a version was replaced, without what the service only waits for."""
-        if not self.pairs:
+        if not self.pairs and not self.waits.parts:
             return list(found)
         out = []
         for item in found:
@@ -244,7 +258,7 @@ class _Look:
 
     @cached_property
     def _owns(self) -> dict[str, dict[str, excess.Own]]:
-        return {signal: excess.own(loads, self.pairs) for signal, loads in self._loads.items()}
+        return {signal: excess.own(loads, self.pairs, self.waits.of(signal)) for signal, loads in self._loads.items()}
 
     def _felt_at_all(self, signal: str, noun: str) -> Evidence:
         """How much there is to explain: all additional seconds in percent of the usual ones, or all additional failures
@@ -295,14 +309,12 @@ class _Look:
         for number, row in enumerate(self.services.rows):
             if row.signal == signal:
                 numbers[row.service].append(number)
-        return {name: _together(self.services, some, self.of_services.up[some]) for name, some in numbers.items()}
+        found = {name: _together(self.services, some, self.of_services.up[some]) for name, some in numbers.items()}
+        return found | between.loudest(self.board, self.scores, signal, self._silent)
 
     def _felt(self, signal: str) -> float:
         """How far it is this signal that the focus suffers from, 0..1; 1 where no focus is known."""
-        scores = {"latency": 0.0, "errors": 0.0}
-        for number, row in enumerate(self.services.rows):
-            if row.service == self.focus and row.signal in scores and row.stat.lower() in MEANS:
-                scores[row.signal] = max(scores[row.signal], float(np.log1p(self.of_services.up[number])))
+        scores = {name: float(np.log1p(self._loudest(name).get(self.focus, 0.0))) for name in ("latency", "errors")}
         total = sum(scores.values())
         return scores[signal] / total if total > 0 else 1.0
 
@@ -334,7 +346,11 @@ class _Look:
             usual = float(np.mean(np.nan_to_num(self.of_services.before[mean])))
             requests = traffic.get(service, 1.0)
             loads[service] = excess.Load(extra * requests, usual * requests, requests)
-        return loads
+        return loads | between.loads(self.board, self.scores, signal, traffic, self._silent)
+
+    @cached_property
+    def _silent(self) -> frozenset[str]:
+        return between.silent(self.board, self.services)
 
     def edges(self) -> list[Evidence]:
         """What callers notice of each callee: latency and failures on the way to it, beyond what it notices itself."""

@@ -14,6 +14,7 @@ from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.reasoning import findings
+from gitops_sre.reasoning.asking import Question, next_questions
 from gitops_sre.reasoning.bayes import Matrix, posterior, weights
 from gitops_sre.reasoning.callgraph import CallGraph
 from gitops_sre.reasoning.catalogue import Catalogue
@@ -26,6 +27,8 @@ MAX_TOLD = 40
 """Hypotheses whose evidence for and against is told; the rest are hardly worth a word."""
 CHANGES_GAP = "changes"
 """Signal of the gap that stands for a change feed that could not be read."""
+CERTAIN = 0.9
+"""Posterior from which on no further questions are named."""
 CLOCK_SKEW = 120.0
 """Seconds by which clocks may differ, where the settings do not say."""
 
@@ -51,7 +54,7 @@ def diagnose(
     ]
     ranked = tuple(sorted(found, key=lambda each: (-each.posterior, each.refuted, each.key)))
     diagnosis = Diagnosis(ranked, trial.court.evidence, known.gaps)
-    return replace(diagnosis, summary=summary(diagnosis))
+    return replace(diagnosis, summary=summary(diagnosis, next_questions(diagnosis, catalogue.weights)))
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,8 @@ class Court:
         return bool(needs) and (service, suspect.cause) not in self.explained
 
 
-def summary(diagnosis: Diagnosis) -> str:
-    """The diagnosis in a few sentences, for people."""
+def summary(diagnosis: Diagnosis, questions: Sequence[Question] = ()) -> str:
+    """The diagnosis in a few sentences, for people, with what would tell most where it is not certain."""
     top = diagnosis.top
     if top.cause == "no_fault":
         what = f"Nothing is wrong with {top.service}, as far as can be seen"
@@ -183,6 +186,8 @@ def summary(diagnosis: Diagnosis) -> str:
         sentences.append(f"Refuted by a fix that did not help: {', '.join(gone)}.")
     if diagnosis.gaps:
         sentences.append(f"Not seen: {', '.join(sorted({gap.id for gap in diagnosis.gaps}))}.")
+    if questions and top.posterior < CERTAIN:
+        sentences.append(f"Would tell most: {'; '.join(each.text for each in questions)}.")
     return " ".join(sentences)
 
 

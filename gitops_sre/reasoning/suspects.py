@@ -88,7 +88,8 @@ def _of_cause(
         if each.service == service and cause in catalogue.causes_of("image") and each.key not in known
     ]
     count = len(culprits) + len(moved)
-    visible = catalogue.change.visible if count else 0.0
+    watched = bool(rollouts) and cause in catalogue.causes_of("image")  # whoever sees rollouts sees all of them
+    visible = catalogue.change.visible if count or watched else 0.0
     yield Suspect(cause, service, prior * (1 - visible))
     yield from (Suspect(cause, service, prior * visible / count, change, change.rollout) for change in culprits)
     yield from (Suspect(cause, service, prior * visible / count, None, each) for each in moved)

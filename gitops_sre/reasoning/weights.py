@@ -31,6 +31,7 @@ class _Part(BaseModel):
 class _Signal(_Part):
     scale: Literal["sigmas", "share", "linear"]
     why: str = Field(min_length=1)
+    ask: str = ""
     judged: Mapping[str, float]
     fitted: Mapping[str, float] | None = None
 
@@ -49,17 +50,19 @@ class _File(_Part):
 
 @dataclass(frozen=True)
 class Weights:
-    """`weight[signal][cause]` in nats for a unit of strength, `bias[cause]` in nats."""
+    """`weight[signal][cause]` in nats for a unit of strength on the signal's `scale`, `bias[cause]` in nats;
+    `ask[signal]` what to ask for where nobody has told, with `{service}` in it."""
 
     cap: float
-    plain: frozenset[str]
+    scale: Mapping[str, str]
     weight: Mapping[str, Mapping[Cause, float]]
     bias: Mapping[Cause, float]
+    ask: Mapping[str, str]
 
     def strength(self, signal: str, score: float) -> float:
         """How strong a finding is, on the scale that its weights are for."""
         score = min(max(score, 0.0), self.cap)
-        return score if signal in self.plain else math.log1p(score)
+        return math.log1p(score) if self.scale.get(signal) == "sigmas" else score
 
 
 def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
@@ -87,9 +90,10 @@ def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
     bias = file.bias.fitted if fitted and file.bias.fitted is not None else file.bias.judged
     return Weights(
         file.cap,
-        frozenset(name for name, signal in file.signals.items() if signal.scale != "sigmas"),
+        {name: signal.scale for name, signal in file.signals.items()},
         {name: _spread(values, file.groups) for name, values in chosen.items()},
         _spread(bias, file.groups),
+        {name: signal.ask for name, signal in file.signals.items() if signal.ask},
     )
 
 

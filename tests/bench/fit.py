@@ -219,25 +219,34 @@ def written(text: str, keys: Sequence[Key], weights: Matrix) -> str:
 SIMULATED = {
     "rollouts": 70,
     "resources": 40,
+    "shop": 40,
     "network": 30,
     "code": 25,
     "config": 25,
     "traffic": 20,
     "external": 15,
     "infrastructure": 15,
+    "certificate": 15,
     "traced": 60,
     "quiet": 60,
 }
 """Generated incidents beside the recorded ones: what those do not show (rollouts, quiet windows)."""
-HORIZONS: Mapping[str, float | None] = {"resources": 240, "infrastructure": 240, "traffic": 240, "quiet": 240}
-SHARES = {"petshop": 3.0, "nezha-ob": 3.0, "nezha-tt": 3.0, "quiet-stretches": 3.0, "quiet": 2.0}
+HORIZONS: Mapping[str, float | None] = {
+    "resources": 240,
+    "infrastructure": 240,
+    "certificate": 240,
+    "traffic": 240,
+    "quiet": 240,
+}
+EARLY = {"rollouts": 120, "resources": 60, "shop": 60}
+"""Seconds after the alert at which these are asked a second time."""
+SHARES = {"petshop": 4.0, "nezha-ob": 4.0, "nezha-tt": 4.0, "quiet-stretches": 4.0, "quiet": 2.0}
 """How many times a set counts: real ones more than generated ones."""
-PENALTY, SEED, QUIET_EACH = 0.5, 11, 25
+PENALTY, SEED, QUIET_EACH = 1.0, 11, 25
 
 
 def gather_all(recorded: Path, simulated: Path, catalogue_of_queries: presets.Catalogue) -> dict[str, list[Case]]:
-    """Everything that is fitted on: recorded sets, quiet stretches of them, generated sets (rollouts twice, asked late
-    and early)."""
+    """Everything that is fitted on: recorded sets, quiet stretches of them, generated sets (some twice, asked late and early)."""
     sets: list[tuple[str, Iterable[Labelled]]] = []
     for folder in rcasets.sets_in(recorded):
         sets.append((folder.name, rcasets.read(folder)))
@@ -245,7 +254,8 @@ def gather_all(recorded: Path, simulated: Path, catalogue_of_queries: presets.Ca
     for kind, count in SIMULATED.items():
         generate(simulated / kind, kind, count, SEED)
         sets.append((kind, rcasets.read(simulated / kind, horizon=HORIZONS.get(kind))))
-    sets.append(("rollouts-early", rcasets.read(simulated / "rollouts", "rollouts-early", horizon=120)))
+    for kind, horizon in EARLY.items():
+        sets.append((f"{kind}-early", rcasets.read(simulated / kind, f"{kind}-early", horizon=horizon)))
     found: dict[str, list[Case]] = {}
     for name, cases in sets:
         for each in cases:

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
-from statistics import median
-from time import perf_counter
 
 import pytest
 from hypothesis import given
@@ -209,22 +207,10 @@ def test_any_evidence_gives_probabilities_that_do_not_depend_on_its_order(
     assert len({each.key for each in found.hypotheses}) == len(found.hypotheses)
 
 
-def test_it_takes_milliseconds() -> None:
-    evidence: list[Evidence] = [*world(errors_checkout="high"), symptom("version_errors", "checkout", "high")]
-    times = []
-    for _ in range(20):
-        began = perf_counter()
-        ask(evidence, change())
-        times.append(perf_counter() - began)
-    assert median(times) < 0.05
-
-
 def test_a_map_of_hundreds_of_services_stays_bounded() -> None:
     edges = [*EDGES, *(("checkout", f"s{n}") for n in range(300)), *((f"s{n}", f"s{n + 1}") for n in range(299))]
     evidence = [symptom(signal, f"s{n}", "normal") for n in range(40) for signal in SIGNALS]
-    began = perf_counter()
     found = diagnose(findings([*world(errors_checkout="high"), *evidence], edges), CATALOGUE)
-    assert perf_counter() - began < 2
     assert found.top.key == CULPRIT
     assert found.top.posterior > 0.7
     assert len(found.hypotheses) < 700
