@@ -12,6 +12,7 @@ SLOW = (
     "reasoning/test_scenes.py",
     "sandbox/reconciler/test_controller.py",
     "sandbox/telemetry/test_alerting.py",
+    "engine/test_inquiry_prometheus.py",
     "sandbox/telemetry/test_equivalence.py",
     "sandbox/telemetry/test_facade.py",
     "sandbox/test_world.py",

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -34,6 +35,9 @@ LONG_QUERY = 1_500
 MAX_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
 MAX_REASON = 300
+SCRAPE = 15.0
+"""Seconds between samples that are reckoned with when samples are asked for as they were taken; Prometheus' own
+configuration samples as often. Where they are too many, a grid is asked for."""
 NAMES_KEPT = 300.0
 """Seconds for which the names of the metrics are not asked again: a new exporter is no news of this second."""
 _MEMORY_HOG = "answers more than {} MiB; ask for less"
@@ -110,6 +114,10 @@ class Prometheus:
                 f"query {query.id}: {points:.0f} samples a series are more than {self._settings.max_points}; "
                 "raise timing.step or prometheus.max_points"
             )
+        if query.plain and points * query.step / SCRAPE <= self._settings.max_points:
+            answer = self._ask_plain(query)
+            if isinstance(answer, Answer):
+                return answer
         # As parameters the exact times win over the client's, which are rounded.
         exact = {"start": f"{query.start.timestamp():.3f}", "end": f"{query.end.timestamp():.3f}"}
         try:
@@ -117,6 +125,18 @@ class Prometheus:
             return _answer(query, raw, self._session.warnings, self._settings.max_series)
         except _TROUBLE as error:
             return self._failed(error)
+
+    def _ask_plain(self, query: Query) -> Answer | Unavailable:
+        """The samples as they were taken."""
+        seconds = math.ceil((query.end - query.start).total_seconds()) + 1  # the range is open at its beginning
+        try:
+            raw = self._client.custom_query(f"{query.expr}[{seconds}s]", {"time": f"{query.end.timestamp():.3f}"})
+            answer = _answer(query, raw, self._session.warnings, self._settings.max_series)
+        except _TROUBLE as error:
+            return self._failed(error)
+        begin = query.start.timestamp()
+        kept = (Series.of(each.labels, (pair for pair in each.samples if pair[0] >= begin)) for each in answer.series)
+        return replace(answer, series=tuple(each for each in kept if len(each.times)))
 
     def _failed(self, error: Exception) -> Unavailable:
         return self._unavailable(_explain(error, self._settings.timeout))

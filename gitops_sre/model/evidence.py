@@ -31,7 +31,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Query:
-    """One bounded range query. `id` names what is asked (`errors`, `latency`, ...); `step` is in seconds."""
+    """One bounded range query. `id` names what is asked (`errors`, `latency`, ...); `step` is in seconds.
+
+    `plain` says that `expr` selects series and computes nothing: then the samples are wanted as they were taken, where
+    that can be had, not as old as a grid makes them.
+    """
 
     id: str
     expr: str
@@ -39,6 +43,7 @@ class Query:
     end: datetime
     step: float
     unit: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True)

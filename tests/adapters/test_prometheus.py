@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -96,6 +97,16 @@ def test_a_range_is_answered_with_labels_and_samples(real: str) -> None:
     (series,) = answered(ask(real, query('c_total{service="cart"}', seconds=3))[0]).series
     assert series.label("service") == "cart"
     assert series.samples == tuple((BASE + n, 10.0 * n) for n in range(4))
+
+
+@needs_prometheus
+def test_plain_series_come_as_they_were_sampled(real: str) -> None:
+    asked = replace(query('c_total{service="cart"}', start=0.5, seconds=3, step=2, name="p"), plain=True)
+    (series,) = answered(ask(real, asked)[0]).series
+    assert series.samples == tuple((BASE + n, 10.0 * n) for n in (1, 2, 3))
+    long = replace(asked, end=asked.start + timedelta(seconds=300), step=20)
+    (coarse,) = answered(ask(real, long, max_points=20)[0]).series
+    assert {at % 20 for at in coarse.times} == {asked.start.timestamp() % 20}  # 20 samples are not enough: a grid
 
 
 @needs_prometheus

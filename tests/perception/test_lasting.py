@@ -56,6 +56,13 @@ def test_without_samples_before_and_now_nothing_is_said(end: int, onset: int) ->
     assert seen(measure(range(ONSET, 140), end=end), onset=onset) == {}
 
 
+def test_a_row_with_little_history_beside_one_with_much_says_nothing() -> None:
+    few = measure(range(0), signal="errors")
+    few = Measure("errors", "cart", few.times[::12], few.values[::12])
+    (found,) = lasting([measure(range(ONSET, 140)), few], 0.0, STEP * 140 - 1.0, float(STEP * ONSET))
+    assert (found.symptom, found.score is not None and found.score > 0) == ("high", True)
+
+
 def test_other_signals_are_not_felt() -> None:
     assert seen(measure(range(ONSET, 140), signal="cpu")) == {}
 

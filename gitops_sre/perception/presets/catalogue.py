@@ -26,6 +26,7 @@ from gitops_sre.perception.presets.planning import MAX_POINTS, Budget, Plan, Ran
 from gitops_sre.perception.promql import fill, within
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
+_PLAIN = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\{\$where\}")
 _PLACEHOLDERS = frozenset({"by", "where", "window"})
 
 _TELLING: tuple[SignalName, ...] = (
@@ -111,7 +112,8 @@ class Row(_Part):
     def query(self, span: Range, points: int = MAX_POINTS) -> Query:
         """The range query, with every placeholder filled in."""
         text = fill(self.expr, matchers=span.matchers, by=", ".join(self.labels.names), window=span.window)
-        return ranged(Query(self.id, text, span.start, span.end, span.step, self.unit), points)
+        plain = _PLAIN.fullmatch(self.expr.strip()) is not None
+        return ranged(Query(self.id, text, span.start, span.end, span.step, self.unit, plain), points)
 
     def answerable(self, names: Collection[str]) -> bool:
         """Whether any metric that it selects is known; always where it selects by pattern."""

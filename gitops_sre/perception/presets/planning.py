@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gitops_sre.model.evidence import Answer, Query
@@ -55,7 +55,7 @@ def ranged(query: Query, points: int = MAX_POINTS) -> Query:
     seconds = max((query.end - query.start).total_seconds(), query.step)
     step = query.step * max(1, math.ceil(seconds / points / query.step))
     start = query.end - timedelta(seconds=math.ceil(seconds / step) * step)
-    return Query(query.id, query.expr, start, query.end, step, query.unit)
+    return replace(query, start=start, step=step)
 
 
 @dataclass(frozen=True)
