@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed-dev
+RIVAL := .venv-bench
+RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-rca fit eval check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-rca fit eval check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -28,6 +30,14 @@ bench: $(STAMP) ## score the hands on recorded rollbacks: make bench REPLAY=DIR
 
 bench-speed: $(STAMP) ## locate and edit in repositories of 1,000 to 20,000 files, beside git itself
 	$(BIN)/python -m tests.bench.speed $(if $(FILES),--files $(FILES),--markdown docs/benchmarks.md)
+
+bench-changes: $(STAMP) ## what changed in the last day of 50,000 commits, beside git log itself
+	$(BIN)/python -m tests.bench.changes \
+	  $(if $(COMMITS),--commits $(COMMITS) --lately 30 --services 30 --rounds 2,--markdown docs/benchmarks.md)
+
+bench-scoring: $(STAMP) $(if $(SERIES),,$(RIVAL_STAMP)) ## score 2,000 series, beside BARO's robust scorer
+	$(BIN)/python -m tests.bench.scoring \
+	  $(if $(SERIES),--series $(SERIES) --rounds 2,--rival $(RIVAL)/bin/python --markdown docs/benchmarks.md)
 
 bench-rca: $(STAMP) ## score the diagnosis: make bench-rca RCA=DIR, a folder of labelled sets of incidents
 	$(BIN)/python -m tests.bench.rca $(if $(RCA),$(RCA) --leave-out --markdown docs/benchmarks.md,--generated $(or $(CASES),10))
@@ -59,11 +69,16 @@ lock: ## refresh requirements/*.lock from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
 
 clean: ## remove what make built
-	rm -rf $(VENV) .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) $(RIVAL) .mypy_cache .ruff_cache .coverage*
 
 $(STAMP): requirements/dev.lock requirements/render-tools.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python requirements/install_render_tools.py
+	@touch $@
+
+$(RIVAL_STAMP): requirements/bench-rival.txt
+	@test -x $(RIVAL)/bin/python || $(PYTHON) -m venv $(RIVAL)
+	$(RIVAL)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench-rival.txt
 	@touch $@

@@ -134,10 +134,10 @@ def smoothed(values: Matrix, onset: int, width: int) -> Matrix:
 def _trailing(values: Matrix, width: int) -> Matrix:
     known = np.isfinite(values)
     total = np.cumsum(np.where(known, values, 0.0), axis=1)
-    count = np.cumsum(known, axis=1).astype(np.float64)
+    count = np.cumsum(known, axis=1, dtype=np.int32)
     total[:, width:] -= total[:, :-width].copy()
     count[:, width:] -= count[:, :-width].copy()
-    return np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _ordered(values: Matrix) -> tuple[Matrix, Matrix]:
