@@ -73,7 +73,7 @@ def read(services: Board, scores: Scores, pairs: Iterable[tuple[str, str]], onse
         found.append(_evidence(signal, name, more * min(1.0, flow.up / MATTERS), statement, onset))
         if callers[name]:
             missing[name] = max(0.0, 1 - flow.after / max(expected, FEW))
-            score = missing[name] * _sure(flow, known, callers[name])
+            score = missing[name] * min(1.0, flow.down / MATTERS)
             found.append(_evidence("unreached", name, score, statement, onset))
             found.append(_cut_off(name, flow, expected, onset))
     return found + _withheld(missing, callers, onset)
@@ -83,17 +83,12 @@ def _cut_off(name: str, flow: Flow, expected: float, onset: float) -> Evidence:
     """Next to nothing arrives where much was to be expected: 0 for two thirds of it, 1 for nothing."""
     missing = max(0.0, 1 - flow.after / max(expected, FEW))
     statement = f"{name} gets {flow.after:.3g} req/s of {expected:.3g} to be expected"
-    return _evidence("cut_off", name, max(0.0, 3 * missing - 2) * min(1.0, flow.down), statement, onset)
+    return _evidence("cut_off", name, max(0.0, 3 * missing - 2) * min(1.0, flow.down / MATTERS), statement, onset)
 
 
 def _growth(callers: list[Flow]) -> float:
     before = sum(each.before for each in callers)
     return sum(each.after for each in callers) / before if before > 0 else 1.0
-
-
-def _sure(flow: Flow, known: Mapping[str, Flow], callers: set[str]) -> float:
-    """How far it is no chance that less arrives than is sent: it has fallen, or its callers' traffic has risen."""
-    return min(1.0, max(flow.down, *(known[each].up for each in callers)) / MATTERS)
 
 
 def _withheld(missing: Mapping[str, float], callers: Mapping[str, set[str]], onset: float) -> list[Evidence]:
