@@ -102,7 +102,7 @@ class Tree(Protocol):
 class Repository(Tree, Protocol):
     """Read-only view of the infra repository at exact commits.
 
-    `read`, `files`, `log` and `export` raise OSError when the local copy cannot answer.
+    `read`, `files`, `log`, `steps` and `export` raise OSError when the local copy cannot answer.
     """
 
     def head(self) -> str | Unavailable:
@@ -113,6 +113,12 @@ class Repository(Tree, Protocol):
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
     ) -> tuple[Commit, ...]:
         """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
+        ...
+
+    def steps(
+        self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
+    ) -> tuple[Revision, ...]:
+        """What `log` gives, each with all that it changed against its first parent; renames are not looked for."""
         ...
 
     def changed(self, commit: str) -> tuple[FileChange, ...]:

@@ -299,7 +299,7 @@ def test_a_digest_moves_with_its_tag() -> None:
 class Broken:
     """A repository whose disk has failed."""
 
-    def log(self, commit: str, **_: object) -> tuple[()]:
+    def steps(self, commit: str, **_: object) -> tuple[()]:
         raise OSError("input/output error")
 
 

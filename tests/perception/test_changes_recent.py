@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gitops_sre.adapters.git import LocalRepository
-from gitops_sre.model.change_feed import ChangeRecord, Commit
+from gitops_sre.model.change_feed import ChangeRecord, Revision
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception import changes
 from gitops_sre.perception.changes import recent
@@ -30,11 +30,11 @@ class Counting(LocalRepository):
         self.contents += len(found)
         return dict(found)
 
-    def log(
+    def steps(
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
-    ) -> tuple[Commit, ...]:
+    ) -> tuple[Revision, ...]:
         self.logs += 1
-        return super().log(commit, since=since, paths=paths, limit=limit)
+        return super().steps(commit, since=since, paths=paths, limit=limit)
 
 
 @pytest.fixture

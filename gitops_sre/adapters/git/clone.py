@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from gitops_sre.adapters.git.plumbing import RepositoryError, Runner, View, environment, one_line
 from gitops_sre.adapters.git.reader import CommitReader
-from gitops_sre.model.change_feed import Commit
+from gitops_sre.model.change_feed import Revision
 from gitops_sre.model.outcome import Unavailable
 
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)))[A-Za-z0-9._/-]+(?<![/.])")
@@ -83,19 +83,19 @@ class GitRepository(CommitReader):
             self._complete({commit})
         return super().read(commit, path)
 
-    def log(
+    def steps(
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
-    ) -> tuple[Commit, ...]:
-        """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`.
+    ) -> tuple[Revision, ...]:
+        """What `log` gives, each with all that it changed against its first parent; renames are not looked for.
 
-        What the commits changed is fetched in one go, so that reading it afterwards needs no network.
+        The contents of what the commits changed are fetched in one go, so that reading them needs no network.
         """
-        commits = super().log(commit, since=since, paths=paths, limit=limit)
+        steps = super().steps(commit, since=since, paths=paths, limit=limit)
         try:
-            self._complete({sha for found in commits for sha in (found.sha, *found.parents[:1])})
+            self._complete({sha for each in steps for sha in (each.commit.sha, *each.commit.parents[:1])})
         except OSError as error:
             _log.warning("older file contents of %s could not be fetched: %s", self._url, error)
-        return commits
+        return steps
 
     def _fetch(self) -> str:
         ref = f"refs/heads/{self._branch}"

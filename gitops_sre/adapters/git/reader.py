@@ -50,12 +50,18 @@ class CommitReader(ABC):
         self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
     ) -> tuple[Commit, ...]:
         """Commits reachable from a commit, newest first, first-parent, that touch any of `paths`."""
+        return tuple(each.commit for each in self.steps(commit, since=since, paths=paths, limit=limit))
+
+    def steps(
+        self, commit: str, *, since: datetime | None = None, paths: Sequence[str] = (), limit: int = 200
+    ) -> tuple[Revision, ...]:
+        """What `log` gives, each with all that it changed against its first parent; renames are not looked for."""
         options = [
             "--first-parent",
             "--diff-merges=first-parent",
             *([f"--since=@{int(since.timestamp())}"] if since is not None else []),
         ]
-        return tuple(each.commit for each in self._logged(commit, options, paths, limit))
+        return tuple(Revision(each.commit, each.changes) for each in self._logged(commit, options, paths, limit))
 
     def changed(self, commit: str) -> tuple[FileChange, ...]:
         """What a commit did against its first parent (the empty tree for a root), renames found."""

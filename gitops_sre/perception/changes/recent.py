@@ -52,8 +52,7 @@ class Recent:
         """Every commit on the way from `commit` to one older than `since`, newest first, with what it changed."""
         with self._lock:
             if self._since is None or since < self._since or not self._moved_to(commit):
-                commits = self._repository.log(commit, since=since, limit=MAX_COMMITS)
-                revisions = self._revisions_of(commits)
+                revisions = _with_parents(self._repository.steps(commit, since=since, limit=MAX_COMMITS))
                 if commit != self._head:
                     self._inputs.forget()
                 self._keep(commit, since, revisions)
@@ -105,25 +104,17 @@ class Recent:
         """Take up the commits that have come on top of the last one; False when it is no longer on the way."""
         if commit == self._head:
             return True
-        ahead = self._repository.log(commit, since=self._since, limit=_PEEK)
-        end = next((n for n, each in enumerate(ahead) if each.sha == self._head), None)
+        ahead = self._repository.steps(commit, since=self._since, limit=_PEEK)
+        end = next((n for n, each in enumerate(ahead) if each.commit.sha == self._head), None)
         if end is None or self._since is None:
             return False
-        fresh = self._revisions_of(ahead[:end])
+        fresh = _with_parents(ahead[:end])
         self._inputs.move(change for each in fresh for change in each.changes)
         self._keep(commit, self._since, (*fresh, *self._revisions))
         return True
 
     def _keep(self, head: str, since: datetime, revisions: tuple[Revision, ...]) -> None:
         self._head, self._since, self._revisions = head, since, revisions[:MAX_COMMITS]
-
-    def _revisions_of(self, commits: Sequence[Commit]) -> tuple[Revision, ...]:
-        """Commits with their changes. The first one of a history has none: nothing before it can be compared."""
-        known = {each.commit.sha: each for each in self._revisions}
-        return tuple(known.get(each.sha) or Revision(each, self._changes(each)) for each in commits if each.parents)
-
-    def _changes(self, commit: Commit) -> tuple[FileChange, ...]:
-        return self._repository.between(commit.parents[0], commit.sha) if commit.files else ()
 
     def _contents(self, changes: Sequence[FileChange]) -> dict[Key, Comparison]:
         ids = {oid for change in changes for oid in (change.before_blob, change.after_blob) if oid}
@@ -138,6 +129,11 @@ class Recent:
         path = path_of(change)
         before, after = (self._repository.read(sha, path) for sha in (commit.parents[0], commit.sha))
         return compare(path, before, after)
+
+
+def _with_parents(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
+    """Without the first one of a history: nothing before it can be compared."""
+    return tuple(each for each in revisions if each.commit.parents)
 
 
 def _remember(memory: OrderedDict[_K, _V], found: Mapping[_K, _V]) -> None:
