@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gitops_sre.model.change import Draft, Field, FileEdit, Proof
-from gitops_sre.model.change_feed import Commit, FileChange, Revision
+from gitops_sre.model.change_feed import Commit, FileChange, ReplicaSet, Revision
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
@@ -84,6 +84,10 @@ class Cluster(Protocol):
 
     def workloads(self, namespace: str = "") -> tuple[Workload, ...] | Unavailable:
         """Deployments, StatefulSets and DaemonSets of a namespace (empty: all)."""
+        ...
+
+    def versions(self, namespace: str = "") -> tuple[ReplicaSet, ...] | Unavailable:
+        """The versions of workloads' pod templates that the cluster keeps, of a namespace (empty: all)."""
         ...
 
 

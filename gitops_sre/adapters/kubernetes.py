@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 import yaml
 
 from gitops_sre.gitops.declared import argo_source
+from gitops_sre.model.change_feed import ReplicaSet
 from gitops_sre.model.live import Application, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source, SourceKind, WorkloadRef
+from gitops_sre.perception.changes.objects import controller_revision, replica_set
 from gitops_sre.settings import KubernetesSettings
 
 TRACKING = "argocd.argoproj.io/tracking-id"
@@ -30,6 +32,8 @@ PAGES = 200
 """Pages of one list; a list that does not end by then is given up."""
 
 KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
+
+VERSIONS = {"replicasets": replica_set, "controllerrevisions": controller_revision}
 
 Raw = Mapping[str, Any]
 """An object as the API server sends it; it goes no further than this module."""
@@ -87,6 +91,17 @@ class KubernetesCluster:
             if isinstance(items, Unavailable):
                 return items
             found += self._kept(kind, items, partial(workload, kind, argocd_namespace=self._settings.argocd_namespace))
+        return tuple(found)
+
+    def versions(self, namespace: str = "") -> tuple[ReplicaSet, ...] | Unavailable:
+        """ReplicaSets of Deployments, ControllerRevisions of StatefulSets and DaemonSets."""
+        found: list[ReplicaSet] = []
+        for plural, read in VERSIONS.items():
+            items = self._list("apps", "v1", plural, namespace)
+            if isinstance(items, Unavailable):
+                return items
+            # What belongs to no workload is none of its versions.
+            found += (version for version in map(read, items) if version is not None)
         return tuple(found)
 
     def _kept(self, kind: str, items: Sequence[Raw], read: Callable[[Raw], Noun | None]) -> Iterator[Noun]:

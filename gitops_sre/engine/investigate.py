@@ -12,15 +12,15 @@ from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, 
 from gitops_sre.engine.intake import service_map
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
-from gitops_sre.model.change_feed import ChangeRecord
+from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.diagnosis import Diagnosis
-from gitops_sre.model.evidence import Query, Scope
+from gitops_sre.model.evidence import Gap, Query, Scope
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import golden, lasting, triage
+from gitops_sre.perception import golden, lasting, rollouts, triage
 from gitops_sre.perception.settling import unsettled
 from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.settings import Settings
@@ -154,7 +154,9 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     """Ask every source, read the answers, weigh the hypotheses. Unavailable when no metric answers, or when the
     symptoms have only just begun or ended."""
     timing = world.settings.timing
-    found = gather(question(scope, world.settings), Sources(world.metrics), world.queries)
+    moved = rolled_out(scope, world)
+    sources = Sources(world.metrics, rollouts=() if isinstance(moved, Unavailable) else moved)
+    found = gather(question(scope, world.settings), sources, world.queries)
     if why := blind(found):
         return Unavailable(why)
     quiet = (scope.baseline_start.timestamp(), scope.baseline_end.timestamp())
@@ -164,9 +166,31 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     onset = (
         found.scope.onset if any(item.id == "disturbance" and item.score for item in found.evidence) else scope.onset
     )
-    found = replace(found, scope=replace(scope, onset=onset))
+    gaps = (Gap("rollouts", "rollouts", scope.service, moved),) if isinstance(moved, Unavailable) else ()
+    found = replace(found, scope=replace(scope, onset=onset), gaps=(*found.gaps, *gaps))
     known = with_changes(found, change_feed(found.scope, world), timing.clock_skew)
     return diagnose(known, world.catalogue, incident.refuted, timing.clock_skew)
+
+
+def rolled_out(scope: Scope, world: World) -> tuple[Rollout, ...] | Unavailable:
+    """Rollouts in the scope's environment not long before the onset, as the cluster keeps them. When they began is told
+    by their versions; pods are not asked for, so that the bot need not be allowed to read them."""
+    versions, workloads = world.cluster.versions(scope.namespace), world.cluster.workloads(scope.namespace)
+    if isinstance(versions, Unavailable):
+        return versions
+    if isinstance(workloads, Unavailable):
+        return workloads
+    settings = world.settings
+    found = rollouts.from_workloads(
+        workloads,
+        versions,
+        (),
+        since=scope.onset - timedelta(seconds=settings.timing.change_lookback),
+        now=scope.now,
+        service_of=lambda ref: ref.name,
+        environment_of=lambda namespace: targets.environment_of(namespace, settings.environments)[0],
+    )
+    return tuple(each for each in found if each.environment == scope.environment)
 
 
 def question(scope: Scope, settings: Settings) -> Question:

@@ -72,8 +72,8 @@ def _evidence(board: Board, service: str, numbers: Sequence[int], quiet: int, no
         signal=SIGNAL,
         subject=service,
         symptom="high" if high else "normal",
-        statement=f"{row.signal} of {service} in the last {(board.values.shape[1] - now) * board.step / 60:.0f} min: "
-        f"{level[worst]:.4g}, {'still out of' if high else 'within'} its usual {usual.middle[worst]:.4g}",
+        statement=f"{row.signal} of {service} lately: {level[worst]:.4g}, "
+        f"{'still out of' if high else 'within'} its usual {usual.middle[worst]:.4g}",
         at=datetime.fromtimestamp(asked, UTC),
         source=row.query,
         score=score,

@@ -356,6 +356,26 @@ def test_workloads_of_all_kinds_are_listed_page_by_page(server: Server, cluster:
     assert asked == {"deployments", "statefulsets", "daemonsets"}
 
 
+def test_versions_of_workloads_are_listed_and_what_belongs_to_none_is_not(
+    server: Server, cluster: KubernetesCluster
+) -> None:
+    owner = {"kind": "Deployment", "name": "web", "controller": True}
+    metadata = {
+        "name": "web-7d9",
+        "namespace": "shop",
+        "creationTimestamp": "2026-05-01T10:00:00Z",
+        "labels": {"pod-template-hash": "7d9"},
+        "annotations": {"deployment.kubernetes.io/revision": "3"},
+    }
+    made = {"metadata": {**metadata, "ownerReferences": [owner]}, "spec": {}}
+    server.answers["/apis/apps/v1/namespaces/shop/replicasets"] = [(200, {"items": [made, {"metadata": metadata}]})]
+    found = cluster.versions("shop")
+    assert not isinstance(found, Unavailable)
+    assert [(each.workload.name, each.name, each.revision) for each in found] == [("web", "web-7d9", 3)]
+    asked = {path.partition("?")[0].rpartition("/")[2] for _, path in server.requests}
+    assert asked == {"replicasets", "controllerrevisions"}
+
+
 @pytest.mark.parametrize(
     ("status", "ready"),
     [
@@ -576,8 +596,9 @@ def test_only_get_is_ever_sent(server: Server, cluster: KubernetesCluster) -> No
     cluster.applications()
     cluster.workloads("production")
     cluster.workloads()
+    cluster.versions()
     assert {method for method, _ in server.requests} == {"GET"}
-    assert len(server.requests) == 9
+    assert len(server.requests) == 11
 
 
 def test_the_adapter_names_no_call_of_the_client_that_writes() -> None:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from gitops_sre.adapters.github.session import POWERS
-from gitops_sre.adapters.kubernetes import KINDS
+from gitops_sre.adapters.kubernetes import KINDS, VERSIONS
 from gitops_sre.settings import Settings, load
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
@@ -53,7 +53,7 @@ def test_the_role_only_reads_and_reads_what_is_asked_for() -> None:
     (role,) = (manifest for manifest in manifests if manifest["kind"] == "ClusterRole")
     (binding,) = (manifest for manifest in manifests if manifest["kind"] == "ClusterRoleBinding")
     granted = {(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]}
-    assert granted == {("argoproj.io", "applications"), *(("apps", plural) for plural in KINDS.values())}
+    assert granted == {("argoproj.io", "applications"), *(("apps", plural) for plural in (*KINDS.values(), *VERSIONS))}
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 

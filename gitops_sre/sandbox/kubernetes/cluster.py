@@ -38,6 +38,7 @@ class Cluster:
         self._clock = clock
         self._lock = threading.RLock()
         self._objects: dict[Key, _Stored] = {}
+        self._replica_sets: dict[Key, list[Manifest]] = {}
         self._events: list[Manifest] = []
         self._version = FIRST_RESOURCE_VERSION
 
@@ -79,6 +80,7 @@ class Cluster:
         """Remove an object if it stands."""
         with self._lock:
             self._objects.pop(key, None)
+            self._replica_sets.pop(key, None)
 
     def get(self, key: Key) -> Manifest | None:
         """A copy of one object as it is now."""
@@ -95,6 +97,8 @@ class Cluster:
                 return copy.deepcopy(self._events)
             if kind == "Pod":
                 return self._pods()
+            if kind == "ReplicaSet":
+                return [copy.deepcopy(each) for _, kept in sorted(self._replica_sets.items()) for each in kept]
             return [self._shown(stored) for key, stored in sorted(self._objects.items()) if key.kind == kind]
 
     def rolling(self, key: Key) -> bool:
@@ -182,7 +186,12 @@ class Cluster:
             "generation": old["generation"] + (1 if changed_spec else 0),
             "resourceVersion": str(self._version),
         }
-        self._objects[key] = _Stored({**copy.deepcopy(manifest), "metadata": metadata}, rollout)
+        stored = _Stored({**copy.deepcopy(manifest), "metadata": metadata}, rollout)
+        self._objects[key] = stored
+        if key.kind == "Deployment":
+            kept = self._replica_sets.setdefault(key, [])
+            created = timestamp(rollout.began) if rollout else str(metadata["creationTimestamp"])
+            kept[:] = rollouts.replica_sets(stored.manifest, kept, created)
 
     def _shown(self, stored: _Stored) -> Manifest:
         manifest = copy.deepcopy(stored.manifest)

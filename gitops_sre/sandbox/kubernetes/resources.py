@@ -34,6 +34,8 @@ RESOURCES = (
     Resource("", "v1", "configmaps", "ConfigMap"),
     Resource("", "v1", "serviceaccounts", "ServiceAccount"),
     Resource("apps", "v1", "deployments", "Deployment"),
+    Resource("apps", "v1", "replicasets", "ReplicaSet"),
+    Resource("apps", "v1", "controllerrevisions", "ControllerRevision"),
     Resource("apps", "v1", "statefulsets", "StatefulSet"),
     Resource("apps", "v1", "daemonsets", "DaemonSet"),
     Resource("argoproj.io", "v1alpha1", "applications", "Application"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gitops_sre.sandbox.kubernetes.resources import Manifest, timestamp
 
+REVISION = "deployment.kubernetes.io/revision"
 UNOBSERVED = 0.1
 """Share of a rollout during which the controller has not yet seen the new generation."""
 
@@ -106,6 +108,40 @@ def template_hash(spec: Manifest) -> str:
     """Name part of the ReplicaSet and its pods: equal for equal pod templates."""
     digest = hashlib.sha256(json.dumps(spec["template"], sort_keys=True).encode()).hexdigest()
     return digest[:10]
+
+
+def replica_sets(deployment: Manifest, kept: Sequence[Manifest], created: str) -> list[Manifest]:
+    """The ReplicaSets that a Deployment has once its spec is this one: those it had, and one of its pod template, which
+    has the highest revision. One that was there before keeps its age."""
+    owner, spec = deployment["metadata"], deployment["spec"]
+    name = f"{owner['name']}-{template_hash(spec)}"
+    others = [each for each in kept if each["metadata"]["name"] != name]
+    mine = next((each for each in kept if each["metadata"]["name"] == name), None)
+    revisions = [int(each["metadata"]["annotations"][REVISION]) for each in others]
+    born = created if mine is None else mine["metadata"]["creationTimestamp"]
+    wanted = int(spec.get("replicas", 1))
+    return [*others, _replica_set(owner, spec, name, born, 1 + max(revisions, default=0), wanted)]
+
+
+def _replica_set(owner: Manifest, spec: Manifest, name: str, created: str, revision: int, wanted: int) -> Manifest:
+    template = spec["template"]
+    labels = {**template["metadata"].get("labels", {}), "pod-template-hash": template_hash(spec)}
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner["name"], "uid": owner["uid"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": owner["namespace"],
+            "uid": _uuid(hashlib.sha256(f"{owner['uid']}/{name}".encode()).hexdigest()),
+            "resourceVersion": owner["resourceVersion"],
+            "creationTimestamp": created,
+            "labels": labels,
+            "annotations": {REVISION: str(revision), "deployment.kubernetes.io/desired-replicas": str(wanted)},
+            "ownerReferences": [{**reference, "controller": True, "blockOwnerDeletion": True}],
+        },
+        "spec": {"replicas": wanted, "selector": spec["selector"], "template": template},
+    }
 
 
 def pod_objects(deployment: Manifest, rollout: Rollout | None, at: float) -> list[Manifest]:

@@ -104,7 +104,13 @@ def test_the_version_and_the_groups_are_told(apps: Any, reader: client.ApiClient
     assert version.major == "1"
     assert [group.name for group in groups] == ["apps", "argoproj.io"]
     resources = apps.get_api_resources().resources
-    assert {resource.kind for resource in resources} == {"Deployment", "StatefulSet", "DaemonSet"}
+    assert {resource.kind for resource in resources} == {
+        "Deployment",
+        "ReplicaSet",
+        "ControllerRevision",
+        "StatefulSet",
+        "DaemonSet",
+    }
     assert all(resource.verbs == ["get", "list"] for resource in resources)
 
 

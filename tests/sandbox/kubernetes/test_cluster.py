@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops_sre.perception.changes import objects
 from gitops_sre.sandbox.kubernetes import rollout as rollouts
 from gitops_sre.sandbox.kubernetes.cluster import Cluster, InvalidError
 from gitops_sre.sandbox.kubernetes.resources import Key
@@ -50,6 +51,24 @@ def test_a_label_alone_moves_the_resource_version_but_not_the_generation(clock: 
     assert after["generation"] == before["generation"]
     assert int(after["resourceVersion"]) > int(before["resourceVersion"])
     assert (after["uid"], after["creationTimestamp"]) == (before["uid"], before["creationTimestamp"])
+
+
+def test_each_pod_template_keeps_a_replica_set_and_the_newest_has_the_highest_revision(clock: Clock) -> None:
+    cluster = Cluster(clock)
+    cluster.apply(deployment("web", "staging"), created=0.0)
+    clock.at += 100
+    cluster.apply(with_image(deployment("web", "staging"), "registry.example.com/shop/web:v2"))
+    kept = [objects.replica_set(raw) for raw in cluster.objects("ReplicaSet")]
+    assert [(each.workload.name, each.revision, each.images[0][-2:]) for each in kept if each] == [
+        ("web", 1, ".0"),
+        ("web", 2, "v2"),
+    ]
+    assert [each.created_at.timestamp() for each in kept if each] == [0, int(clock.at)]
+    cluster.apply(deployment("web", "staging"))
+    again = [objects.replica_set(raw) for raw in cluster.objects("ReplicaSet")]
+    assert [(each.revision, each.created_at.timestamp()) for each in again if each] == [(2, int(clock.at)), (3, 0)]
+    cluster.delete(WEB)
+    assert cluster.objects("ReplicaSet") == []
 
 
 def test_while_a_new_image_rolls_out_old_and_new_pods_stand_side_by_side(clock: Clock) -> None:
