@@ -127,7 +127,7 @@ def _looked(
 
 
 def blind(found: Findings) -> str:
-    """Why no metric answers at all; an empty string when any does, or has nothing to tell."""
+    """Why there is not a single series to look at, or an empty string."""
     if found.measures:
         return ""
     return next((gap.why.reason for gap in found.gaps if gap.signal == METRICS), "")

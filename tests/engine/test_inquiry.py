@@ -1,56 +1,99 @@
-"""What a gathering of evidence knows of calls."""
+"""What is asked of the metrics, and what is said of that which does not answer."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from gitops_sre.adapters.cases import Case, read_cases
-from gitops_sre.cli.recorded import gathered
+import pytest
+
+from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes
+from gitops_sre.model.change_feed import ChangeRecord, Commit, Rollout, RolloutStep
+from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.findings import Findings
+from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception import presets
-from gitops_sre.reasoning.catalogue import load_catalogue
-from gitops_sre.reasoning.diagnose import diagnose
-from tests.cases import ALERT, START, recorded
+from gitops_sre.reasoning.diagnose import CHANGES_GAP
+from tests.builders import NOW
 
-HEAD = ("trace_id", "span_id", "parent_id", "service", "pod", "operation", "start_ns", "duration_us")
-CALLS = (("web", "cart"), ("cart", "db"))
-
-
-def traced(path: Path, at: int) -> None:
-    """Ten requests through all services."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with gzip.open(path, "wt", newline="") as text:
-        writer = csv.writer(text)
-        writer.writerow(HEAD)
-        for n in range(10):
-            begin = (at + n) * 10**9
-            for place, (service, parent) in enumerate((("web", "root"), ("cart", f"web{n}"), ("db", f"cart{n}"))):
-                took = 300_000 - 100_000 * place
-                writer.writerow([f"t{n}", f"{service}{n}", parent, service, f"{service}-1", "op", begin, took])
+QUERIES = presets.load()
+HTTP = frozenset(name for row in QUERIES.rows.values() if row.id.startswith("http.") for name in row.metrics)
+QUESTION = Question(NOW - timedelta(hours=2), NOW - timedelta(hours=1), NOW, 60, "web", "staging", 300, ("shop-*",))
 
 
-def findings(folder: Path, **more: object) -> Findings:
-    file = recorded(folder, "db", **more)
-    return gathered(Case(read_cases(file)[0], folder), presets.load())
+@dataclass
+class Source:
+    """A metrics source with a level for every service of every query that `knows` names, and nothing for others."""
+
+    has: frozenset[str] | Unavailable = HTTP
+    knows: tuple[str, ...] = ("http.errors", "http.latency", "http.traffic")
+    down: bool = False
+    asked: list[Query] = field(default_factory=list)
+
+    def names(self) -> frozenset[str] | Unavailable:
+        return self.has
+
+    def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
+        self.asked += queries
+        if self.down:
+            return tuple(Unavailable("gone") for _ in queries)
+        return tuple(Answer(query, (self._series(query),) if query.id in self.knows else ()) for query in queries)
+
+    def _series(self, query: Query) -> Series:
+        times = (query.end.timestamp() - query.step * n for n in range(100, -1, -1))
+        return Series.of((("service", "web"),), ((at, 0.01) for at in times))
 
 
-def test_spans_draw_the_map_where_nobody_declares_one(tmp_path: Path) -> None:
-    traced(tmp_path / "traces/a.csv.gz", ALERT)
-    found = findings(tmp_path, edges=[], traces=["traces/a.csv.gz"])
-    assert found.edges == tuple(sorted(CALLS))
-    assert {edge.source for edge in found.service_map.edges} == {"traces"}
-    assert all(edge.latency is None for edge in found.service_map.edges), "nothing of the incident is usual"
-    assert diagnose(found, load_catalogue()).ranking[0].service == "db"
+def found(source: Source, question: Question = QUESTION) -> Findings:
+    return gather(question, Sources(source), QUERIES)
 
 
-def test_a_fault_free_reference_says_what_is_usual_on_the_way(tmp_path: Path) -> None:
-    traced(tmp_path / "traces/a.csv.gz", ALERT)
-    traced(tmp_path / "traces_normal/n.csv.gz", START - 86_400)
-    found = findings(tmp_path, traces=["traces/a.csv.gz"])
-    edge = found.service_map.between("cart", "db")
-    assert edge is not None
-    assert [each.source for each in edge.sightings] == ["traces", "declared"]
-    assert edge.latency == 0.1
-    assert edge.seen > ALERT
+def gaps(findings: Findings) -> dict[str, str]:
+    return {gap.id: gap.why.reason for gap in findings.gaps}
+
+
+def test_what_the_metrics_names_tell_is_asked_and_narrowed_to_the_place() -> None:
+    source = Source()
+    assert set(gaps(found(source))) == {CHANGES_GAP}
+    assert {query.id.partition(".")[0] for query in source.asked} == {"http"}
+    assert all('environment=~"staging|"' in query.expr and 'namespace=~"shop' in query.expr for query in source.asked)
+    assert {(query.end, query.step) for query in source.asked} == {(NOW, 60)}
+    assert all("[300s]" in query.expr for query in source.asked if "rate(" in query.expr)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (Source(has=Unavailable("no route")), "no route"),
+        (Source(has=frozenset({"up", "go_info"})), "none of its 2 metrics is known"),
+        (Source(down=True), "gone"),
+    ],
+)
+def test_a_source_that_tells_nothing_makes_blind(source: Source, reason: str) -> None:
+    findings = found(source)
+    assert reason in blind(findings)
+    assert findings.measures == ()
+    costs = {QUERIES.rows[query.id].cost for query in source.asked}
+    assert costs <= {1}  # after a wave without any answer nothing is asked any more
+
+
+def test_metrics_without_a_sample_make_blind_too() -> None:
+    assert blind(found(Source(knows=()))) == "neither errors nor latency of web are known"
+    assert blind(found(Source(knows=("http.traffic",)))) == ""
+
+
+def test_a_service_that_only_others_are_seen_of_is_not_taken_to_be_well() -> None:
+    other = Question(QUESTION.history, QUESTION.quiet_until, NOW, 60, "billing")
+    assert UNSEEN in gaps(found(Source(), other))
+    assert UNSEEN not in gaps(found(Source()))
+
+
+def test_the_change_feed_replaces_its_gap_and_finds_its_rollouts() -> None:
+    at = NOW - timedelta(minutes=5)
+    rollout = Rollout("web", "staging", "v1", "v2", (RolloutStep(at, at, 0, 1),))
+    record = ChangeRecord(Commit("a" * 40, at, "bob", "s", ()), "web", "staging", "config", (), 0.0)
+    findings = gather(QUESTION, Sources(Source(), rollouts=(rollout,)), QUERIES)
+    known = with_changes(findings, (record,), 60.0)
+    assert ([each.rollout for each in known.changes], gaps(known)) == ([rollout], {})
+    assert gaps(with_changes(findings, Unavailable("no Git"), 60.0)) == {CHANGES_GAP: "no Git"}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 from gitops_sre.adapters.cases import CaseError
@@ -18,6 +17,7 @@ from gitops_sre.cli.evaluation.scenario import Scenario
 from gitops_sre.cli.recorded import gathered
 from gitops_sre.engine import hands
 from gitops_sre.engine.feed import change_feed
+from gitops_sre.engine.inquiry import with_changes
 from gitops_sre.engine.room import declared
 from gitops_sre.gitops import diff
 from gitops_sre.gitops import target as targets
@@ -28,10 +28,10 @@ from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import NeedsHuman, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import golden, presets, rollouts, triage
+from gitops_sre.perception import golden, presets, triage
 from gitops_sre.reasoning import capacity, planner
 from gitops_sre.reasoning.catalogue import Catalogue
-from gitops_sre.reasoning.diagnose import CHANGES_GAP, diagnose
+from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.settings import (
     EnvironmentSettings,
     GitHubSettings,
@@ -134,12 +134,8 @@ class _Play:
     def _diagnosis(self, target: Target | NoTarget) -> Diagnosis:
         found = gathered(self.scenario.case, self.queries, target.service, self.scenario.told.environment)
         records = self._changes(found)
-        gaps = tuple(gap for gap in found.gaps if gap.signal != CHANGES_GAP)
-        if isinstance(records, Unavailable):
-            gaps, records = found.gaps, ()
         skew = self.settings.timing.clock_skew
-        matched = rollouts.match(records, found.rollouts, timedelta(seconds=skew))
-        return diagnose(replace(found, gaps=gaps, changes=tuple(matched)), self.catalogue, skew=skew)
+        return diagnose(with_changes(found, records, skew), self.catalogue, skew=skew)
 
     def _changes(self, found: Findings) -> tuple[ChangeRecord, ...] | Unavailable:
         seen = (self.scenario.applications, self.scenario.workloads)
