@@ -40,7 +40,7 @@ bench-scoring: $(STAMP) $(if $(SERIES),,$(RIVAL_STAMP)) ## score 2,000 series, b
 	  $(if $(SERIES),--series $(SERIES) --rounds 2,--rival $(RIVAL)/bin/python --markdown docs/benchmarks.md)
 
 bench-rca: $(STAMP) ## score the diagnosis: make bench-rca RCA=DIR, a folder of labelled sets of incidents
-	$(BIN)/python -m tests.bench.rca $(if $(RCA),$(RCA) --leave-out --markdown docs/benchmarks.md,--generated $(or $(CASES),10))
+	$(BIN)/python -m tests.bench.rca $(if $(RCA),$(RCA) --leave-out --markdown docs/benchmarks.md --picture docs/reliability.svg,--generated $(or $(CASES),10))
 
 fit: $(STAMP) ## fit the weights of evidence on labelled incidents: make fit RCA=DIR
 	@test -n "$(RCA)" || { echo "give RCA=DIR, a folder of labelled sets of incidents"; exit 2; }

@@ -1,6 +1,6 @@
 """Score the diagnosis on labelled incidents: recorded ones (never part of the project) and generated ones.
 
-    python -m tests.bench.rca DIR [--generated N] [--leave-out] [--markdown FILE]
+    python -m tests.bench.rca DIR [--generated N] [--leave-out] [--markdown FILE] [--picture FILE]
 
 DIR holds sets of recorded incidents (cases.jsonl with labels.jsonl). Besides, N incidents of each generated kind, with
 seeds that nothing was fitted on, and quiet stretches of the recorded sets' own fault-free data.
@@ -30,7 +30,7 @@ from gitops_sre.reasoning.catalogue import Catalogue, load_catalogue
 from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.reasoning.weights import load_weights
 from gitops_sre.sandbox.incidents import KINDS, generate
-from tests.bench import fit, rcasets
+from tests.bench import fit, rcasets, reliability
 from tests.bench.page import put
 from tests.bench.rcasets import Label, Labelled
 from tests.bench.speed import machine
@@ -134,17 +134,6 @@ HEAD = (
 )
 
 
-def reliability(answers: Sequence[Answer]) -> list[str]:
-    """How often what was said with a probability was so."""
-    lines = ["| said | cases | was so |", "|---|---|---|"]
-    for low in range(0, 100, 10):
-        inside = [each for each in answers if low <= min(each.first.posterior, 0.999) * 100 < low + 10]
-        if inside:
-            said = statistics.mean(each.first.posterior for each in inside)
-            lines.append(f"| {said:.2f} | {len(inside)} | {sum(each.right for each in inside) / len(inside):.2f} |")
-    return lines
-
-
 def missed(answers: Iterable[Answer]) -> list[str]:
     """What went wrong, by kind of fault: how many, and what was blamed instead."""
     kinds: dict[tuple[str, str], list[Answer]] = defaultdict(list)
@@ -207,10 +196,15 @@ def left_out(folder: Path, queries: presets.Catalogue) -> dict[str, list[Answer]
     return found
 
 
+def said(sets: Mapping[str, Sequence[Answer]]) -> list[tuple[float, bool]]:
+    """The posterior of every first place, and whether it was right."""
+    return [(each.first.posterior, each.right) for answers in sets.values() for each in answers]
+
+
 def page(sets: Mapping[str, Sequence[Answer]], out: Mapping[str, Sequence[Answer]]) -> str:
     """Everything as Markdown."""
     everything = [each for answers in sets.values() for each in answers]
-    pairs = [(each.first.posterior, each.right) for each in everything]
+    pairs = said(sets)
     brier, base, error = calibration(pairs)
     lines = [HEAD, *(row(name, answers) for name, answers in sets.items()), ""]
     if out:
@@ -220,7 +214,7 @@ def page(sets: Mapping[str, Sequence[Answer]], out: Mapping[str, Sequence[Answer
         f"All {len(everything)} cases together: Brier {brier:.3f} (always saying the base rate: {base:.3f}), expected "
         f"calibration error {error:.3f}. {datetime.now(UTC):%Y-%m-%d}, {machine()}.",
         "",
-        *reliability(everything),
+        *reliability.table(reliability.bins(pairs)),
         "",
         "What was missed:",
         "",
@@ -236,6 +230,7 @@ def main() -> None:
     parser.add_argument("--generated", type=int, default=20, help="incidents of each generated kind")
     parser.add_argument("--leave-out", action="store_true", help="also with weights fitted without each set (minutes)")
     parser.add_argument("--markdown", type=Path, help="a page in which to put the tables between its markers")
+    parser.add_argument("--picture", type=Path, help="where to draw what was said against what was so, as SVG")
     given = parser.parse_args()
     queries, catalogue = presets.load(), load_catalogue()
     sets = recorded(given.folder, queries, catalogue) if given.folder else {}
@@ -245,6 +240,8 @@ def main() -> None:
     print(text)
     if given.markdown is not None:
         put(given.markdown, "rca", text)
+    if given.picture is not None:
+        given.picture.write_text(reliability.picture(reliability.bins(said(sets))), encoding="utf-8")
 
 
 if __name__ == "__main__":
