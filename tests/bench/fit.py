@@ -242,11 +242,11 @@ EARLY = {"rollouts": 120, "resources": 60, "shop": 60}
 """Seconds after the alert at which these are asked a second time."""
 SHARES = {"petshop": 4.0, "nezha-ob": 4.0, "nezha-tt": 4.0, "quiet-stretches": 4.0, "quiet": 2.0}
 """How many times a set counts: real ones more than generated ones."""
-PENALTY, SEED, QUIET_EACH = 1.0, 11, 25
+PENALTY, SEED, QUIET_EACH = 2.0, 11, 25
 
 
 def gather_all(recorded: Path, simulated: Path, catalogue_of_queries: presets.Catalogue) -> dict[str, list[Case]]:
-    """Everything that is fitted on: recorded sets, quiet stretches of them, generated sets (some twice, asked late and early)."""
+    """All that is fitted on: recorded sets, their quiet stretches, generated sets (some twice, late and early)."""
     sets: list[tuple[str, Iterable[Labelled]]] = []
     for folder in rcasets.sets_in(recorded):
         sets.append((folder.name, rcasets.read(folder)))
