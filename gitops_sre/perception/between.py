@@ -60,24 +60,20 @@ def loudest(board: Board, scores: Scores, signal: str, callees: Collection[str])
 
 def read(board: Board, scores: Scores, services: Board, of_services: Scores, onset: float) -> list[Evidence]:
     """`outside_latency` and `outside_errors`: how unusual calls to a silent callee are, as all its callers see them
-    (geometric mean). `refused`: the part of calls that fail without the callee's knowing. `quicker`: calls return much
-    sooner than usual, as what fails at once does."""
+    (geometric mean). `refused`: the part of calls that fail without the callee's knowing."""
     hidden = silent(board, services)
     admitted = _admitted(services, of_services)
-    found = []
-    for signal in ("latency", "errors"):
-        for callee, score in sorted(loudest(board, scores, signal, hidden).items()):
-            found.append(_evidence(f"outside_{signal}", callee, score, f"{signal} of calls to {callee}", onset))
-        seen: dict[str, list[int]] = defaultdict(list)
-        for number, callee in _edges(board, signal):
-            seen[callee].append(number)
-        for callee, numbers in sorted(seen.items()):
-            if signal == "latency":
-                score = float(scores.down[numbers].max())
-                found.append(_evidence("quicker", callee, score, f"calls to {callee} return sooner", onset))
-            else:
-                score = max(_failing(scores, number) for number in numbers) - admitted.get(callee, 0.0)
-                found.append(_evidence("refused", callee, max(0.0, score), f"calls never reach {callee}", onset))
+    found = [
+        _evidence(f"outside_{signal}", callee, score, f"{signal} of calls to {callee}", onset)
+        for signal in ("latency", "errors")
+        for callee, score in sorted(loudest(board, scores, signal, hidden).items())
+    ]
+    failing: dict[str, float] = defaultdict(float)
+    for number, callee in _edges(board, "errors"):
+        failing[callee] = max(failing[callee], _failing(scores, number))
+    for callee, part in sorted(failing.items()):
+        score = max(0.0, part - admitted.get(callee, 0.0))
+        found.append(_evidence("refused", callee, score, f"{score:.0%} of calls never reach {callee}", onset))
     return found
 
 

@@ -228,16 +228,10 @@ class _Look:
             felt, loudest, owns = self._felt(signal), self._loudest(signal), self._owns[signal]
             worst = max((loudest[service] * own.share * felt for service, own in owns.items()), default=0.0)
             found.append(self._overall(f"worst_{signal}", worst, f"the worst of it is {worst:.3g} sigmas of {noun}"))
-            first, second = sorted((0.0, 0.0, *(own.share for own in owns.values())))[:-3:-1]
             for service, own in owns.items():
                 share = f"{own.share:.0%} of the additional {noun} since the onset are added by {service} itself"
                 sure = min(1.0, loudest[service] * own.part / CLEAR)
                 found.append(self._own(name, service, own.share * felt * sure, own.share, share))
-                if own.share == first > 0:
-                    ahead = f"{service} adds the most {noun} since the onset, {first:.0%}; the next adds {second:.0%}"
-                    found.append(
-                        self._own(f"most_{signal}", service, (1 - second / first) * felt * sure, own.share, ahead)
-                    )
                 part = f"{own.part:.0%} of the additional {noun} of {service} are its own"
                 if not self.pairs:  # with a map the shares say it better: what is far from usual may be next to nothing
                     found.append(self._own(f"own_{signal}", service, loudest[service] * own.part, own.part, part))

@@ -240,7 +240,7 @@ HORIZONS: Mapping[str, float | None] = {
 }
 EARLY = {"rollouts": 120, "resources": 60, "shop": 60}
 """Seconds after the alert at which these are asked a second time."""
-SHARES = {"petshop": 4.0, "nezha-ob": 4.0, "nezha-tt": 4.0, "quiet-stretches": 4.0, "quiet": 2.0}
+SHARES = {"petshop": 4.0, "nezha-ob": 4.0, "nezha-tt": 4.0, "quiet-stretches": 6.0, "quiet": 4.0}
 """How many times a set counts: real ones more than generated ones."""
 PENALTY, SEED, QUIET_EACH = 2.0, 11, 25
 

@@ -229,7 +229,6 @@ def test_refused_calls_fail_at_once_and_the_callee_does_not_know() -> None:
 
     refused = failing(0.001).between()
     assert score(refused, "refused", "cart") > 0.9
-    assert score(refused, "quicker", "cart") > 5
     assert score(failing(0.95).between(), "refused", "cart") < 0.1
 
 
@@ -275,29 +274,17 @@ def test_a_spike_enters_where_no_caller_accounts_for_it() -> None:
     found = flow(300, 300, 300).demand(CHAIN)
     assert score(found, "surge") == 1.0
     assert score(found, "own_traffic", "shop") > 0.6
-    assert score(found, "asked_again", "cart") < 0.1
-    assert score(found, "asked_again", "db") < 0.1
+    assert [item.subject for item in found if item.signal == "own_traffic"] == ["shop"]
 
 
-def test_retries_are_requests_that_the_callers_traffic_does_not_account_for() -> None:
+def test_more_requests_to_some_are_no_surge() -> None:
     found = flow(100, 100, 280).demand(CHAIN)
-    assert score(found, "asked_again", "db") > 0.5
     assert score(found, "surge") < 0.5
+    assert score(found, "own_traffic", "shop") < 0.1
 
 
-def test_what_no_longer_arrives_is_withheld_by_its_caller_or_cut_off() -> None:
-    some = flow(100, 100, 40).demand(CHAIN)
-    assert score(some, "unreached", "db") > 0.5
-    assert score(some, "withheld", "cart") > 0.5
-    assert score(some, "withheld", "shop") < 0.1
-    assert score(some, "cut_off", "db") < 0.1
-    assert score(flow(100, 100, 3).demand(CHAIN), "cut_off", "db") > 0.8
-
-
-def test_without_a_map_only_what_stops_is_cut_off() -> None:
-    found = flow(100, 100, 2).demand()
-    assert score(found, "cut_off", "db") > 0.8
-    assert not any(item.signal == "unreached" for item in found)
+def test_without_a_map_nobody_knows_where_requests_enter() -> None:
+    assert [item.signal for item in flow(300, 300, 300).demand()] == ["surge"]
 
 
 def test_without_traffic_nothing_is_said() -> None:
