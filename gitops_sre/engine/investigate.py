@@ -23,7 +23,7 @@ from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.perception import golden, lasting, rollouts, triage
 from gitops_sre.perception.settling import unsettled
 from gitops_sre.reasoning.diagnose import diagnose
-from gitops_sre.settings import Settings
+from gitops_sre.settings import DecisionSettings, Settings
 
 USUAL_REACH = 900.0
 """Seconds before an onset that evidence reaches where incidents are a matter of minutes (`timing.investigate`)."""
@@ -117,8 +117,7 @@ def investigate(incident: Incident, world: World) -> m.Event:
     if isinstance(diagnosis, Unavailable):
         return m.Nothing(at, diagnosis.reason)
     top = diagnosis.top
-    seen = all(gap.id != UNSEEN for gap in diagnosis.gaps)
-    if top.cause == "no_fault" and seen and top.posterior >= world.settings.decision.no_fault_above:
+    if well(diagnosis, world.settings.decision):
         return m.NoFault(at, diagnosis.summary, diagnosis)
     if over := passed(diagnosis):
         if all(alert.status == "resolved" for alert in incident.alerts):
@@ -126,6 +125,12 @@ def investigate(incident: Incident, world: World) -> m.Event:
         return m.Nothing(at, f"it seems to have passed, and the alert still fires: {over}")
     root = target_of(top.service, target, world) if top.cause != "no_fault" else target
     return m.Diagnosed(at, diagnosis.summary, diagnosis, target if isinstance(root, Unavailable) else root)
+
+
+def well(diagnosis: Diagnosis, decision: DecisionSettings) -> bool:
+    """Whether nothing is wrong, as surely as the settings ask for; never where nothing was seen."""
+    seen = all(gap.id != UNSEEN for gap in diagnosis.gaps)
+    return seen and diagnosis.top.cause == "no_fault" and diagnosis.top.posterior >= decision.no_fault_above
 
 
 def passed(diagnosis: Diagnosis) -> str:

@@ -15,7 +15,7 @@ from gitops_sre.adapters.git.plumbing import Runner
 from gitops_sre.cli.common import Failure
 from gitops_sre.cli.evaluation.scenario import Scenario
 from gitops_sre.cli.recorded import gathered
-from gitops_sre.engine import hands
+from gitops_sre.engine import hands, investigate
 from gitops_sre.engine.feed import change_feed
 from gitops_sre.engine.inquiry import with_changes
 from gitops_sre.engine.room import declared
@@ -115,9 +115,10 @@ class _Play:
         if isinstance(ready, triage.Cleared):
             return Answer("none", ready.reason)
         diagnosis = self._diagnosis(self._target())
-        top = diagnosis.top
-        if top.cause == "no_fault" and top.posterior >= self.settings.decision.no_fault_above:
+        if investigate.well(diagnosis, self.settings.decision):
             return Answer("none", diagnosis.summary, diagnosis=diagnosis)
+        if over := investigate.passed(diagnosis):  # live, it waits until the alert has resolved
+            return Answer("none", over, diagnosis=diagnosis)
         return replace(self._act(diagnosis), diagnosis=diagnosis)
 
     def _target(self) -> Target | NoTarget:
