@@ -137,9 +137,8 @@ class Court:
         weights = self.catalogue.weights
         if item.version and (suspect.rollout is None or suspect.rollout.after != item.version):
             return 0.0
-        return weights.weight.get(item.signal, {}).get(suspect.cause, 0.0) * weights.strength(
-            item.signal, item.score or 0.0
-        )
+        cause = weights.cause(item.signal, suspect.cause, changed=suspect.changed)
+        return weights.weight.get(item.signal, {}).get(cause, 0.0) * weights.strength(item.signal, item.score or 0.0)
 
     def _likelihood(self, item: Evidence, suspect: Suspect) -> float:
         change = suspect.change

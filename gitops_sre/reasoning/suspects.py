@@ -26,6 +26,11 @@ class Suspect:
     share: float = 1.0
 
     @property
+    def changed(self) -> bool:
+        """Whether a change is in sight that brought the cause about."""
+        return self.change is not None or self.rollout is not None
+
+    @property
     def key(self) -> str:
         """The same key as the hypothesis that it becomes."""
         return Hypothesis(self.cause, self.service, 0.0, self.prior, change=self.change, rollout=self.rollout).key

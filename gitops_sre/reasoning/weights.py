@@ -32,6 +32,7 @@ class _Signal(_Part):
     scale: Literal["sigmas", "share", "linear"]
     why: str = Field(min_length=1)
     ask: str = ""
+    with_change: Cause | None = None
     judged: Mapping[str, float]
     fitted: Mapping[str, float] | None = None
 
@@ -58,6 +59,12 @@ class Weights:
     weight: Mapping[str, Mapping[Cause, float]]
     bias: Mapping[Cause, float]
     ask: Mapping[str, str]
+    with_change: Mapping[str, Cause]
+    """The cause whose weight of a signal holds for every cause that a change in sight may have brought about."""
+
+    def cause(self, signal: str, cause: Cause, *, changed: bool) -> Cause:
+        """The cause whose weight a finding has under `cause`, which a change in sight brought about or not."""
+        return self.with_change.get(signal, cause) if changed else cause
 
     def strength(self, signal: str, score: float) -> float:
         """How strong a finding is, on the scale that its weights are for."""
@@ -94,6 +101,7 @@ def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
         {name: _spread(values, file.groups) for name, values in chosen.items()},
         _spread(bias, file.groups),
         {name: signal.ask for name, signal in file.signals.items() if signal.ask},
+        {name: signal.with_change for name, signal in file.signals.items() if signal.with_change},
     )
 
 

@@ -137,7 +137,8 @@ def _features(trial: Trial, catalogue: Catalogue, data: Mapping[str, object], ke
             suspect = trial.suspects[row]
             if item.version and (suspect.rollout is None or suspect.rollout.after != item.version):
                 continue
-            key = _key(item.signal, suspect.cause, place, groups)
+            cause = catalogue.weights.cause(item.signal, suspect.cause, changed=suspect.changed)
+            key = _key(item.signal, cause, place, groups)
             if key is not None:
                 features[row, place[key]] += strength
     for row, suspect in enumerate(trial.suspects):

@@ -18,7 +18,7 @@ WEIGHTS = load_weights()
 def weights(**of_cpu: float) -> Weights:
     bias = dict.fromkeys(WEIGHTS.bias, 0.0)
     return Weights(
-        60, {"cpu": "linear"}, {"cpu": {"resource_exhaustion": of_cpu["weight"]}}, bias, {"cpu": "CPU of {service}"}
+        60, {"cpu": "linear"}, {"cpu": {"resource_exhaustion": of_cpu["weight"]}}, bias, {"cpu": "CPU of {service}"}, {}
     )
 
 

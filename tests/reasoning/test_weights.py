@@ -137,3 +137,12 @@ def test_posteriors_sum_to_one_and_do_not_depend_on_the_order(seen: list[tuple[s
         {each.key: each.posterior for each in two.hypotheses}
     )
     assert sum(blame.posterior for blame in one.services) == pytest.approx(1)
+
+
+def test_code_that_takes_another_course_speaks_for_a_rollout_in_sight_as_for_an_old_defect() -> None:
+    took = scored("pattern", "cart", 3.0)
+    just_now = rollout("cart", NOW - timedelta(seconds=150))
+    seen = ask(*felt(), scored("own_failures", "cart", 0.9), took, rollouts=(just_now,))
+    assert seen.top.cause == "new_deploy"
+    assert seen.top.rollout == just_now
+    assert ask(*felt(), scored("own_failures", "cart", 0.9), took).top.cause == "code_defect"
