@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from gitops_sre.model.change import Draft, Field, FileEdit, Proof
 from gitops_sre.model.change_feed import Commit, FileChange, ReplicaSet, Revision
+from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
@@ -279,6 +280,19 @@ class Forge(Protocol):
 
     def conclude(self, pull: PullRequest, outcome: str, summary: str) -> Done | Unavailable:
         """Leave the terminal outcome as a check run on the head commit."""
+        ...
+
+    def commands(self, numbers: Collection[int]) -> tuple[Command, ...] | Unavailable:
+        """Orders in people's comments of the last days on these issues and pull requests, the oldest first."""
+        ...
+
+    def answer(self, command: Command, reply: Reply) -> Done | Unavailable:
+        """React to an order, and reply where there is something to say."""
+        ...
+
+    def board(self, report: Report) -> Done | Unavailable:
+        """Find or create an issue by its key and bring its title and body up to date; one that a person has closed is
+        left alone."""
         ...
 
     def report(self, report: Report) -> str | Unavailable:

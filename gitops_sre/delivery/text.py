@@ -49,12 +49,12 @@ def fix_title(plan: Plan) -> str:
 
 def fix_body(incident: Incident) -> str:
     """Body of a fix's pull request; worded as a proposal at L2. The incident has a plan and a verdict."""
-    return page("fix", _context(incident), _DROP)
+    return page("fix", context(incident), _DROP)
 
 
 def revert_body(incident: Incident, proof: Proof | None = None) -> str:
     """Body of the pull request that takes the fix back; `proof` shows the revert itself."""
-    return page("revert", {**_context(incident), "proof": proof}, _DROP)
+    return page("revert", {**context(incident), "proof": proof}, _DROP)
 
 
 def pull_title(record: ActionRecord) -> str:
@@ -75,36 +75,41 @@ def commit_message(record: ActionRecord) -> tuple[str, str]:
 
 def report(incident: Incident) -> Report:
     """The L1 report: what is wrong, and the change that it would have made."""
-    what = fix_title(incident.plan) if incident.plan else f"{_place(incident)}: {_alert(incident)}"
-    body = page("report", _context(incident), _DROP)
-    return Report(f"{incident.id}/report", title(f"Report: {what}"), body, (LABEL, f"{LABEL}/report"))
+    what = fix_title(incident.plan) if incident.plan else f"{place(incident)}: {_alert(incident)}"
+    body = page("report", context(incident), _DROP)
+    return Report(_key(incident, "report"), title(f"Report: {what}"), body, (LABEL, f"{LABEL}/report"))
 
 
 def escalation(incident: Incident) -> Report:
     """The call for a person, with the whole record."""
-    body = page("escalation", _context(incident), _DROP)
-    heading = title(f"Needs a person: {_place(incident)}: {_alert(incident)}")
-    return Report(f"{incident.id}/escalation", heading, body, (LABEL, f"{LABEL}/escalation"))
+    body = page("escalation", context(incident), _DROP)
+    heading = title(f"Needs a person: {place(incident)}: {_alert(incident)}")
+    return Report(_key(incident, "escalation"), heading, body, (LABEL, f"{LABEL}/escalation"))
+
+
+def _key(incident: Incident, kind: str) -> str:
+    """By which a report is found again: each attempt has its own, so that a retry that fails is heard."""
+    return f"{incident.id}/{kind}" + (f"-{incident.attempt}" if incident.attempt > 1 else "")
 
 
 def dismissal(incident: Incident) -> str:
     """Why nothing was done."""
-    return page("dismissal", _context(incident), _DROP)
+    return page("dismissal", context(incident), _DROP)
 
 
 def reminder(incident: Incident) -> str:
     """Comment for reviewers who have not decided yet."""
-    return page("reminder", _context(incident))
+    return page("reminder", context(incident))
 
 
 def closing(incident: Incident) -> str:
     """Comment on a pull request that the bot closes itself."""
-    return page("closing", _context(incident))
+    return page("closing", context(incident))
 
 
 def outcome(incident: Incident) -> str:
     """Summary of the outcome's check run."""
-    return page("outcome", _context(incident), _DROP)
+    return page("outcome", context(incident), _DROP)
 
 
 def verdict_title(verdict: Verdict) -> str:
@@ -117,7 +122,7 @@ def verdict_summary(verdict: Verdict) -> str:
     return page("verdict", {"verdict": verdict, "meaning": _MEANING[verdict.level]}, ("drop_reasons",))
 
 
-def _context(incident: Incident) -> dict[str, object]:
+def context(incident: Incident) -> dict[str, object]:
     """What the templates speak of; absent nouns are None, so that a page can be made in any state."""
     verdict, plan, diagnosis, target = incident.verdict, incident.plan, incident.diagnosis, incident.target
     edits = incident.proof.change.edits if incident.proof else incident.record.edits if incident.record else ()
@@ -162,7 +167,8 @@ def _by_name(readings: tuple[Reading, ...]) -> dict[str, float | None]:
     return {reading.sli: reading.value for reading in readings}
 
 
-def _place(incident: Incident) -> str:
+def place(incident: Incident) -> str:
+    """Which service where, or the incident's id while that is not known."""
     target = incident.target
     if target is None or not target.service:
         return incident.id

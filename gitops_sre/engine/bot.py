@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
 
+from gitops_sre.delivery.answer import answer
+from gitops_sre.engine import messages as m
+from gitops_sre.engine import steer
 from gitops_sre.engine.adopt import adopt
-from gitops_sre.engine.advance import Hands, advance, rehearse
+from gitops_sre.engine.advance import Hands, advance, hear, rehearse
+from gitops_sre.engine.board import Board
 from gitops_sre.engine.intake import Intake
 from gitops_sre.engine.observe import observe
 from gitops_sre.engine.perform import perform
 from gitops_sre.engine.world import World
+from gitops_sre.model.command import Command
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
@@ -63,10 +68,14 @@ class Bot:
     owner: str
     told: Told = nobody
     _busy: BusySet = field(default_factory=BusySet)
+    _waits: dict[str, str] = field(default_factory=dict)
+    """What incidents wait for, as last seen by this process: for people who ask."""
+    _board: Board = field(default_factory=Board)
 
     def sweep(self) -> tuple[Incident, ...]:
         """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
         self._adopt()
+        self.steer()
         polled = {source.source: source.firing() for source in self.world.alerts}
         answered = {name: alerts for name, alerts in polled.items() if not isinstance(alerts, Unavailable)}
         self.receive([alert for alerts in answered.values() for alert in alerts], answered.keys())
@@ -95,35 +104,72 @@ class Bot:
 
     def look(self, incident_id: str) -> float | None:
         """Advance one incident as far as the world allows; seconds until the next look, None when it is finished."""
+        poll = self.world.settings.timing.poll
+        with self._alone(incident_id) as mine, suppress(ConflictError):
+            if mine:
+                incident = self.world.store.load(incident_id)
+                if incident is None or incident.finished or advance(incident, self._hands()).finished:
+                    return None
+        return poll
+
+    @contextmanager
+    def _alone(self, incident_id: str) -> Iterator[bool]:
+        """Whether nobody else, in this process or another, works on an incident; nobody will until the block ends."""
         if not self._busy.take(incident_id):
-            return self.world.settings.timing.poll
+            yield False
+            return
+        store, now = self.world.store, self.world.clock.now()
         try:
-            return self._look(incident_id)
+            if not store.lease(incident_id, self.owner, now + timedelta(seconds=self.world.settings.engine.lease), now):
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                store.release(incident_id, self.owner)
         finally:
             self._busy.give(incident_id)
 
-    def _look(self, incident_id: str) -> float | None:
-        timing = self.world.settings.timing
-        now = self.world.clock.now()
-        until = now + timedelta(seconds=self.world.settings.engine.lease)
-        if not self.world.store.lease(incident_id, self.owner, until, now):
-            return timing.poll
-        try:
-            incident = self.world.store.load(incident_id)
-            if incident is None or incident.finished:
-                return None
-            return None if advance(incident, self._hands()).finished else timing.poll
-        except ConflictError:
-            return timing.poll
-        finally:
-            self.world.store.release(incident_id, self.owner)
+    def steer(self) -> None:
+        """Carry out what people ask for in comments, and answer: each order once, also after a crash in between."""
+        store = self.world.store
+        known = {incident.id: incident for incident in (*store.recent(), *store.unfinished())}
+        homes = {number: incident.id for incident in known.values() for number in incident.numbers}
+        orders = self.world.forge.commands(homes.keys()) if homes else ()
+        if isinstance(orders, Unavailable):
+            return
+        for incident_id in dict.fromkeys(homes[order.number] for order in orders):
+            with self._alone(incident_id) as mine, suppress(ConflictError):
+                incident = store.load(incident_id)
+                if mine and incident is not None:
+                    self._obey(incident, [order for order in orders if homes[order.number] == incident_id])
+
+    def _obey(self, incident: Incident, orders: Sequence[Command]) -> None:
+        hands = self._hands()
+        lost = steer.forgotten(incident, orders, self.world.clock.now())
+        if lost is not None:
+            incident, _ = hear(incident, lost, hands)
+        for order in orders:
+            if order.answered:
+                continue
+            event = steer.heard(incident, order, self.world.clock.now())
+            if event is not None:
+                incident, _ = hear(incident, event, hands)
+            taken = order.id in incident.obeyed
+            said = answer(order, incident, taken=taken, waits=self._waits.get(incident.id, incident.reason))
+            self.world.forge.answer(order, said)
 
     def once(self) -> tuple[Incident, ...]:
         """One whole pass, for a scheduled job: sweep, then look at everything that is unfinished."""
         incidents = self.sweep()
         for incident in incidents:
             self.look(incident.id)
+        self.show(last=True)
         return tuple(self.world.store.load(incident.id) or incident for incident in incidents)
+
+    def show(self, *, last: bool = False) -> None:
+        """Bring the dashboard up to date. `last`: this process ends soon."""
+        self._board.keep(self.world, self._waits, last=last)
 
     def rehearse(self, alerts: Iterable[Alert]) -> tuple[Incident, ...]:
         """From alerts to verdicts, writing nothing anywhere."""
@@ -144,7 +190,15 @@ class Bot:
                     self._save(found, transition)
 
     def _hands(self) -> Hands:
-        return Hands(partial(observe, world=self.world), partial(perform, world=self.world), self._save)
+        return Hands(self._observe, partial(perform, world=self.world), self._save)
+
+    def _observe(self, incident: Incident) -> m.Event:
+        event = observe(incident, self.world)
+        if isinstance(event, m.Nothing):
+            self._waits[incident.id] = event.why
+        else:
+            self._waits.pop(incident.id, None)
+        return event
 
     def _save(self, incident: Incident, transition: Transition) -> Incident:
         saved = self.world.store.save(incident, [transition])

@@ -12,6 +12,12 @@ from gitops_sre.model.incident import TERMINAL, State
 
 S = State
 
+REOPENS: Mapping[State, Mapping[type[m.Event], State]] = {
+    S.RESOLVED: {m.RevertAsked: S.REVERTING},
+    **{state: {m.RetryAsked: S.INVESTIGATING} for state in sorted(TERMINAL - {S.RESOLVED})},
+}
+"""What has ended begins again only when a person asks for it."""
+
 TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     S.RECEIVED: {
         m.Triaged: S.INVESTIGATING,
@@ -51,6 +57,10 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
         m.HandsOff: S.SUPERSEDED,
         m.Moot: S.SUPERSEDED,
         m.Reminded: S.AWAITING_APPROVAL,
+        m.ApprovalSaid: S.AWAITING_APPROVAL,
+        m.HoldAsked: S.AWAITING_APPROVAL,
+        m.ResumeAsked: S.AWAITING_APPROVAL,
+        m.CloseAsked: S.REJECTED,
         m.TimedOut: S.ESCALATING,
     },
     S.MERGING: {
@@ -58,17 +68,22 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
         m.Closed: S.REJECTED,
         m.HandsOff: S.SUPERSEDED,
         m.Opened: S.AWAITING_APPROVAL,
+        m.HoldAsked: S.MERGING,
+        m.ResumeAsked: S.MERGING,
+        m.CloseAsked: S.REJECTED,
         m.Denied: S.ESCALATING,
         m.TimedOut: S.ESCALATING,
     },
     S.SYNCING: {
         m.WentLive: S.VERIFYING,
         m.NeverLive: S.REVERTING,
+        m.RevertAsked: S.REVERTING,
         m.TimedOut: S.ESCALATING,
     },
     S.VERIFYING: {
         m.Recovered: S.RESOLVED,
         m.NotRecovered: S.REVERTING,
+        m.RevertAsked: S.REVERTING,
         m.NeverLive: S.ESCALATING,
         m.TimedOut: S.ESCALATING,
     },
@@ -86,11 +101,12 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     },
     S.REVERTED: {
         m.Reinvestigate: S.INVESTIGATING,
+        m.HandsOff: S.SUPERSEDED,
         m.Exhausted: S.ESCALATING,
     },
     S.ESCALATING: {m.Filed: S.ESCALATED},
     S.REPORTING: {m.Filed: S.REPORTED},
-    **{state: {m.Concluded: state} for state in TERMINAL},
+    **{state: {m.Concluded: state, **REOPENS.get(state, {})} for state in sorted(TERMINAL)},
 }
 """Rows for the exact type of an event; subclasses are events of their own."""
 

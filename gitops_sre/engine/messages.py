@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops_sre.model.change import Proof
+from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.incident import Severity
 from gitops_sre.model.plan import Plan
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.model.verdict import Verdict
@@ -227,6 +228,48 @@ class Filed(Event):
 @dataclass(frozen=True)
 class Concluded(Event):
     """The outcome stands on the forge."""
+
+
+@dataclass(frozen=True)
+class Asked(Event):
+    """A person with write permission asked for something in a comment, whose id is `command`."""
+
+    by: str = ""
+    command: int = 0
+
+
+@dataclass(frozen=True)
+class HoldAsked(Asked):
+    """Do not merge while this holds."""
+
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True)
+class ResumeAsked(Asked):
+    """The hold is over."""
+
+
+@dataclass(frozen=True)
+class ApprovalSaid(Asked):
+    """The fix's head is approved, by a comment instead of a review."""
+
+    review: Review | None = None
+
+
+@dataclass(frozen=True)
+class CloseAsked(Asked):
+    """No: the fix is not wanted."""
+
+
+@dataclass(frozen=True)
+class RevertAsked(Asked):
+    """Take the merged fix back, whatever the SLO says."""
+
+
+@dataclass(frozen=True)
+class RetryAsked(Asked):
+    """Look at it anew, from the evidence on."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def observe(incident: Incident, world: World) -> m.Event:
 
 def _again(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
+    if incident.taken_back_by:
+        return m.HandsOff(at, f"taken back at the word of {incident.taken_back_by}: it is theirs now")
     allowed = world.settings.decision.investigations
     if incident.attempt >= allowed:
         return m.Exhausted(at, f"the fix did not help and was taken back; {allowed} investigations are used up")

@@ -33,6 +33,8 @@ def wants(incident: Incident, event: m.Event) -> tuple[m.Intent, ...]:
     state = incident.state
     if state in TERMINAL:
         return () if incident.finished else (m.Conclude(),)
+    if state is State.MERGING and incident.held(event.at):
+        return ()
     if state is State.REVERTING:
         return _revert_wants(incident)
     if state is State.AWAITING_APPROVAL:
@@ -85,10 +87,11 @@ def approval(pull: PullRequest, verdict: Verdict | None, login: str = "") -> Rev
 
 def _absorbed(incident: Incident, event: m.Event) -> dict[str, Any]:
     """The fields that an event sets."""
+    obeyed = {"obeyed": (*incident.obeyed, event.command)} if isinstance(event, m.Asked) else {}
     for kind, absorb in _ABSORB.items():
         if isinstance(event, kind):
-            return absorb(incident, event)
-    return {}
+            return {**absorb(incident, event), **obeyed}
+    return obeyed
 
 
 def _triaged(_: Incident, event: m.Triaged) -> dict[str, Any]:
@@ -151,8 +154,32 @@ def _reinvestigate(incident: Incident, _: m.Event) -> dict[str, Any]:
         "merged_at": None,
         "live_at": None,
         "reminded": False,
+        "hold": None,
+        "said": (),
+        "taken_back_by": "",
         "concluded": False,
     }
+
+
+def _hold(_: Incident, event: m.HoldAsked) -> dict[str, Any]:
+    return {"hold": event.hold}
+
+
+def _resume(_: Incident, __: m.Event) -> dict[str, Any]:
+    return {"hold": None}
+
+
+def _approval_said(incident: Incident, event: m.ApprovalSaid) -> dict[str, Any]:
+    return {"said": (*incident.said, event.review)} if event.review is not None else {}
+
+
+def _taken_back(_: Incident, event: m.RevertAsked) -> dict[str, Any]:
+    return {"taken_back_by": event.by, "concluded": False}
+
+
+def _retried(incident: Incident, event: m.Event) -> dict[str, Any]:
+    """A fresh attempt at a person's word: nothing is refuted by that."""
+    return {**_reinvestigate(incident, event), "refuted": incident.refuted}
 
 
 def _filed(_: Incident, event: m.Filed) -> dict[str, Any]:
@@ -178,6 +205,11 @@ _ABSORB: Mapping[type[m.Event], Callable[[Incident, Any], dict[str, Any]]] = {
     m.WentLive: _live,
     m.Assessed: _assessed,
     m.Reinvestigate: _reinvestigate,
+    m.HoldAsked: _hold,
+    m.ResumeAsked: _resume,
+    m.ApprovalSaid: _approval_said,
+    m.RevertAsked: _taken_back,
+    m.RetryAsked: _retried,
     m.Filed: _filed,
     m.Concluded: _concluded,
 }

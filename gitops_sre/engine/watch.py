@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_sre.engine import messages as m
@@ -12,7 +13,7 @@ from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.plan import VerificationPlan
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 from gitops_sre.model.verification import Assessment
@@ -35,9 +36,15 @@ def overdue(incident: Incident, at: datetime, world: World) -> str:
         State.REVERT_SYNCING: timing.live,
     }
     limit = limits.get(incident.state)
-    if limit is None or (at - incident.since).total_seconds() <= limit:
+    if limit is None or incident.held(at) or (at - _began(incident)).total_seconds() <= limit:
         return ""
     return f"{incident.state.value.replace('_', ' ')} for more than {limit:g} s"
+
+
+def _began(incident: Incident) -> datetime:
+    """Since when the present state's time runs: a hold that has ended stopped the clock."""
+    ended = incident.hold.until if incident.hold is not None else None
+    return max(incident.since, ended) if ended is not None else incident.since
 
 
 def fix(incident: Incident, world: World) -> m.Event:
@@ -51,9 +58,18 @@ def fix(incident: Incident, world: World) -> m.Event:
     over = ended(pull, at)
     if over is not None:
         return over
+    if incident.hold is not None and incident.held(at):
+        until = f"until {incident.hold.until:%Y-%m-%d %H:%M} UTC" if incident.hold.until else "until `/sre resume`"
+        return m.Nothing(at, f"pull request #{pull.number} is held by {incident.hold.by} {until}")
     if incident.state is State.AWAITING_APPROVAL:
-        return _approval(incident, pull, at, world)
+        return _approval(incident, replace(pull, reviews=_with_said(pull, incident.said)), at, world)
     return m.Nothing(at, f"pull request #{pull.number} is being merged")
+
+
+def _with_said(pull: PullRequest, said: tuple[Review, ...]) -> tuple[Review, ...]:
+    """The reviews, and what was said in comments by those who have given none: a review is the later word."""
+    reviewed = {review.login.lower() for review in pull.reviews if review.state != "commented"}
+    return (*pull.reviews, *(review for review in said if review.login.lower() not in reviewed))
 
 
 def ended(pull: PullRequest, at: datetime) -> m.Event | None:

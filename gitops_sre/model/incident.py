@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Literal
 
 from gitops_sre.model.change import Proof
+from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.plan import Plan
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
@@ -84,6 +85,14 @@ class Incident:
     past_pulls: tuple[PullRequest, ...] = ()
     """Pull requests of earlier attempts."""
     reminded: bool = False
+    hold: Hold | None = None
+    """Somebody asked to wait with merging."""
+    taken_back_by: str = ""
+    """Who asked for the revert, when somebody did."""
+    obeyed: tuple[int, ...] = ()
+    """Ids of the comments whose orders have had their effect."""
+    said: tuple[Review, ...] = ()
+    """Approvals of the fix that were given in comments."""
     report_url: str = ""
     concluded: bool = False
     """The outcome stands on the forge."""
@@ -98,6 +107,16 @@ class Incident:
     def pulls(self) -> tuple[PullRequest, ...]:
         """All pull requests, oldest first."""
         return self.past_pulls + tuple(pull for pull in (self.fix, self.revert) if pull)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Numbers of everything on the forge that speaks of it: pull requests, and the report's issue."""
+        filed = self.report_url.rstrip("/").rpartition("/")[2]
+        return frozenset((*(pull.number for pull in self.pulls), *((int(filed),) if filed.isdecimal() else ())))
+
+    def held(self, at: datetime) -> bool:
+        """Whether somebody's hold keeps it from being merged at a moment."""
+        return self.hold is not None and self.hold.holds(at)
 
     @property
     def onset(self) -> datetime:

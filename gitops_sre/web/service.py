@@ -59,6 +59,7 @@ class Service:
         try:
             self.heartbeat()
             self.schedule.ensure(incident.id for incident in self.bot.sweep())
+            self.bot.show()
         except (StoreError, ConflictError) as error:
             LOG.warning("sweep", problem=str(error))
 

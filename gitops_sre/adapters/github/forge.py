@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
-from gitops_sre.adapters.github import marks
+from gitops_sre.adapters.github import comments, marks
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
 from gitops_sre.adapters.github.read import is_at_home, pull_of, record_of
 from gitops_sre.adapters.github.session import Session, message
@@ -21,6 +21,7 @@ from gitops_sre.delivery import text
 from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
 from gitops_sre.model.change import FileEdit, Proof
+from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
@@ -207,6 +208,28 @@ class GitHubForge:
             return Done()
 
         return _unavailable(self._session.attempt(leave, tries=2))
+
+    def commands(self, numbers: Collection[int]) -> tuple[Command, ...] | Unavailable:
+        """Orders in people's comments of the last days on these issues and pull requests, the oldest first."""
+        return _unavailable(self._session.attempt(lambda: comments.commands(self._session, numbers, datetime.now(UTC))))
+
+    def answer(self, command: Command, reply: Reply) -> Done | Unavailable:
+        """React to an order, and reply where there is something to say."""
+
+        def say() -> Done:
+            comments.answer(self._session, command, reply)
+            return Done()
+
+        return _unavailable(self._session.attempt(say))
+
+    def board(self, report: Report) -> Done | Unavailable:
+        """Find or create an issue by its key and bring its title and body up to date; one that a person has closed is
+        left alone."""
+
+        def keep() -> Done:
+            return Done(marks.board(self._session, report))
+
+        return _unavailable(self._session.attempt(keep))
 
     def report(self, report: Report) -> str | Unavailable:
         """Find or create an issue by its key; the URL."""

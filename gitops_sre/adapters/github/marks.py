@@ -81,14 +81,43 @@ def say(session: Session, raw: RawPull | Issue, key: str, body: str) -> None:
 
 def issue(session: Session, report: Report) -> str:
     """Find or open a report's issue; its URL."""
+    return (_find(session, report, LABEL) or _open(session, report)).html_url
+
+
+def board(session: Session, report: Report) -> str:
+    """Find or open a report's issue and bring it up to date, unless a person has closed it; its URL."""
+    # It is the oldest of all issues with the common label soon: looked for by its own.
+    one = _find(session, report, *report.labels)
+    if one is None:
+        return _open(session, report).html_url
+    if one.state == "open" and (one.title, _text(one.body or "")) != (report.title, _text(_body(report))):
+        session.pace()
+        one.edit(title=report.title, body=_body(report))
+    return one.html_url
+
+
+def _find(session: Session, report: Report, *labels: str) -> Issue | None:
     mark = _mark(report.key)
-    repo, labels = session.repo, list(dict.fromkeys((LABEL, *report.labels)))
-    found = repo.get_issues(state="all", labels=[LABEL], sort="created", direction="desc")
+    found = session.repo.get_issues(state="all", labels=list(labels), sort="created", direction="desc")
     for one in islice(found, _ISSUES):
         if _is_mine(session, login_of(one.user), one.body or "", mark):
-            return one.html_url
+            return one
+    return None
+
+
+def _open(session: Session, report: Report) -> Issue:
     session.pace()
-    return repo.create_issue(report.title, f"{report.body.rstrip()}\n\n{mark}", labels=labels).html_url
+    labels = list(dict.fromkeys((LABEL, *report.labels)))
+    return session.repo.create_issue(report.title, _body(report), labels=labels)
+
+
+def _body(report: Report) -> str:
+    return f"{report.body.rstrip()}\n\n{_mark(report.key)}"
+
+
+def _text(body: str) -> str:
+    """A body as it is compared: GitHub's editor ends lines in its own way."""
+    return body.replace("\r\n", "\n").strip()
 
 
 def _is_mine(session: Session, login: str, body: str, mark: str) -> bool:

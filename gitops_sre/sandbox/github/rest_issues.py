@@ -10,7 +10,8 @@ from datetime import datetime
 from gitops_sre.sandbox.github import events, pulls, views_pull
 from gitops_sre.sandbox.github.http import Answer, Call, Route, invalid, label_names, not_found
 from gitops_sre.sandbox.github.rest_labels import ensure, the_issue
-from gitops_sre.sandbox.github.state import Comment, Issue, Repo
+from gitops_sre.sandbox.github.state import Comment, Issue, Reaction, Repo
+from gitops_sre.sandbox.github.views import REACTIONS
 
 
 def _list(call: Call) -> Answer:
@@ -118,6 +119,29 @@ def _edit_comment(call: Call) -> Answer:
     return Answer(views_pull.comment(call.lens, call.repo, comment))
 
 
+def _all_comments(call: Call) -> Answer:
+    """Comments of all issues and pull requests; newest first when sorted by a time, unless asked otherwise."""
+    query, since = call.query, _since(call.query.get("since"))
+    found = [each for each in call.repo.comments.values() if since is None or each.updated_at >= since]
+    if "sort" in query:
+        field = "updated_at" if query["sort"] == "updated" else "created_at"
+        descending = query.get("direction", "desc") == "desc"
+        found.sort(key=lambda comment: (getattr(comment, field), comment.id), reverse=descending)
+    return call.page(found).answer(lambda comment: views_pull.comment(call.lens, call.repo, comment))
+
+
+def _react(call: Call) -> Answer:
+    comment, content = _the_comment(call), call.body.text("content")
+    if content not in REACTIONS:
+        raise invalid("Reaction", "content")
+    for one in call.repo.reactions_to(comment.id):
+        if (one.user, one.content) == (call.by.login, content):
+            return Answer(call.lens.reaction(one))
+    made = Reaction(next(call.hub.ids), comment.id, call.by.login, content, call.hub.now())
+    call.repo.reactions[made.id] = made
+    return Answer(call.lens.reaction(made), 201)
+
+
 def _delete_comment(call: Call) -> Answer:
     del call.repo.comments[_the_comment(call).id]
     return Answer(status=204)
@@ -199,6 +223,8 @@ def routes() -> tuple[Route, ...]:
     return (
         Route("GET", here, _list, read),
         Route("POST", here, _create, say),
+        Route("GET", f"{here}/comments", _all_comments, read),
+        Route("POST", f"{here}/comments/{{comment_id}}/reactions", _react, say),
         Route("GET", f"{here}/comments/{{comment_id}}", _comment, read),
         Route("PATCH", f"{here}/comments/{{comment_id}}", _edit_comment, write),
         Route("DELETE", f"{here}/comments/{{comment_id}}", _delete_comment, write),

@@ -122,6 +122,17 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class Reaction:
+    """Somebody's reaction to a comment; each has one of a kind at most."""
+
+    id: int
+    comment: int
+    user: str
+    content: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Label:
     """A repository's label; `color` is six hexadecimal digits."""
 
@@ -188,6 +199,7 @@ class Repo:
     pulls: dict[int, Pull] = field(default_factory=dict)
     reviews: dict[int, Review] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
+    reactions: dict[int, Reaction] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     checks: dict[int, CheckRun] = field(default_factory=dict)
     statuses: dict[int, Status] = field(default_factory=dict)
@@ -213,6 +225,10 @@ class Repo:
     def reviews_of(self, number: int) -> tuple[Review, ...]:
         """Reviews of a pull request, oldest first."""
         return tuple(r for r in self.reviews.values() if r.number == number)
+
+    def reactions_to(self, comment: int) -> tuple[Reaction, ...]:
+        """Reactions to a comment, oldest first."""
+        return tuple(r for r in self.reactions.values() if r.comment == comment)
 
     def comments_of(self, number: int) -> tuple[Comment, ...]:
         """Comments of an issue or pull request, oldest first."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from gitops_sre.sandbox.github.state import Account, App, Hub, Issue, Label, Permission, Repo
+from gitops_sre.sandbox.github.state import Account, App, Hub, Issue, Label, Permission, Reaction, Repo
 
 Json = dict[str, Any]
 """A JSON object on its way in or out; it goes no further than the handlers and the views."""
+
+REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+"""The kinds of reactions that there are."""
 
 _REPO_API = {
     "archive_url": "/{archive_format}{/ref}",
@@ -258,10 +262,21 @@ class Lens:
         """The labels on an issue."""
         return [self.label(repo, repo.labels[name.lower()]) for name in issue.labels]
 
-    def reactions(self, subject: str) -> Json:
-        """Reactions to something by its address: nobody reacts here."""
-        kinds = ("total_count", "+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-        return {"url": f"{subject}/reactions", **dict.fromkeys(kinds, 0)}
+    def reactions(self, subject: str, given: Iterable[Reaction] = ()) -> Json:
+        """How many reactions of each kind something has, by its address."""
+        counts = Counter(reaction.content for reaction in given)
+        kinds = {kind: counts[kind] for kind in REACTIONS}
+        return {"url": f"{subject}/reactions", "total_count": counts.total(), **kinds}
+
+    def reaction(self, value: Reaction) -> Json:
+        """One reaction."""
+        return {
+            "id": value.id,
+            "node_id": f"REA_{value.id}",
+            "user": self.user(value.user),
+            "content": value.content,
+            "created_at": stamp(value.created_at),
+        }
 
     def association(self, login: str) -> str:
         """How an account relates to the repository: people with a role are members, everybody else is nobody."""

@@ -163,7 +163,7 @@ def comment(lens: Lens, repo: Repo, value: Comment) -> Json:
         "updated_at": stamp(value.updated_at),
         "author_association": lens.association(value.user),
         "performed_via_github_app": None,
-        "reactions": lens.reactions(url),
+        "reactions": lens.reactions(url, repo.reactions_to(value.id)),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.pull import Report
 from gitops_sre.sandbox.github import Fault
@@ -52,6 +54,30 @@ def test_an_issue_of_somebody_else_with_the_key_is_not_adopted(stage: Stage) -> 
     body = {"title": "x", "body": "<!-- gitops-sre:inc-1/escalation -->", "labels": ["gitops-sre"]}
     stage.as_person("bob", "POST", "/issues", body)
     assert stage.forge().report(REPORT) == f"{stage.url}/{stage.name}/issues/2"
+
+
+BOARD = Report("board", "What the bot does", "Nothing.", ("gitops-sre/dashboard",))
+
+
+def test_a_board_is_one_issue_that_is_brought_up_to_date(stage: Stage) -> None:
+    forge = stage.forge()
+    forge.board(BOARD)
+    stage.requests.clear()
+    forge.board(BOARD)
+    assert stage.writes() == 0
+    stage.forge().board(replace(BOARD, body="One incident."))
+    (issue,) = stage.repo.issues.values()
+    assert (issue.body or "").startswith("One incident.")
+    assert set(issue.labels) == {"gitops-sre", "gitops-sre/dashboard"}
+
+
+def test_a_board_that_somebody_closed_is_left_alone(stage: Stage) -> None:
+    stage.forge().board(BOARD)
+    stage.as_person("bob", "PATCH", "/issues/1", {"state": "closed"})
+    stage.requests.clear()
+    assert isinstance(stage.forge().board(replace(BOARD, body="One incident.")), Done)
+    assert stage.writes("/issues/1") == 0
+    assert len(stage.repo.issues) == 1
 
 
 def test_a_lost_answer_to_a_report_is_found_by_the_next_try(stage: Stage) -> None:

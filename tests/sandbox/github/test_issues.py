@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from github import GithubException
 from github.Auth import Token
@@ -44,6 +46,30 @@ def test_issues_are_listed_by_state_label_and_creator(world: World, repo: Reposi
     shown = repo.get_issue(pull.number).pull_request
     assert shown is not None
     assert shown.html_url == pull.html_url
+
+
+def test_comments_of_the_whole_repository_are_listed_latest_first(world: World, repo: Repository) -> None:
+    pull = world.propose(repo)
+    issue = repo.create_issue("Cart is slow")
+    first = pull.create_issue_comment("one")
+    second = world.as_person("wes").get_issue(issue.number).create_comment("two")
+    first.edit("one, later")
+    found = repo.get_issues_comments(sort="updated", direction="desc")
+    assert [(comment.id, comment.body) for comment in found] == [(first.id, "one, later"), (second.id, "two")]
+    assert [comment.issue_url.rpartition("/")[2] for comment in found] == [str(pull.number), str(issue.number)]
+    assert list(repo.get_issues_comments(since=datetime(2099, 1, 1, tzinfo=UTC))) == []
+
+
+def test_a_reaction_is_given_once(world: World, repo: Repository) -> None:
+    comment = world.as_person("wes").create_issue("Cart is slow").create_comment("/approve")
+    mine = repo.get_issue(1).get_comment(comment.id)
+    assert mine.create_reaction("+1").id == mine.create_reaction("+1").id
+    comment.create_reaction("+1")
+    mine.create_reaction("eyes")
+    counts = repo.get_issue(1).get_comment(comment.id).reactions
+    assert (counts["total_count"], counts["+1"], counts["eyes"]) == (3, 2, 1)
+    with refusal(422, "Validation Failed"):
+        mine.create_reaction("applause")
 
 
 def test_comments_are_written_read_changed_and_deleted(world: World, repo: Repository) -> None:

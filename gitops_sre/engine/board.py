@@ -1,0 +1,59 @@
+"""The dashboard issue, kept up to date without a write for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from gitops_sre.delivery.board import Opened, board
+from gitops_sre.engine.world import World
+from gitops_sre.model.incident import Incident
+from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.pull import Report
+from gitops_sre.model.verdict import Level
+from gitops_sre.policy import documents
+
+PAUSE = timedelta(minutes=1)
+"""Between two looks at the dashboard by one process: an incident's steps follow each other faster than people read."""
+ANEW = timedelta(hours=1)
+"""Without news it is looked at again after this time: policies may have changed."""
+
+_Facts = tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass
+class Board:
+    """What stands on the dashboard, as far as this process knows."""
+
+    _shown: _Facts | None = field(default=None)
+    _at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
+
+    def keep(self, world: World, waits: Mapping[str, str], *, last: bool = False) -> None:
+        """Bring the dashboard up to date when something on it has changed. `last`: nobody will come back to it soon."""
+        if not world.settings.github.dashboard:
+            return
+        now = world.clock.now()
+        incidents = tuple({one.id: one for one in (*world.store.unfinished(), *world.store.recent(20))}.values())
+        facts = tuple((one.id, one.state.value, one.reason, waits.get(one.id, "")) for one in incidents)
+        age = now - self._at if self._shown is not None else ANEW
+        if (facts == self._shown and age < ANEW) or (age < PAUSE and not last):
+            return
+        if not isinstance(world.forge.board(_text(incidents, waits, world)), Unavailable):
+            self._shown, self._at = facts, now
+
+
+def _text(incidents: tuple[Incident, ...], waits: Mapping[str, str], world: World) -> Report:
+    path = world.settings.policy.path
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return board(incidents, waits, (), path, head.reason)
+    try:
+        policies = documents.read(world.repository, head, path)
+    except (documents.PolicyError, OSError) as error:
+        return board(incidents, waits, (), path, str(error))
+    levels = [
+        Opened(each.action, each.environment, each.tier, each.service, Level[each.level])
+        for each in (placed.entry for placed in policies.ladder)
+    ]
+    return board(incidents, waits, levels, path)
