@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import sys
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -161,7 +160,7 @@ def serve(*, path: Path) -> None:
         click.echo(f"listening on {service.url}", err=True)
         while True:
             service.sweep()
-            time.sleep(service.poll)
+            service.wait()
     except KeyboardInterrupt:
         click.echo("stopping", err=True)
     finally:

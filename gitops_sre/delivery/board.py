@@ -30,8 +30,8 @@ def board(
 ) -> Report:
     """The dashboard's text. It says nothing that moves by itself (ages), so that it changes only with the facts.
 
-    `incidents` come newest first; `waits` says what they wait for, by id; `path` is where policy stands, `problem` why it
-    cannot be read.
+    `incidents` come newest first; `waits` says what they wait for, by id; `path` is where policy stands, `problem` why
+    it cannot be read.
     """
     body = page(
         "board",

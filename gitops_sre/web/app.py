@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gitops_sre.delivery import webhooks
+from gitops_sre.delivery.webhooks import Happening
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_alertmanager_webhook
 from gitops_sre.ports import ConflictError, StoreError
@@ -30,7 +32,7 @@ class Doors:
 
     receive: Callable[[Sequence[Alert]], object]
     """Store alerts; raises StoreError or ConflictError."""
-    nudge: Callable[[], object]
+    nudge: Callable[[Happening], object]
     """Something happened on GitHub: look soon."""
     seen: Callable[[str], bool]
     """Remember a delivery id; True when it is a replay. Raises StoreError."""
@@ -64,13 +66,16 @@ def create_app(doors: Doors) -> Starlette:
         mac = hmac.new(doors.github_secret.encode(), body, hashlib.sha256).hexdigest()
         given = request.headers.get("x-hub-signature-256", "")
         _require(bool(doors.github_secret) and _equal(given, f"sha256={mac}"), "signature missing or wrong")
-        _parse(body)
+        payload = _parse(body)
         delivery = request.headers.get("x-github-delivery", "")
         if not delivery:
             raise _Answer(400, "X-GitHub-Delivery is missing")
         if await run_in_threadpool(doors.seen, delivery):
             return JSONResponse({"replay": True})
-        await run_in_threadpool(doors.nudge)
+        happening = webhooks.read(request.headers.get("x-github-event", ""), payload)
+        if happening is None:
+            return JSONResponse({"ignored": True}, 202)
+        await run_in_threadpool(doors.nudge, happening)
         return JSONResponse({"received": True}, 202)
 
     async def health(_: Request) -> Response:

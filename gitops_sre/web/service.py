@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 import uvicorn
 
 from gitops_sre import wiring
+from gitops_sre.delivery.webhooks import Happening
 from gitops_sre.engine.bot import Bot
 from gitops_sre.engine.schedule import Schedule
 from gitops_sre.model.incident import Incident
@@ -33,6 +34,8 @@ class Service:
     schedule: Schedule
     server: uvicorn.Server
     thread: threading.Thread
+    called: threading.Event = field(default_factory=threading.Event)
+    """Set when the next sweep should not wait."""
 
     @property
     def poll(self) -> float:
@@ -52,6 +55,23 @@ class Service:
         self.thread.start()
         while not self.server.started and self.thread.is_alive():
             self.thread.join(0.02)
+
+    def wait(self) -> None:
+        """Until the next sweep is due."""
+        self.called.wait(self.poll)
+        self.called.clear()
+
+    def happened(self, happening: Happening) -> None:
+        """Something happened on GitHub. Orders are read by the next sweep, at once; all else needs a look."""
+        world = self.bot.world
+        if happening.repository != world.settings.github.repository.lower():
+            return
+        unfinished = world.store.unfinished()
+        meant = [each for each in unfinished if each.numbers & happening.numbers] if happening.numbers else unfinished
+        for incident in meant:
+            self.schedule.soon(incident.id)
+        if happening.comment:
+            self.called.set()
 
     def sweep(self) -> None:
         """Poll the sources; every unfinished incident has a timer afterwards. A store that cannot be used now is tried
@@ -105,9 +125,8 @@ def service(settings: Settings) -> Service:
     def receive(alerts: Sequence[Alert]) -> None:
         schedule.ensure(incident.id for incident in engine.receive(alerts))
 
-    def nudge() -> None:
-        for incident in engine.world.store.unfinished():
-            schedule.soon(incident.id)
+    def nudge(happening: Happening) -> None:
+        made.happened(happening)
 
     doors = Doors(
         receive=receive,
@@ -121,4 +140,5 @@ def service(settings: Settings) -> Service:
         create_app(doors), host=settings.web.host, port=settings.web.port, log_level="warning", lifespan="off"
     )
     server = uvicorn.Server(config)
-    return Service(engine, schedule, server, threading.Thread(target=server.run, daemon=True))
+    made = Service(engine, schedule, server, threading.Thread(target=server.run, daemon=True))
+    return made

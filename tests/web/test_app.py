@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from gitops_sre.delivery.webhooks import EVENTS, Happening
 from gitops_sre.model.signal import Alert
 from gitops_sre.ports import StoreError
 from gitops_sre.web.app import Doors, create_app
+from tests.webhooks import examples
 
 ALERT = {
     "status": "firing",
@@ -43,7 +45,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
-        self.nudges = 0
+        self.nudges: list[Happening] = []
         self.deliveries: set[str] = set()
         self.broken = False
 
@@ -52,8 +54,8 @@ class Receiver:
             raise StoreError("disk full")
         self.alerts += alerts
 
-    def nudge(self) -> None:
-        self.nudges += 1
+    def nudge(self, happening: Happening) -> None:
+        self.nudges.append(happening)
 
     def seen(self, delivery: str) -> bool:
         replay = delivery in self.deliveries
@@ -111,22 +113,34 @@ def test_a_broken_store_asks_the_sender_to_try_again(receiver: Receiver) -> None
     assert send(receiver, json.dumps(PAYLOAD).encode()) == 503
 
 
-def github(receiver: Receiver, body: bytes, secret: str = "secret", delivery: str = "one", **changes: Any) -> int:
+EVENT = json.dumps(
+    {"action": "submitted", "pull_request": {"number": 7}, "repository": {"full_name": "Acme/Infra"}}
+).encode()
+
+
+def github(
+    receiver: Receiver,
+    body: bytes,
+    secret: str = "secret",
+    delivery: str = "one",
+    event: str = "pull_request_review",
+    **changes: Any,
+) -> int:
     signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": delivery}
+    headers = {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": delivery, "X-GitHub-Event": event}
     headers = {name: value for name, value in headers.items() if value}
     return receiver.client(**changes).post("/webhooks/github", content=body, headers=headers).status_code
 
 
 def test_a_signed_event_nudges_once_however_often_it_is_delivered(receiver: Receiver) -> None:
-    assert [github(receiver, b"{}") for _ in range(3)] == [202, 200, 200]
-    assert receiver.nudges == 1
+    assert [github(receiver, EVENT) for _ in range(3)] == [202, 200, 200]
+    assert receiver.nudges == [Happening("acme/infra", frozenset({7}))]
 
 
 def test_a_wrong_signature_is_refused(receiver: Receiver) -> None:
     assert github(receiver, b"{}", "other") == 401
     assert github(receiver, b"{}", "", github_secret="") == 401
-    assert receiver.nudges == 0
+    assert receiver.nudges == []
     assert receiver.deliveries == set()
 
 
@@ -136,3 +150,25 @@ def test_an_event_without_a_delivery_id_is_refused(receiver: Receiver) -> None:
 
 def test_health_needs_no_credential(receiver: Receiver) -> None:
     assert receiver.client().get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("event", ["star", "ping", ""])
+def test_an_event_that_does_not_matter_is_taken_and_left_alone(receiver: Receiver, event: str) -> None:
+    assert github(receiver, EVENT, event=event) == 202
+    assert receiver.nudges == []
+
+
+def test_every_real_payload_is_taken(receiver: Receiver) -> None:
+    bodies = [(event, json.dumps(payload).encode()) for event, payload in examples()]
+    answers = {
+        github(receiver, body, delivery=str(n), event=event, max_body=10**6) for n, (event, body) in enumerate(bodies)
+    }
+    assert answers == {202}
+    assert len(receiver.nudges) >= len(EVENTS)
+
+
+def test_events_tripled_and_out_of_order_are_as_many_nudges_as_events(receiver: Receiver) -> None:
+    known = [(event, json.dumps(payload).encode()) for event, payload in examples() if event in EVENTS]
+    for event, body in [*known[::-1], *known, *known]:
+        github(receiver, body, delivery=hashlib.sha256(body).hexdigest(), event=event, max_body=10**6)
+    assert len(receiver.nudges) <= len({body for _, body in known})
