@@ -17,11 +17,14 @@ class Failure(Exception):  # noqa: N818 - the field speaks of failures
     """An expected failure: the message names place and remedy. Exit code 1."""
 
 
+SETTINGS_FILE = ".gitops-sre.yaml"
+"""Where commands look for settings, in the working directory; in an infra repository it stands at the root."""
+
 settings_option = click.option(
     "--settings",
     "path",
     type=click.Path(path_type=Path),
-    default=Path(".gitops-sre.yaml"),
+    default=Path(SETTINGS_FILE),
     show_default=True,
     envvar="GITOPS_SRE_SETTINGS",
     help="The settings file.",

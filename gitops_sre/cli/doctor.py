@@ -47,6 +47,7 @@ def doctor(*, path: Path, create_key: Path | None) -> int:
     if create_key is not None:
         if create_key.exists():
             raise Failure(f"{create_key} exists; a key is never overwritten: name a new file")
+        create_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = seal.create_key(create_key)
         click.echo(f"{create_key}: made, key id {key.id}; name it in the settings as signing.key_file")
         return 0

@@ -18,6 +18,16 @@ def unified(files: Sequence[FileEdit]) -> str:
     return "".join(line for file in files for line in _of(file))
 
 
+def created(files: Sequence[FileEdit]) -> str:
+    """The diff that makes some files that are not there yet."""
+    return "".join(_from_nothing(unified([file])) for file in files)
+
+
+def _from_nothing(change: str) -> str:
+    first, _, rest = change.split("\n", 2)
+    return f"{first}\nnew file mode 100644\n--- /dev/null\n{rest}"
+
+
 def _of(file: FileEdit) -> Iterator[str]:
     one, two = quoted(f"a/{file.path}"), quoted(f"b/{file.path}")
     lines = list(difflib.unified_diff(_lines(file.before), _lines(file.after), n=3))[2:]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_sre.adapters.git.plumbing import RepositoryError, Runner, View
 from gitops_sre.adapters.git.reader import CommitReader
 from gitops_sre.model.outcome import Refused, Unavailable
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a repository on disk came from: the remote's URL (empty: there is none), without a user or password, and
+    the name of its default branch (empty: not known)."""
+
+    url: str
+    branch: str
 
 
 class LocalRepository(CommitReader):
@@ -41,6 +52,27 @@ class LocalRepository(CommitReader):
             said = f" ({error})" if error else ""
             return Refused(f"{self._path}: no commit is named {revision!r}{said}; fetch it, or name another")
         return output.decode("ascii").strip()
+
+    def origin(self) -> Origin:
+        """The remote `origin`, else the only one there is. The default branch is what the remote said when it was
+        cloned, else what is checked out. Raises RepositoryError."""
+        remotes = self._said(["remote"]).split()
+        name = "origin" if "origin" in remotes else remotes[0] if len(remotes) == 1 else ""
+        url = self._said(["config", "--get", f"remote.{name}.url"]) if name else ""
+        default = self._said(["symbolic-ref", "--quiet", f"refs/remotes/{name}/HEAD"]) if name else ""
+        branch = default.removeprefix(f"refs/remotes/{name}/")
+        branch = branch or self._said(["symbolic-ref", "--quiet", "HEAD"]).removeprefix("refs/heads/")
+        return Origin(re.sub(r"(?<=://)[^/@]*@", "", url), branch)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it has no work tree. Raises RepositoryError."""
+        return not (self._path / ".git").exists()
+
+    def _said(self, question: Sequence[str]) -> str:
+        """What git says; nothing where it has no answer."""
+        status, output, _ = self._own.run(question)
+        return output.decode("utf-8", "replace").strip() if status == 0 else ""
 
     def _obtain(self, oids: Sequence[str]) -> None:
         raise RepositoryError(

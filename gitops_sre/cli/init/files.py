@@ -1,0 +1,145 @@
+"""The files that `init` would write, and those that are there already and stay as they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gitops_sre import settings as s
+from gitops_sre.cli.common import SETTINGS_FILE, Failure
+from gitops_sre.gitops import diff
+from gitops_sre.gitops.discovery import Discovery
+from gitops_sre.model.change import FileEdit
+
+IGNORED = (".gitops-sre-cache/", "gitops-sre.db*")
+"""What the bot keeps beside its settings where they do not say otherwise."""
+_CLOSED = "  levels: []\n"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is to come into a work tree: new files, files that get more lines, and what is kept with the reason."""
+
+    folder: Path
+    new: tuple[FileEdit, ...]
+    grown: tuple[FileEdit, ...]
+    kept: tuple[str, ...]
+
+    @property
+    def diff(self) -> str:
+        """All of it, as `git apply` takes it."""
+        return diff.created(self.new) + diff.unified(self.grown)
+
+    def write(self) -> None:
+        """Write it. A file that has come into being meanwhile is not overwritten. Raises Failure."""
+        for file in self.new:
+            _create(self.folder, file)
+        for file in self.grown:
+            path = self.folder / file.path
+            if path.read_bytes().decode() != file.before:
+                raise Failure(f"{path}: has changed meanwhile; run this again")
+            path.write_bytes(file.after.encode())
+
+
+def layout(folder: Path, texts: Mapping[str, str]) -> Layout:
+    """What some files (path -> text) come to in a folder in which some of them may be."""
+    new: list[FileEdit] = []
+    kept: list[str] = []
+    for path, text in texts.items():
+        if _there(folder, path):
+            kept.append(f"{path}: is there and stays as it is")
+        else:
+            new.append(FileEdit(path, "", text))
+    grown, also = _ignoring(folder)
+    return Layout(folder, (*new, *(each for each in grown if not each.before)),
+                  tuple(each for each in grown if each.before), (*kept, *also))  # fmt: skip
+
+
+def _there(folder: Path, path: str) -> bool:
+    """Whether something stands at a path. Raises Failure for one that leads out of the folder."""
+    target = folder / path
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise Failure(f"{target}: a link leads out of the repository; remove it")
+    return os.path.lexists(target)
+
+
+def _ignoring(folder: Path) -> tuple[list[FileEdit], list[str]]:
+    """`.gitignore` with the lines that it lacks."""
+    path = folder / ".gitignore"
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return [], [f".gitignore: is no regular file and stays as it is; it should name {' and '.join(IGNORED)}"]
+    try:
+        before = path.read_bytes().decode() if path.exists() else ""
+    except UnicodeDecodeError:
+        return [], [f".gitignore: is not UTF-8 and stays as it is; it should name {' and '.join(IGNORED)}"]
+    missing = [line for line in IGNORED if line not in before.splitlines()]
+    if not missing:
+        return [], []
+    end = "" if not before or before.endswith("\n") else "\n"
+    more = "".join(f"{line}\n" for line in missing)
+    return [FileEdit(".gitignore", before, f"{before}{end}{more}")], []
+
+
+def _create(folder: Path, file: FileEdit) -> None:
+    path = folder / file.path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            stream.write(file.after.encode())
+    except FileExistsError as error:
+        raise Failure(f"{path}: has come into being meanwhile and was not overwritten; run this again") from error
+    except OSError as error:
+        raise Failure(
+            f"{path}: cannot be written ({error.strerror}); give yourself the right to write there"
+        ) from error
+
+
+def policies(folder: Path, found: Discovery, level: str) -> Iterator[tuple[str, str]]:
+    """The shipped policies (path, text); none where there are some: two sets of rules would be read as one."""
+    where = _policy_path(folder)
+    there = folder / where
+    if there.is_dir() and any(there.iterdir()):
+        return
+    for path in sorted(s.shipped("policies").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        yield f"{where}/{path.name}", opened(text, found, level) if path.name == "ladder.yaml" else text
+
+
+def _policy_path(folder: Path) -> str:
+    try:
+        return s.load(folder / SETTINGS_FILE, {}).policy.path.strip("/")
+    except s.ConfigError:  # not there, or not complete yet
+        return s.PolicySettings().path
+
+
+def opened(ladder: str, found: Discovery, level: str) -> str:
+    """The ladder with `rollback_image` opened up to a level, everywhere but where users are. Raises Failure."""
+    if level == "L1":
+        return ladder
+    places = [each.name for each in found.environments if each.tier != "critical"]
+    if not places:
+        raise Failure(f"--level {level}: no environment was found besides those of users; open levels in the ladder")
+    entries = "".join(
+        f"    - action: rollback_image\n      environment: {name}\n      level: {level}\n" for name in places
+    )
+    return ladder.partition(_CLOSED)[0] + f"  levels:\n{entries}"
+
+
+def summary(found: Discovery, kept: Sequence[str]) -> Iterator[str]:
+    """What was found, in a few lines for people."""
+    for name, at in (("Argo CD", found.argocd), ("Flux", found.flux)):
+        if at is not None:
+            yield f"{name}: {at.by or 'by its objects'}"
+    if found.argocd is None and found.flux is None:
+        yield f"no Application or Flux Kustomization here; {len(found.plain)} kustomizations and charts"
+    for each in found.environments:
+        yield f"environment {each.name} ({each.tier}): {', '.join(n.value for n in each.namespaces) or 'no namespaces'}"
+    if not found.environments:
+        yield f"no environments; {len(found.namespaces)} namespaces"
+    watching = found.monitoring
+    yield f"Prometheus: {watching.prometheus.value if watching.prometheus else 'no address found'}"
+    yield f"{len(watching.rules)} PrometheusRules, {len(watching.monitors)} monitors"
+    yield f"{len(found.objectives)} objectives, {len(found.left)} not carried over"
+    yield from kept
