@@ -36,6 +36,14 @@ def load(path: Path) -> s.Settings:
     return s.load(path, os.environ)
 
 
+def private_folder(folder: Path) -> None:
+    """A folder for keys, which only its owner may enter when it is made here. Raises Failure."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"{folder}: cannot be made ({error.strerror}); name another folder for keys") from error
+
+
 def forgetful(settings: s.Settings) -> s.Settings:
     """The same settings with a database in memory, for commands that must leave nothing behind."""
     memory = f"sqlite:///file:/{uuid4().hex}?vfs=memdb&uri=true"  # sqlite.org/src/file?name=src/memdb.c

@@ -14,7 +14,7 @@ import click
 
 from gitops_sre import wiring
 from gitops_sre.adapters.render import find_tool
-from gitops_sre.cli.common import Failure, database_file, forgetful, load, settings_option
+from gitops_sre.cli.common import Failure, database_file, forgetful, load, private_folder, settings_option
 from gitops_sre.cli.show import seen
 from gitops_sre.delivery import seal
 from gitops_sre.gitops.target import reads
@@ -47,7 +47,7 @@ def doctor(*, path: Path, create_key: Path | None) -> int:
     if create_key is not None:
         if create_key.exists():
             raise Failure(f"{create_key} exists; a key is never overwritten: name a new file")
-        create_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(create_key.parent)
         key = seal.create_key(create_key)
         click.echo(f"{create_key}: made, key id {key.id}; name it in the settings as signing.key_file")
         return 0

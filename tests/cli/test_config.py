@@ -92,10 +92,15 @@ class TestCreateKey:
         assert said.err.startswith(f"gitops-sre: {key}")
         assert key.read_text() == "precious"
 
-    def test_needs_a_folder(self, run: Run, tmp_path: Path) -> None:
-        said = run("doctor", "--create-key", tmp_path / "none" / "signing.pem")
+    def test_makes_the_folder_for_its_owner_alone(self, run: Run, tmp_path: Path) -> None:
+        assert run("doctor", "--create-key", tmp_path / "none" / "signing.pem").code == 0
+        assert (tmp_path / "none").stat().st_mode & 0o777 == 0o700
+
+    def test_names_a_folder_that_cannot_be_made(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "none").write_text("a file")
+        said = run("doctor", "--create-key", tmp_path / "none" / "keys" / "signing.pem")
         assert said.code == 1
-        assert "cannot be written (No such file or directory)" in said.err
+        assert "cannot be made (Not a directory)" in said.err
 
     def test_its_key_serves(self, run: Run, nowhere: Path) -> None:
         assert run("doctor", "--create-key", nowhere.parent / "new.pem").code == 0
