@@ -23,7 +23,7 @@ from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import ObjectField, Source, Target
-from gitops_sre.model.telemetry import LogLine, Span
+from gitops_sre.model.telemetry import ClusterEvent, LogLine, Span
 from gitops_sre.model.verdict import Verdict
 
 
@@ -89,6 +89,10 @@ class Cluster(Protocol):
 
     def versions(self, namespace: str = "") -> tuple[ReplicaSet, ...] | Unavailable:
         """The versions of workloads' pod templates that the cluster keeps, of a namespace (empty: all)."""
+        ...
+
+    def events(self, since: datetime, namespace: str = "") -> tuple[ClusterEvent, ...] | Unavailable:
+        """Warnings in a namespace (empty: all) that were given, perhaps once more, at `since` or later; bounded."""
         ...
 
 

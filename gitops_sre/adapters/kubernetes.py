@@ -13,16 +13,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
 
 from gitops_sre.gitops.declared import argo_source
 from gitops_sre.model.change_feed import ReplicaSet
-from gitops_sre.model.live import Application, SyncOperation, Workload
+from gitops_sre.model.live import Application, Sync, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source, SourceKind, WorkloadRef
+from gitops_sre.model.telemetry import ClusterEvent
 from gitops_sre.perception.changes.objects import controller_revision, replica_set
+from gitops_sre.perception.events import event
 from gitops_sre.settings import KubernetesSettings
 
 TRACKING = "argocd.argoproj.io/tracking-id"
@@ -30,6 +33,8 @@ INSTANCE = "app.kubernetes.io/instance"
 PAGE = 500
 PAGES = 200
 """Pages of one list; a list that does not end by then is given up."""
+EVENT_PAGES = 4
+"""The same for events, which nobody limits: where there are more warnings than that, all is in trouble."""
 
 KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 
@@ -104,6 +109,14 @@ class KubernetesCluster:
             found += (version for version in map(read, items) if version is not None)
         return tuple(found)
 
+    def events(self, since: datetime, namespace: str = "") -> tuple[ClusterEvent, ...] | Unavailable:
+        """Events of type Warning."""
+        chosen = {"field_selector": "type=Warning"}
+        items = self._list("events.k8s.io", "v1", "events", namespace, EVENT_PAGES, chosen)
+        if isinstance(items, Unavailable):
+            return items
+        return tuple(each for each in map(event, items) if each is not None and each.last >= since)
+
     def _kept(self, kind: str, items: Sequence[Raw], read: Callable[[Raw], Noun | None]) -> Iterator[Noun]:
         """The objects as nouns. One that is none is left out, which is said once."""
         for item in items:
@@ -125,8 +138,17 @@ class KubernetesCluster:
             return {}
         return {_text(each, "metadata", "name"): _maps(_map(each, "spec"), "syncWindows") for each in projects}
 
-    def _list(self, group: str, version: str, plural: str, namespace: str) -> tuple[Raw, ...] | Unavailable:
-        """All pages of a collection; the generic list call of the client serves every group."""
+    def _list(
+        self,
+        group: str,
+        version: str,
+        plural: str,
+        namespace: str,
+        pages: int = 0,
+        chosen: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Raw, ...] | Unavailable:
+        """All pages of a collection, `pages` at most (0: PAGES), or those of its objects that are `chosen` by a
+        selector; the generic list call of the client serves every group."""
         api = self._connected()
         if isinstance(api, Unavailable):
             return api
@@ -135,7 +157,7 @@ class KubernetesCluster:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
-            return tuple(self._pages(api, group, version, plural, namespace))
+            return tuple(self._pages(api, group, version, plural, namespace, pages or PAGES, chosen))
         except ApiException as error:
             if error.status == 401:
                 self._api = None  # the next look reads its credentials anew
@@ -148,9 +170,11 @@ class KubernetesCluster:
         except ValueError:  # the client's, on what is no JSON
             return Unavailable(f"list {plural}: {_NO_LIST}")
 
-    def _pages(self, api: Any, group: str, version: str, plural: str, namespace: str) -> Iterator[Raw]:
-        more: dict[str, Any] = {"limit": PAGE, "_request_timeout": self._settings.timeout}
-        for _ in range(PAGES):
+    def _pages(
+        self, api: Any, group: str, version: str, plural: str, namespace: str, pages: int, chosen: Mapping[str, str]
+    ) -> Iterator[Raw]:
+        more: dict[str, Any] = {"limit": PAGE, "_request_timeout": self._settings.timeout, **chosen}
+        for _ in range(pages):
             if namespace:
                 answer = api.list_namespaced_custom_object(group, version, namespace, plural, **more)
             else:
@@ -162,7 +186,7 @@ class KubernetesCluster:
             more["_continue"] = _text(answer, "metadata", "continue")
             if not more["_continue"]:
                 return
-        raise OSError(f"it does not end after {PAGES} pages of {PAGE}")
+        raise OSError(f"it does not end after {pages} pages of {PAGE}")
 
     def _connected(self) -> Any:
         """The client, made once; Unavailable where there is no cluster to talk to."""
@@ -225,7 +249,7 @@ def application(raw: Raw, windows: Mapping[str, Sequence[Raw]] | None = None) ->
         operation=_operation(_map(status, "operationState")),
         auto_sync=_automated(spec),
         images=_texts(_map(status, "summary"), "images"),
-        history=tuple(_history(status)),
+        syncs=tuple(_syncs(status)),
         conditions=(
             *(_text(each, "message") or _text(each, "type") for each in _maps(status, "conditions")),
             *(_held_back(raw, windows or {}) if _waits(raw) else ()),
@@ -316,14 +340,15 @@ def _operation(raw: Raw) -> SyncOperation | None:
         revisions=_revisions(_map(raw, "syncResult")),
         finished_at=_time(_text(raw, "finishedAt")),
         message=_text(raw, "message"),
+        started_at=_time(_text(raw, "startedAt")),
     )
 
 
-def _history(status: Raw) -> Iterator[tuple[str, datetime]]:
+def _syncs(status: Raw) -> Iterator[Sync]:
     for each in _maps(status, "history"):
         at = _time(_text(each, "deployedAt"))
         if at is not None:
-            yield (_revisions(each) or ("",))[0], at
+            yield Sync(_revisions(each) or ("",), _time(_text(each, "deployStartedAt")), at)
 
 
 def workload(kind: str, raw: Raw, argocd_namespace: str) -> Workload | None:

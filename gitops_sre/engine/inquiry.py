@@ -14,8 +14,8 @@ from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
-from gitops_sre.model.telemetry import LogLine, Measure, Span
-from gitops_sre.perception import patterns, presets, rollouts, servicemap, traces
+from gitops_sre.model.telemetry import ClusterEvent, LogLine, Measure, Span
+from gitops_sre.perception import events, patterns, presets, rollouts, servicemap, traces
 from gitops_sre.perception.lasting import lasting
 from gitops_sre.perception.pace import Pace
 from gitops_sre.perception.secondhand import stand_in
@@ -24,6 +24,8 @@ from gitops_sre.perception.survey import survey
 from gitops_sre.ports import Logs, Metrics, Traces
 from gitops_sre.reasoning.diagnose import CHANGES_GAP
 
+EVENTS = "events"
+"""Signal of the gap where the cluster's events cannot be read."""
 METRICS = "metrics"
 """Signal of the gaps that metrics leave."""
 UNSEEN = "symptoms"
@@ -131,6 +133,15 @@ def blind(found: Findings) -> str:
     if found.measures:
         return ""
     return next((gap.why.reason for gap in found.gaps if gap.signal == METRICS), "")
+
+
+def with_events(found: Findings, warned: tuple[ClusterEvent, ...] | Unavailable, reach: timedelta) -> Findings:
+    """Findings with what the cluster warned of since `reach` before the onset, or a gap."""
+    scope = found.scope
+    if isinstance(warned, Unavailable):
+        return replace(found, gaps=(*found.gaps, Gap(EVENTS, EVENTS, scope.service, warned)))
+    seen = events.read(warned, scope.onset - reach, scope.now)
+    return replace(found, evidence=events.beside(found.evidence, seen))
 
 
 def with_changes(found: Findings, changed: tuple[ChangeRecord, ...] | Unavailable, skew: float) -> Findings:

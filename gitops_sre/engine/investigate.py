@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from gitops_sre.engine import feed
 from gitops_sre.engine import messages as m
-from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes
+from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes, with_events
 from gitops_sre.engine.intake import service_map
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
@@ -173,6 +173,8 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     )
     gaps = (Gap("rollouts", "rollouts", scope.service, moved),) if isinstance(moved, Unavailable) else ()
     found = replace(found, scope=replace(scope, onset=onset), gaps=(*found.gaps, *gaps))
+    reach = timedelta(seconds=timing.investigate)
+    found = with_events(found, world.cluster.events(onset - reach, scope.namespace), reach)
     known = with_changes(found, change_feed(found.scope, world), timing.clock_skew)
     return diagnose(known, world.catalogue, incident.refuted, timing.clock_skew)
 

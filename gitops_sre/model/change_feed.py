@@ -208,8 +208,7 @@ class Rollout:
 class ChangeRecord:
     """A commit's effect on one workload (`service` in `environment`).
 
-    `lead` is seconds from the change to the onset: positive when the change came first. It is counted from `live`, and
-    from the commit's own time where that is not known, which is earlier.
+    `lead` is seconds from the change to the onset: positive when the change came first. It is counted from `began`.
     """
 
     commit: Commit
@@ -222,6 +221,12 @@ class ChangeRecord:
     """When the reconciler began to bring it to the cluster, where that is known."""
     rollout: Rollout | None = None
     """The pods that it replaced, where the cluster tells."""
+
+    @property
+    def began(self) -> datetime:
+        """The earliest moment at which it can have had an effect, as well as that is known: when it went live, else
+        when the first of the pods that it replaced was asked for, else its commit's own time."""
+        return self.live or (self.rollout.at if self.rollout is not None else self.commit.at)
 
 
 @dataclass(frozen=True)
@@ -245,25 +250,3 @@ class ChangeEvent:
     url: str = ""
     revision: str = ""
     failed: bool = False
-
-
-Change = ChangeRecord | Rollout | ChangeEvent
-"""Whatever may have brought trouble about."""
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """A change that may have caused an onset.
-
-    `since` is when it began to have an effect; `lead` is the seconds from there to the onset, negative within what
-    clocks may differ. `during` says whether the onset falls into its rollout, `share` which part of the replicas was
-    new then (1 for what reaches all at once). `exact` says whether `since` is the moment of the effect itself; else it
-    is the commit's, and the effect came later, nobody knows how much.
-    """
-
-    change: Change
-    since: datetime
-    lead: float
-    during: bool
-    share: float
-    exact: bool

@@ -34,8 +34,7 @@ class Sync:
 class Application:
     """An Argo CD Application, raw payload turned into a noun at the door.
 
-    `revisions` is `status.sync.revision(s)`, parallel to `sources`. `history` holds (revision, deployed at), oldest
-    first.
+    `revisions` is `status.sync.revision(s)`, parallel to `sources`.
     """
 
     namespace: str
@@ -50,12 +49,11 @@ class Application:
     operation: SyncOperation | None
     auto_sync: bool
     images: tuple[str, ...] = ()
-    history: tuple[tuple[str, datetime], ...] = ()
     conditions: tuple[str, ...] = ()
     healthy_since: datetime | None = None
     """When the health last changed; None where Argo CD does not say."""
     syncs: tuple[Sync, ...] = ()
-    """What `history` tells, with the revision of every source and when each sync began; oldest first."""
+    """The last syncs that went through, oldest first."""
 
     @property
     def key(self) -> str:

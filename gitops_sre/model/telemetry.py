@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 SignalName = Literal[
@@ -71,6 +72,19 @@ class Span(NamedTuple):
     duration: float
     failed: bool = False
     peer: str = ""
+
+
+@dataclass(frozen=True)
+class ClusterEvent:
+    """A Kubernetes event with its repetitions: `reason` in one word, about the object `kind`/`name`."""
+
+    kind: str
+    name: str
+    reason: str
+    message: str
+    first: datetime
+    last: datetime
+    count: int = 1
 
 
 class LogLine(NamedTuple):

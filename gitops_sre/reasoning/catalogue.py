@@ -61,9 +61,10 @@ class ChangeModel(_Part):
     def weight(self, lead: float) -> float:
         """How many times as probable a change `lead` seconds before the onset is as culprit than by coincidence.
 
-        After the onset, as far as clocks may differ, its time says nothing: 1.
+        After the onset, as far as clocks may differ, its time says nothing: 1. In the same second counts as before:
+        clusters and Git cut fractions off.
         """
-        if lead <= 0:
+        if lead < 0:
             return 1.0
         prompt = self.prompt_share / self.prompt_seconds * math.exp(-lead / self.prompt_seconds)
         late = (1 - self.prompt_share) / self.late_seconds if lead <= self.late_seconds else 0.0

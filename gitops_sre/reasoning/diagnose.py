@@ -198,7 +198,7 @@ def _cited(word: str, ids: Sequence[str], diagnosis: Diagnosis) -> list[str]:
 def _relative(changes: Iterable[ChangeRecord], scope: Scope) -> list[ChangeRecord]:
     """The environment's changes with their lead to the scope's onset, which may be better known than the alert's."""
     return [
-        replace(change, lead=(scope.onset - change.commit.at).total_seconds())
+        replace(change, lead=(scope.onset - change.began).total_seconds())
         for change in changes
         if change.environment == scope.environment
     ]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import gitops_sre.adapters.kubernetes as adapter
 from gitops_sre.adapters.kubernetes import KubernetesCluster, application, workload
+from gitops_sre.model.live import Sync
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Parameter
 from gitops_sre.settings import KubernetesSettings
@@ -47,12 +48,16 @@ def argo(**changes: Any) -> dict[str, Any]:
             "operationState": {
                 "phase": "Succeeded",
                 "message": "ok",
+                "startedAt": "2026-03-01T12:00:01Z",
                 "finishedAt": "2026-03-01T12:00:03Z",
                 "syncResult": {"revision": SHA},
             },
             "sourceType": "Helm",
             "summary": {"images": ["web:v1"]},
-            "history": [{"revision": SHA, "deployedAt": "2026-03-01T12:00:03Z"}, {"revision": None}],
+            "history": [
+                {"revision": SHA, "deployStartedAt": "2026-03-01T12:00:01Z", "deployedAt": "2026-03-01T12:00:03Z"},
+                {"revision": None},
+            ],
             "conditions": [{"type": "SyncError", "message": "blocked by sync window"}],
         },
     }
@@ -168,11 +173,13 @@ def test_an_application_becomes_a_noun(server: Server, cluster: KubernetesCluste
     assert (app.key, app.sync_status, app.revisions, app.health) == ("argocd/shop", "Synced", (SHA,), "Healthy")
     assert app.auto_sync
     assert app.operation is not None
-    assert app.operation.finished_at == datetime(2026, 3, 1, 12, 0, 3, tzinfo=UTC)
+    begun, ended = (datetime(2026, 3, 1, 12, 0, second, tzinfo=UTC) for second in (1, 3))
+    assert (app.operation.started_at, app.operation.finished_at) == (begun, ended)
+    assert app.syncs == (Sync((SHA,), begun, ended),)
     assert app.sources[0].kind == "helm"
     assert app.sources[0].value_files == ("charts/shop/values.yaml", "values/prod.yaml", "top.yaml")
     assert (app.sources[0].release_name, app.sources[0].path) == ("web", "charts/shop")
-    assert (len(app.history), app.conditions) == (1, ("blocked by sync window",))
+    assert app.conditions == ("blocked by sync window",)
 
 
 def test_several_sources_and_revisions_stay_parallel() -> None:
@@ -268,7 +275,7 @@ def test_what_the_controller_has_not_written_or_written_otherwise_is_unknown_and
 ) -> None:
     app = application(argo(status=status))
     assert app is not None
-    assert (app.revisions, app.health, app.history, app.images) == ((), "Unknown", (), ())
+    assert (app.revisions, app.health, app.syncs, app.images) == ((), "Unknown", (), ())
 
 
 @pytest.mark.parametrize("path", ["spec", "status", "metadata"])
@@ -497,6 +504,41 @@ def test_a_list_that_never_ends_is_given_up(
     assert len(server.requests) == 3
 
 
+EVENTS = "/apis/events.k8s.io/v1/namespaces/shop/events"
+
+
+def warning(reason: str, last: str) -> dict[str, Any]:
+    metadata = {"name": "web.1", "namespace": "shop", "creationTimestamp": "2026-03-01T11:00:00Z"}
+    seen = {"count": 3, "lastObservedTime": last}
+    return {"metadata": metadata, "regarding": {"kind": "Pod", "name": "web-0"}, "reason": reason, "series": seen}
+
+
+def test_of_events_only_warnings_are_asked_for_and_those_since_a_moment_kept(
+    server: Server, cluster: KubernetesCluster
+) -> None:
+    lately, old = warning("BackOff", "2026-03-01T12:00:00Z"), warning("Evicted", "2026-03-01T11:59:59Z")
+    server.answers[EVENTS] = [(200, {"items": [lately, old, {"reason": "Odd"}]})]
+    found = cluster.events(datetime(2026, 3, 1, 12, tzinfo=UTC), "shop")
+    assert not isinstance(found, Unavailable)
+    assert [(each.reason, each.name, each.count) for each in found] == [("BackOff", "web-0", 3)]
+    ((_, path),) = server.requests
+    assert "fieldSelector=type%3DWarning" in path
+
+
+def test_a_storm_of_events_is_not_read_to_its_end(server: Server, cluster: KubernetesCluster) -> None:
+    server.answers[EVENTS] = [(200, {"metadata": {"continue": "more"}, "items": []})]
+    answer = cluster.events(datetime(2026, 3, 1, tzinfo=UTC), "shop")
+    assert isinstance(answer, Unavailable)
+    assert "list events: it does not end after 4 pages" in answer.reason
+
+
+def test_without_leave_to_read_events_the_remedy_is_told(server: Server, cluster: KubernetesCluster) -> None:
+    server.answers[EVENTS] = [(403, {"kind": "Status"})]
+    answer = cluster.events(datetime(2026, 3, 1, tzinfo=UTC), "shop")
+    assert isinstance(answer, Unavailable)
+    assert "grant list on it" in answer.reason
+
+
 def test_objects_that_are_none_are_left_out_and_named_once(
     server: Server, cluster: KubernetesCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -597,8 +639,9 @@ def test_only_get_is_ever_sent(server: Server, cluster: KubernetesCluster) -> No
     cluster.workloads("production")
     cluster.workloads()
     cluster.versions()
+    cluster.events(datetime(2026, 3, 1, tzinfo=UTC))
     assert {method for method, _ in server.requests} == {"GET"}
-    assert len(server.requests) == 11
+    assert len(server.requests) == 12
 
 
 def test_the_adapter_names_no_call_of_the_client_that_writes() -> None:

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes
+from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes, with_events
 from gitops_sre.model.change_feed import ChangeRecord, Commit, Rollout, RolloutStep
 from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.telemetry import ClusterEvent
 from gitops_sre.perception import presets
 from gitops_sre.reasoning.diagnose import CHANGES_GAP
 from tests.builders import NOW
@@ -87,6 +88,16 @@ def test_a_service_that_only_others_are_seen_of_is_not_taken_to_be_well() -> Non
     other = Question(QUESTION.history, QUESTION.quiet_until, NOW, 60, "billing")
     assert UNSEEN in gaps(found(Source(), other))
     assert UNSEEN not in gaps(found(Source()))
+
+
+def test_what_the_cluster_warns_of_since_shortly_before_the_onset_is_evidence() -> None:
+    known, reach = gather(QUESTION, Sources(Source()), QUERIES), timedelta(minutes=15)
+    begun = known.scope.onset - reach
+    crash = ClusterEvent("Pod", "web-5f6585d649-fnmft", "BackOff", "Back-off", begun, NOW, 4)
+    old = ClusterEvent("Pod", "api-5f6585d649-fnmft", "BackOff", "Back-off", begun - timedelta(seconds=1), NOW, 4)
+    found = with_events(known, (crash, old), reach)
+    assert [(each.id, each.score) for each in set(found.evidence) - set(known.evidence)] == [("restarts/web", 4)]
+    assert gaps(with_events(known, Unavailable("403 Forbidden"), reach))["events"] == "403 Forbidden"
 
 
 def test_the_change_feed_replaces_its_gap_and_finds_its_rollouts() -> None:

@@ -27,7 +27,7 @@ def test_what_is_not_known_says_nothing() -> None:
 
 
 def test_a_change_speaks_the_less_the_older_it_is_and_not_at_all_after_the_onset() -> None:
-    weights = [CATALOGUE.change.weight(lead) for lead in (1, 60, 600, 3600, 6 * 3600)]
+    weights = [CATALOGUE.change.weight(lead) for lead in (0, 60, 600, 3600, 6 * 3600)]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] > 10
     assert weights[-1] < 1

@@ -3,18 +3,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitops_sre.model.change_feed import Rollout, RolloutStep
 from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.findings import Findings
 from gitops_sre.reasoning.diagnose import diagnose
 from tests.reasoning.cases import (
     CATALOGUE,
     EDGES,
+    ONSET,
     SCOPE,
     SERVICES,
     SIGNALS,
@@ -117,6 +120,22 @@ def test_within_the_clocks_difference_a_change_is_suspected_but_not_claimed() ->
     found = ask(world(errors_checkout="high"), change(-20))
     suspect = next(each for each in found.hypotheses if each.key == CULPRIT)
     assert 0.05 < suspect.posterior < 0.7
+
+
+def test_what_counts_is_when_a_change_went_live() -> None:
+    sick = world(errors_checkout="high")
+    week_old = replace(change(7 * 86400), live=ONSET - timedelta(seconds=60))
+    assert ask(sick, week_old).top.key == CULPRIT
+    assert ask(sick, week_old).top.posterior == pytest.approx(ask(sick, change(60)).top.posterior)
+    held_back = replace(change(60), live=ONSET + timedelta(seconds=31))
+    assert all(each.change is None for each in ask(sick, held_back).hypotheses)
+
+
+def test_where_no_sync_is_known_its_rollout_counts() -> None:
+    sick, at = world(errors_checkout="high"), ONSET - timedelta(seconds=60)
+    moved = Rollout("checkout", "staging", "v1", "v2", (RolloutStep(at, at, 0, 1),))
+    (seen,) = (each for each in ask(sick, replace(change(86400), rollout=moved)).evidence if each.signal == "change")
+    assert seen.value == 60
 
 
 def test_a_change_in_another_environment_is_none_of_ours() -> None:

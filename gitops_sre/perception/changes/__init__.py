@@ -3,7 +3,6 @@ been the cause."""
 
 from __future__ import annotations
 
-from gitops_sre.perception.changes.alignment import align
 from gitops_sre.perception.changes.feed import feed, named_like_application
 
-__all__ = ["align", "feed", "named_like_application"]
+__all__ = ["feed", "named_like_application"]

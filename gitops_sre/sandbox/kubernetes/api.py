@@ -102,7 +102,7 @@ class KubernetesAPI:
         if found is None:
             where = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
             return _failure(404, "NotFound", f'{where} "{name}" not found', kind=resource.plural, name=name)
-        return JSONResponse(found)
+        return JSONResponse(resource.shown(found))
 
     def _list(self, resource: Resource, namespace: str, query: Mapping[str, str]) -> Response:
         if query.get("watch") in {"1", "true"}:
@@ -117,7 +117,7 @@ class KubernetesAPI:
             return _failure(400, "BadRequest", str(error))
         items = [
             item
-            for item in self._cluster.objects(resource.kind)
+            for item in map(resource.shown, self._cluster.objects(resource.kind))
             if (not namespace or item["metadata"].get("namespace") == namespace) and all(p(item) for p in chosen)
         ]
         metadata, shown = page.cut(items)

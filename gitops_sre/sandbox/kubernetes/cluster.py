@@ -125,8 +125,10 @@ class Cluster:
         """The newest version of anything, as lists carry it."""
         return str(self._version)
 
-    def record(self, involved: Key, reason: str, message: str, component: str) -> None:
-        """Record an event about an object."""
+    def record(
+        self, involved: Key, reason: str, message: str, component: str, *, warning: bool = False, count: int = 1
+    ) -> None:
+        """Record an event about an object, that has been repeated so many times by now."""
         with self._lock:
             self._version += 1
             moment = timestamp(self._clock())
@@ -145,11 +147,11 @@ class Cluster:
                     "involvedObject": {"kind": involved.kind, "namespace": involved.namespace, "name": involved.name},
                     "reason": reason,
                     "message": message,
-                    "type": "Normal",
+                    "type": "Warning" if warning else "Normal",
                     "source": {"component": component},
                     "firstTimestamp": moment,
                     "lastTimestamp": moment,
-                    "count": 1,
+                    "count": count,
                 }
             )
             del self._events[:-MAX_EVENTS]

@@ -10,6 +10,17 @@ Manifest = dict[str, Any]
 """One Kubernetes object as JSON: its schema is the API's, so it stays free-form here."""
 
 
+_NEW_NAMES = {
+    "involvedObject": "regarding",
+    "message": "note",
+    "source": "deprecatedSource",
+    "firstTimestamp": "deprecatedFirstTimestamp",
+    "lastTimestamp": "deprecatedLastTimestamp",
+    "count": "deprecatedCount",
+}
+"""Fields of a core event in `events.k8s.io/v1`."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """One kind of object. `plural` names it in paths."""
@@ -24,6 +35,13 @@ class Resource:
     def api_version(self) -> str:
         """As manifests spell it: `apps/v1`, or `v1` for the core group."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    def shown(self, manifest: Manifest) -> Manifest:
+        """An object as this version of the API has it. Only events are served in two."""
+        if self.group != "events.k8s.io":
+            return manifest
+        renamed = {_NEW_NAMES.get(name, name): value for name, value in manifest.items()}
+        return {**renamed, "apiVersion": self.api_version, "eventTime": None}
 
 
 RESOURCES = (
@@ -40,6 +58,7 @@ RESOURCES = (
     Resource("apps", "v1", "daemonsets", "DaemonSet"),
     Resource("argoproj.io", "v1alpha1", "applications", "Application"),
     Resource("argoproj.io", "v1alpha1", "appprojects", "AppProject"),
+    Resource("events.k8s.io", "v1", "events", "Event"),
 )
 
 

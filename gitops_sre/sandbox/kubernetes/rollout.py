@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gitops_sre.sandbox.kubernetes.resources import Manifest, timestamp
 
 REVISION = "deployment.kubernetes.io/revision"
+_SAFE = "bcdfghjklmnpqrstvwxz2456789"
 UNOBSERVED = 0.1
 """Share of a rollout during which the controller has not yet seen the new generation."""
 
@@ -107,7 +108,12 @@ def _conditions(deployment: Manifest, rollout: Rollout | None, at: float) -> lis
 def template_hash(spec: Manifest) -> str:
     """Name part of the ReplicaSet and its pods: equal for equal pod templates."""
     digest = hashlib.sha256(json.dumps(spec["template"], sort_keys=True).encode()).hexdigest()
-    return digest[:10]
+    return _safe(digest[:10])
+
+
+def _safe(text: str) -> str:
+    """Letters and digits that form no words, as Kubernetes takes them (k8s.io/apimachinery/pkg/util/rand)."""
+    return "".join(_SAFE[ord(each) % len(_SAFE)] for each in text)
 
 
 def replica_sets(deployment: Manifest, kept: Sequence[Manifest], created: str) -> list[Manifest]:
@@ -165,7 +171,7 @@ def _pod(deployment: Manifest, spec: Manifest, number: int, at: float, *, ready:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"{replica_set}-{suffix[:5]}",
+            "name": f"{replica_set}-{_safe(suffix[:5])}",
             "namespace": owner["namespace"],
             "uid": _uuid(suffix),
             "resourceVersion": owner["resourceVersion"],

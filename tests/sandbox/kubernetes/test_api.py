@@ -102,7 +102,7 @@ def names(found: Any) -> list[tuple[str, str]]:
 def test_the_version_and_the_groups_are_told(apps: Any, reader: client.ApiClient) -> None:
     version, groups = client.VersionApi(reader).get_code(), client.ApisApi(reader).get_api_versions().groups
     assert version.major == "1"
-    assert [group.name for group in groups] == ["apps", "argoproj.io"]
+    assert [group.name for group in groups] == ["apps", "argoproj.io", "events.k8s.io"]
     resources = apps.get_api_resources().resources
     assert {resource.kind for resource in resources} == {
         "Deployment",
@@ -147,6 +147,15 @@ def test_events_are_selected_by_their_object(core: Any) -> None:
     chosen = core.list_namespaced_event("staging", field_selector="involvedObject.name=web,reason=ScalingReplicaSet")
     assert [event.message for event in chosen.items] == ["Scaled up"]
     assert core.list_namespaced_event("staging", field_selector="involvedObject.name=cart").items == []
+
+
+def test_events_are_served_in_their_newer_form_too(custom: Any) -> None:
+    chosen = custom.list_namespaced_custom_object(
+        "events.k8s.io", "v1", "staging", "events", field_selector="reason=ScalingReplicaSet,type=Normal"
+    )
+    (found,) = chosen["items"]
+    assert (found["note"], found["regarding"]["name"], found["deprecatedCount"]) == ("Scaled up", "web", 1)
+    assert "message" not in found
 
 
 def test_namespaces_are_listed(core: Any) -> None:
