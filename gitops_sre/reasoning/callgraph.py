@@ -6,8 +6,6 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from gitops_sre.reasoning.catalogue import Relation
-
 
 class CallGraph:
     """A service map made of (caller, callee) pairs."""
@@ -33,15 +31,6 @@ class CallGraph:
                         waiting.append(callee)
             self._below[service] = tuple(found)[1:]
         return self._below[service]
-
-    def relation(self, blamed: str, subject: str) -> Relation:
-        """What `subject` is to the blamed service. Of services that call each other in a circle, each is the other's
-        callee: neither can be told to be the victim by the map."""
-        if subject == blamed:
-            return "own"
-        if subject in self.below(blamed):
-            return "callee"
-        return "caller" if blamed in self.below(subject) else "other"
 
     @cached_property
     def _callees(self) -> Mapping[str, list[str]]:

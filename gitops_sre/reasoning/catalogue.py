@@ -1,4 +1,4 @@
-"""The catalogue of causes: priors and likelihoods as data, checked when read, so that the code has no numbers in it."""
+"""The catalogue of causes: priors and what the time of a change says, as data, checked when read."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gitops_sre.model.change_feed import ChangeKind
 from gitops_sre.model.diagnosis import Cause
-from gitops_sre.model.evidence import Symptom
 from gitops_sre.reasoning.causes import CAUSES, CatalogueError
 from gitops_sre.reasoning.weights import Weights, load_weights
 
-Relation = Literal["own", "callee", "caller", "other"]
-"""Whose symptom it is, as seen from the service that a hypothesis blames."""
-
-RELATIONS: tuple[Relation, ...] = get_args(Relation)
 _TOLERANCE = 1e-6
 
 Probability = Annotated[float, Field(gt=0, le=1)]
-"""Never 0: no single symptom proves anything impossible."""
+"""Never 0: nothing is taken to be impossible."""
 
 
 class _Part(BaseModel):
@@ -71,39 +66,20 @@ class ChangeModel(_Part):
         return (prompt + late) / (self.per_hour / 3600)
 
 
-class _Row(_Part):
-    signals: tuple[str, ...]
-    relation: Relation | tuple[Relation, ...]
-    outcomes: tuple[Symptom, ...]
-    why: str = Field(min_length=1)
-    p: Mapping[Cause | Literal["else"], tuple[Probability, ...]]
-
-    @property
-    def relations(self) -> tuple[Relation, ...]:
-        return self.relation if isinstance(self.relation, tuple) else (self.relation,)
-
-
 class _File(_Part):
     causes: Mapping[Cause, CauseEntry]
     blame: BlameModel
     change: ChangeModel
-    rows: tuple[_Row, ...]
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that is believed before any evidence. `likelihoods` maps (signal, relation, symptom, cause) to
-    P(symptom | cause); symptoms that are not in it (`unknown`) say nothing."""
+    """Everything that is believed before any evidence, and the weights of what is found."""
 
     causes: Mapping[Cause, CauseEntry]
     blame: BlameModel
     change: ChangeModel
-    likelihoods: Mapping[tuple[str, Relation, Symptom, Cause], float]
     weights: Weights
-
-    def likelihood(self, signal: str, relation: Relation, symptom: Symptom, cause: Cause) -> float:
-        """P(symptom | cause); 1 for what the catalogue does not speak of."""
-        return self.likelihoods.get((signal, relation, symptom, cause), 1.0)
 
     def causes_of(self, kind: ChangeKind) -> tuple[Cause, ...]:
         """The causes that a kind of change may bring about."""
@@ -126,39 +102,13 @@ def load_catalogue(text: str | None = None, weights: Weights | None = None) -> C
         raise CatalogueError(f"catalogue: {place}: {first['msg']}") from error
     for problem in _problems(file):
         raise CatalogueError(f"catalogue: {problem}")
-    likelihoods = {
-        (signal, relation, outcome, cause): value
-        for row in file.rows
-        for signal in row.signals
-        for relation in row.relations
-        for cause in CAUSES
-        for outcome, value in zip(row.outcomes, row.p.get(cause) or row.p["else"], strict=True)
-    }
-    return Catalogue(file.causes, file.blame, file.change, likelihoods, weights or load_weights())
+    return Catalogue(file.causes, file.blame, file.change, weights or load_weights())
 
 
 def _problems(file: _File) -> Iterator[str]:
-    """What keeps the numbers from being probabilities of the same things under every cause."""
+    """What keeps the priors from being probabilities."""
     if missing := set(CAUSES) - set(file.causes):
         yield f"causes: {', '.join(sorted(missing))} missing"
     total = sum(entry.prior for entry in file.causes.values())
     if abs(total - 1) > _TOLERANCE:
         yield f"causes: the priors sum to {total:g}, not 1"
-    for number, row in enumerate(file.rows):
-        yield from (f"rows.{number} ({', '.join(row.signals)}): {problem}" for problem in _row_problems(row))
-    seen = [(signal, relation) for row in file.rows for signal in row.signals for relation in row.relations]
-    for signal in sorted({signal for signal, _ in seen}):
-        for relation in RELATIONS:
-            count = seen.count((signal, relation))
-            if count != 1:
-                yield f"rows: {count} rows for {signal} with relation {relation}, not 1"
-
-
-def _row_problems(row: _Row) -> Iterator[str]:
-    if "else" not in row.p and (missing := set(CAUSES) - set(row.p)):
-        yield f"p: {', '.join(sorted(missing))} missing, and no `else`"
-    for cause, values in row.p.items():
-        if len(values) != len(row.outcomes):
-            yield f"p.{cause}: {len(values)} values for {len(row.outcomes)} outcomes"
-        elif abs(sum(values) - 1) > _TOLERANCE:
-            yield f"p.{cause}: sums to {sum(values):g}, not 1"

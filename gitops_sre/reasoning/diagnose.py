@@ -78,14 +78,13 @@ def prepare(known: Findings, catalogue: Catalogue, refuted: Collection[str] = ()
     moved = [each for each in known.rollouts if each.at <= scope.now]
     seen = (
         *evidence,
-        *findings.impacts(evidence, scope),
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
         *(findings.rollout_seen(each, scope) for each in moved),
         *_feed(candidates.all, possible, known.gaps, scope, trust),
     )
     suspects = enumerate_suspects(candidates, possible, moved, refuted, catalogue)
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
-    court = Court(seen, graph, catalogue, explained, skew)
+    court = Court(seen, catalogue, explained, skew)
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))
     return Trial(suspects, court, [suspect.prior * suspect.share for suspect in suspects], trusts)
 
@@ -109,7 +108,6 @@ class Court:
     """What every hypothesis is tested against; none knows of the others."""
 
     evidence: tuple[Evidence, ...]
-    graph: CallGraph
     catalogue: Catalogue
     explained: frozenset[tuple[str, str]]
     """(service, cause) for which the feed shows a change."""
@@ -122,12 +120,9 @@ class Court:
         for number, suspect in enumerate(suspects):
             at[suspect.service].append(number)
         for column, item in enumerate(self.evidence):
-            if item.score is None:
-                for row, suspect in enumerate(suspects):
-                    logs[row, column] = math.log(self._likelihood(item, suspect))
-            else:
-                for row in at[item.subject] if item.subject else range(len(suspects)):
-                    logs[row, column] = self._weight(item, suspects[row])
+            says = self._weight if item.score is not None else self._of_feed
+            for row in at[item.subject] if item.subject else range(len(suspects)):
+                logs[row, column] = says(item, suspects[row])
         if any(item.score is not None for item in self.evidence):
             logs[:, -1] = [self.catalogue.weights.bias[suspect.cause] for suspect in suspects]
         return logs
@@ -140,18 +135,16 @@ class Court:
         cause = weights.cause(item.signal, suspect.cause, changed=suspect.changed)
         return weights.weight.get(item.signal, {}).get(cause, 0.0) * weights.strength(item.signal, item.score or 0.0)
 
-    def _likelihood(self, item: Evidence, suspect: Suspect) -> float:
+    def _of_feed(self, item: Evidence, suspect: Suspect) -> float:
+        """What a change, a rollout, or having read the feed says for a suspect; nothing else without a score does."""
         change = suspect.change
-        if item.signal == "change":
-            ours = change is not None and findings.change_id(change) == item.id
-            return self.catalogue.change.weight(change.lead) if ours and change is not None else 1.0
-        if item.signal == "rollout":
-            ours = suspect.rollout is not None and suspect.change is None and suspect.rollout.key in item.id
-            return self._prompt(item.value or 0.0) if ours else 1.0
-        if item.signal == "changes":
-            return 1 - self.catalogue.change.visible if self._unseen(suspect, item.subject) else 1.0
-        relation = self.graph.relation(suspect.service, item.subject)
-        return self.catalogue.likelihood(item.signal, relation, item.symptom, suspect.cause)
+        if item.signal == "change" and change is not None and findings.change_id(change) == item.id:
+            return math.log(self.catalogue.change.weight(change.lead))
+        if item.signal == "rollout" and suspect.rollout is not None and change is None:
+            return math.log(self._prompt(item.value or 0.0)) if suspect.rollout.key in item.id else 0.0
+        if item.signal == "changes" and self._unseen(suspect, item.subject):
+            return math.log(1 - self.catalogue.change.visible)
+        return 0.0
 
     def _prompt(self, lead: float) -> float:
         """How a rollout's time speaks for it. The onset is an estimate: to have begun after it is unlikely, not out."""
@@ -217,11 +210,11 @@ def _feed(
 
 
 def _trusts(evidence: Sequence[Evidence], below: frozenset[str]) -> list[float]:
-    """How much each finding counts, and, last, the causes' own bias. Callers share their callee's fate, or all escape
-    it: their findings of one signal count as one together, however many callers there are."""
-    callers = Counter(item.signal for item in evidence if item.subject not in below and item.score is None)
+    """How much each finding counts, and, last, the causes' own bias. What is known of changes and rollouts of services
+    that the alerting one is not known to need counts as one finding together: deploys come in waves."""
+    far = Counter(item.signal for item in evidence if item.subject not in below and item.score is None)
     return [
-        item.trust if item.subject in below or item.score is not None else item.trust / callers[item.signal]
+        item.trust if item.subject in below or item.score is not None else item.trust / far[item.signal]
         for item in evidence
     ] + [1.0]
 

@@ -1,75 +1,15 @@
-"""Evidence that reasoning draws from what was seen: is anything felt at all, and what did the change feed show?"""
+"""Changes, rollouts and what the change feed shows, as evidence."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from gitops_sre.model.change_feed import ChangeRecord, FieldChange, Rollout
 from gitops_sre.model.evidence import Evidence, Scope
 
-_FELT = frozenset({("errors", "high"), ("latency", "high"), ("traffic", "low"), ("replicas", "low")})
-"""Symptoms that users of a service notice, or would if one more replica went."""
-_NEEDED = ("errors", "latency")
-"""Without a reading of both, nobody can say that nothing is wrong."""
+_FELT = ("errors", "latency")
+"""Signals in which a fault that users notice shows."""
 _SUBJECT_LENGTH = 100
-
-
-def impacts(evidence: Iterable[Evidence], scope: Scope) -> tuple[Evidence, ...]:
-    """For each service, whether any golden signal shows a fault: `present`, `absent`, or nothing when that is unclear;
-    the alerting service's being unclear is said, since what cannot be seen to be well is not taken to be.
-
-    A fault is allowed to spare any one signal, but not all of them; single symptoms taken as independent cannot say so.
-    """
-    by_subject: dict[str, list[Evidence]] = defaultdict(list)
-    for item in evidence:
-        if item.score is None and not item.signal.startswith("version_"):
-            by_subject[item.subject].append(item)
-    found = {subject: _impact(subject, items, scope) for subject, items in by_subject.items()}
-    if scope.service and by_subject:
-        found[scope.service] = found.get(scope.service) or _unclear(scope.service, scope)
-    return tuple(item for item in found.values() if item is not None)
-
-
-def _impact(subject: str, items: Sequence[Evidence], scope: Scope) -> Evidence | None:
-    felt = [item for item in items if (item.signal, item.symptom) in _FELT]
-    if felt:
-        what = ", ".join(f"{item.signal} {item.symptom}" for item in felt)
-        return Evidence(
-            id=f"impact/{subject}",
-            signal="impact",
-            subject=subject,
-            symptom="present",
-            statement=f"{subject} is affected: {what}",
-            at=min(item.at for item in felt),
-            trust=max(item.trust for item in felt),
-            source="golden signals",
-        )
-    known = {item.signal: item for item in items if item.symptom != "unknown"}
-    if any(name not in known for name in _NEEDED) or any(item.symptom != "normal" for item in known.values()):
-        return None
-    return Evidence(
-        id=f"impact/{subject}",
-        signal="impact",
-        subject=subject,
-        symptom="absent",
-        statement=f"{subject} is not affected: {', '.join(sorted(known))} are as usual",
-        at=scope.now,
-        trust=min(known[name].trust for name in _NEEDED),
-        source="golden signals",
-    )
-
-
-def _unclear(subject: str, scope: Scope) -> Evidence:
-    return Evidence(
-        id=f"impact/{subject}",
-        signal="impact",
-        subject=subject,
-        symptom="unknown",
-        statement=f"whether {subject} is affected cannot be told: {' and '.join(_NEEDED)} must be known and steady",
-        at=scope.now,
-        source="golden signals",
-    )
 
 
 def coverage(evidence: Iterable[Evidence], service: str) -> float:
@@ -77,7 +17,7 @@ def coverage(evidence: Iterable[Evidence], service: str) -> float:
     seen = (
         item.trust
         for item in evidence
-        if item.subject == service and item.signal in _NEEDED and item.symptom != "unknown"
+        if item.subject == service and item.signal in _FELT and item.symptom != "unknown"
     )
     return max(seen, default=0.0)
 

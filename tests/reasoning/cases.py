@@ -18,6 +18,8 @@ CATALOGUE = load_catalogue()
 EDGES = (("cart", "checkout"), ("checkout", "payments"), ("checkout", "shipping"))
 SERVICES = ("cart", "checkout", "payments", "shipping")
 SIGNALS = ("errors", "latency", "traffic", "cpu", "memory", "replicas")
+LOUD = 30.0
+"""Standard deviations of whatever is sick."""
 ONSET = NOW - timedelta(seconds=60)
 SCOPE = Scope(
     "checkout",
@@ -31,14 +33,27 @@ SCOPE = Scope(
 
 
 def symptom(signal: str, subject: str, seen: Symptom, trust: float = 1.0) -> Evidence:
-    """One finding."""
-    return Evidence(f"{signal}/{subject}", signal, subject, seen, f"{signal} of {subject} {seen}", ONSET, trust=trust)
+    """One finding, as perception scores it: far outside what is usual, or not at all."""
+    name = f"{signal}_drop" if seen == "low" else signal
+    return scored(name, subject, LOUD if seen in ("high", "low") else 0.0, seen, trust)
+
+
+def scored(signal: str, subject: str, score: float, seen: Symptom = "high", trust: float = 1.0) -> Evidence:
+    """One finding with a score."""
+    name = f"{signal}/{subject}" if subject else signal
+    return Evidence(name, signal, subject, seen, f"{signal} of {subject} {seen}", ONSET, trust=trust, score=score)
 
 
 def world(**sick: Symptom) -> list[Evidence]:
     """Everything is normal but what is named: `errors_checkout="high"`."""
     assert sick.keys() <= {f"{signal}_{service}" for service in SERVICES for signal in SIGNALS}
-    return [
+    found = [scored("disturbance", "", 400.0 if sick else 0.0)]
+    for signal, own, extra in (("errors", "own_failures", "extra_failures"), ("latency", "own_time", "extra_time")):
+        felt = {service for service in SERVICES if sick.get(f"{signal}_{service}") == "high"}
+        culprits = {service for service in felt if not any((service, callee) in EDGES for callee in felt)}
+        found += [scored(f"worst_{signal}", "", LOUD if felt else 0.0), scored(extra, "", 100.0 if felt else 0.0)]
+        found += [scored(own, service, 0.95 / len(culprits) if service in culprits else 0.0) for service in SERVICES]
+    return found + [
         symptom(signal, service, sick.get(f"{signal}_{service}", "normal"))
         for service in SERVICES
         for signal in SIGNALS

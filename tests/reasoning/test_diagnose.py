@@ -26,6 +26,7 @@ from tests.reasoning.cases import (
     change,
     distrusted,
     gap,
+    scored,
     symptom,
     world,
 )
@@ -57,7 +58,7 @@ def test_a_diagnosis_cites_the_evidence_for_and_against() -> None:
     assert {"change/checkout/cccccccccccc", "version_errors/checkout"} <= set(found.top.supports)
     assert all(found.find(name) is not None for each in found.hypotheses for name in (*each.supports, *each.opposes))
     nothing = next(each for each in found.hypotheses if each.cause == "no_fault")
-    assert "errors/checkout" in nothing.opposes
+    assert "worst_errors" in nothing.opposes
     assert "new deploy at checkout through cccccccccccc, 60 s before the onset" in found.summary
     assert "For: " in found.summary
 
@@ -74,7 +75,7 @@ def test_a_harmless_deploy_before_a_false_alarm_is_not_blamed() -> None:
 
 def test_errors_without_a_change_are_no_deploy() -> None:
     found = ask(world(errors_checkout="high"))
-    assert found.top.cause in ("dependency_failure", "infrastructure")
+    assert found.top.cause in ("code_defect", "dependency_failure")
     assert belief(found, "new_deploy") < 0.2
 
 
@@ -90,7 +91,8 @@ def test_lost_replicas_point_at_the_infrastructure() -> None:
 
 def test_a_spike_of_traffic_is_told_from_a_fault() -> None:
     sick: dict[str, Symptom] = {f"traffic_{name}": "high" for name in SERVICES}
-    found = ask(world(**sick, latency_checkout="high", cpu_checkout="high", latency_cart="high"))
+    enters = [scored("surge", "", 0.9), scored("own_traffic", "cart", 0.9)]
+    found = ask([*world(**sick, latency_checkout="high", latency_cart="high"), *enters])
     assert found.top.cause == "traffic_spike"
 
 
@@ -168,11 +170,9 @@ def test_a_refuted_hypothesis_is_out_and_nothing_else_becomes_certain() -> None:
 
 
 def test_blind_there_is_no_confident_diagnosis_even_with_a_deploy() -> None:
-    unknown = [symptom(signal, name, "unknown") for signal in SIGNALS for name in SERVICES]
     gaps = tuple(gap(signal) for signal in SIGNALS)
-    for evidence in (unknown, []):
-        for changes in ((), (change(5),), (change(5), change(8, sha="d"))):
-            assert ask(evidence, *changes, gaps=gaps).top.posterior < 0.6
+    for changes in ((), (change(5),), (change(5), change(8, sha="d"))):
+        assert ask([], *changes, gaps=gaps).top.posterior < 0.6
 
 
 def test_without_the_change_feed_no_absence_of_changes_is_claimed() -> None:
@@ -187,24 +187,9 @@ def test_partial_answers_make_it_less_sure() -> None:
     assert ask(distrusted(world(errors_checkout="high"), 0.5), change()).top.posterior < clear
 
 
-@pytest.mark.parametrize("missing", ["errors", "latency"])
-def test_health_is_not_claimed_without_errors_and_latency(missing: str) -> None:
-    some = [item for item in world() if item.signal != missing]
-    found = ask(some)
-    assert {item.id: item for item in found.evidence}["impact/checkout"].symptom == "unknown"
-    assert belief(found, "no_fault") < belief(ask(world()), "no_fault")
-
-
-def test_a_service_whose_errors_are_not_known_is_not_dismissed() -> None:
-    unseen = [item for item in world() if item.subject == "checkout" and item.signal not in ("errors", "latency")]
-    assert belief(ask(unseen), "no_fault") < 0.5
-
-
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from(SIGNALS), st.sampled_from(SERVICES), st.sampled_from(["high", "low", "normal", "unknown"])
-        ),
+        st.tuples(st.sampled_from(SIGNALS), st.sampled_from(SERVICES), st.sampled_from(["high", "low", "normal"])),
         max_size=24,
     ),
     st.lists(st.tuples(st.floats(-100, 20_000), st.sampled_from(SERVICES)), max_size=4),

@@ -173,7 +173,8 @@ def _victims(
     if not blamed:
         return [], []
     suffering = [service for service, score in felt.items() if score > 0]
-    above = {service for service in suffering if any(graph.relation(each, service) == "caller" for each in blamed)}
+    needed = {name for each in blamed for name in graph.below(each)}
+    above = {service for service in suffering if set(blamed) & set(graph.below(service)) and service not in needed}
     order = sorted(suffering, key=lambda service: (service not in above, -felt[service], service))[:3]
     return [service for service in order if service in above], [service for service in order if service not in above]
 
