@@ -85,9 +85,9 @@ class Evidence:
 
     `value` and `baseline` are in `unit`; NaN-free: a value that cannot be read is None and its symptom `unknown`.
     `trust` in 0..1 lowers the weight of partial answers. `at` is the moment the finding is about. `score` says how
-    far outside its usual range it is, in robust standard deviations without sign (0: as usual); None where only the
-    symptom counts. On an edge of the service map `subject` is the callee and `caller` who noticed; `version` is set
-    where a finding is about one version against another.
+    far outside its usual range it is, in robust standard deviations without sign (0: as usual); None for what is
+    known of changes, which speaks by its time. On an edge of the service map `subject` is the callee and `caller` who
+    noticed; `version` is set where a finding is about one version against another.
     """
 
     id: str

@@ -99,9 +99,20 @@ def _prepared(case: Case, catalogue: Catalogue, data: Mapping[str, object], keys
     right = np.array([_fits(suspect, case) for suspect in trial.suspects])
     if not right.any():
         return None
-    with np.errstate(divide="ignore"):
-        fixed = np.log(np.array(trial.priors)) + trial.court.test(trial.suspects) @ np.array(trial.trusts)
+    logs = trial.court.test(trial.suspects)
+    _refuse_infinite(logs, trial, case)
+    fixed = np.log(np.array(trial.priors)) + logs @ np.array(trial.trusts)
     return Prepared(case.set_name, _features(trial, catalogue, data, keys), fixed, right)
+
+
+def _refuse_infinite(logs: Matrix, trial: Trial, case: Case) -> None:
+    """One finding that is no number would make every weight none. Raises ValueError with the case and the finding."""
+    bad = np.flatnonzero(~np.isfinite(logs).all(axis=0))
+    if len(bad):
+        item = trial.court.evidence[bad[0]]
+        raise ValueError(
+            f"{case.set_name}, incident {case.id}: {item.id} has the score {item.score}: correct its reader"
+        )
 
 
 def _fits(suspect: Suspect, case: Case) -> bool:
