@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -148,6 +148,39 @@ def _grouped(pairs: Iterable[tuple[str, Edge]]) -> dict[str, tuple[Edge, ...]]:
     for name, edge in pairs:
         found[name].append(edge)
     return {name: tuple(edges) for name, edges in found.items()}
+
+
+class CallGraph:
+    """Who is downstream of whom, by (caller, callee) pairs alone."""
+
+    def __init__(self, edges: Iterable[tuple[str, str]]) -> None:
+        self._edges = tuple(edges)
+        self._below: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a map at all."""
+        return bool(self._edges)
+
+    def below(self, service: str) -> tuple[str, ...]:
+        """Everything that a service calls, directly or not, nearest first."""
+        if service not in self._below:
+            found: dict[str, None] = {service: None}
+            waiting = deque([service])
+            while waiting:
+                for callee in self._callees.get(waiting.popleft(), ()):
+                    if callee not in found:
+                        found[callee] = None
+                        waiting.append(callee)
+            self._below[service] = tuple(found)[1:]
+        return self._below[service]
+
+    @cached_property
+    def _callees(self) -> Mapping[str, list[str]]:
+        callees: dict[str, list[str]] = defaultdict(list)
+        for caller, callee in self._edges:
+            callees[caller].append(callee)
+        return callees
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.servicemap import CallGraph
 from gitops_sre.model.telemetry import LogLine, Span
 from gitops_sre.perception.logs import is_error, template
 
@@ -71,11 +72,11 @@ def read(
     broken: dict[str, set[str]] = defaultdict(set)
     for each in breaks:
         broken[each.context[0]] |= each.traces
-    below = _below(spans)
+    calls = _calls(spans)
     best: dict[str, tuple[float, Break]] = {}
     for each in breaks:
         service = each.context[0]
-        deeper = {trace for other in below.get(service, ()) for trace in broken.get(other, ())}
+        deeper = {trace for other in calls.below(service) for trace in broken.get(other, ())}
         own = 1 - len(each.traces & deeper) / len(each.traces) if each.traces else 1.0
         score = each.score * own
         if score > best.get(service, (0.0, each))[0]:
@@ -181,24 +182,11 @@ def _log_likelihood(count: float, of: float) -> float:
     return count * math.log(count / of) + rest * math.log(rest / of)
 
 
-def _below(spans: Sequence[Span]) -> dict[str, set[str]]:
-    """Services that a service calls, directly or not."""
+def _calls(spans: Sequence[Span]) -> CallGraph:
+    """Who calls whom in these requests."""
     by_id = {span.id: span.service for span in spans}
-    callees: dict[str, set[str]] = defaultdict(set)
-    for span in spans:
-        caller = by_id.get(span.parent)
-        if caller is not None and caller != span.service:
-            callees[caller].add(span.service)
-    found: dict[str, set[str]] = {}
-    for service in list(callees):
-        reached, waiting = set[str](), [service]
-        while waiting:
-            for callee in callees.get(waiting.pop(), ()):
-                if callee not in reached and callee != service:
-                    reached.add(callee)
-                    waiting.append(callee)
-        found[service] = reached
-    return found
+    pairs = {(by_id[span.parent], span.service) for span in spans if span.parent in by_id}
+    return CallGraph(sorted(pairs))
 
 
 def _evidence(service: str, score: float, each: Break, at: float) -> Evidence:

@@ -13,10 +13,10 @@ from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
+from gitops_sre.model.servicemap import CallGraph
 from gitops_sre.reasoning import findings
 from gitops_sre.reasoning.asking import Question, next_questions
 from gitops_sre.reasoning.bayes import Matrix, posterior, weights
-from gitops_sre.reasoning.callgraph import CallGraph
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.reasoning.suspects import MAX_SERVICES, Candidates, Suspect, enumerate_suspects
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from gitops_sre.model.change_feed import Rollout
 from gitops_sre.model.evidence import Evidence, Scope
 from gitops_sre.model.findings import Findings
+from gitops_sre.model.servicemap import CallGraph
 from gitops_sre.model.telemetry import Measure
 from gitops_sre.perception.board import lay
 from gitops_sre.perception.survey import MATTERS
-from gitops_sre.reasoning.callgraph import CallGraph
 
 Row = NDArray[np.float64]
 MAX_CURVES = 8
