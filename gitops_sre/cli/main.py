@@ -12,7 +12,7 @@ from importlib import metadata
 
 import click
 
-from gitops_sre.cli import config, demo, diagnose, doctor, evaluate, hands, init, operate
+from gitops_sre.cli import app, config, demo, diagnose, doctor, evaluate, hands, init, operate
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
@@ -35,6 +35,7 @@ def cli() -> None:
 for command in (demo.demo, operate.investigate, operate.run, operate.serve, operate.explain, doctor.doctor):
     cli.add_command(command)
 cli.add_command(init.init)
+cli.add_command(app.app)
 cli.add_command(config.config)
 cli.add_command(diagnose.diagnose)
 cli.add_command(evaluate.evaluate)

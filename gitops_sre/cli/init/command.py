@@ -109,6 +109,7 @@ def _next(found: Discovery, wanted: text.Wanted) -> list[str]:
     """What is left to do."""
     steps = [
         f"gitops-sre doctor --create-key {wanted.keys}/signing.pem",
+        "gitops-sre app create   # makes the GitHub App; or put a token into GITHUB_TOKEN",
         "gitops-sre doctor   # until all is well; then commit the files by a pull request like any other",
     ]
     if found.monitoring.prometheus is None:

@@ -51,7 +51,7 @@ def _github(wanted: Wanted) -> Iterator[str]:
     yield _line(f"  branch: {_quoted(wanted.branch)}", "the branch that the reconciler watches")
     if wanted.home.api_url != PUBLIC_API:
         yield f"  api_url: {_quoted(wanted.home.api_url)}"
-    yield _line("  app_id:", "of the GitHub App; without one a token in GITHUB_TOKEN is used")
+    yield _line("  app_id:", "`gitops-sre app create` fills these in; without an App a token in GITHUB_TOKEN is used")
     yield "  installation_id:"
     yield f"  private_key_file: {_quoted(f'{wanted.keys}/app.pem')}"
 

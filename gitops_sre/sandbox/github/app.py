@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route as WebRoute
 
 from gitops_sre.sandbox.github import (
+    app_pages,
     graphql,
     rest_app,
     rest_checks,
@@ -25,7 +26,7 @@ from gitops_sre.sandbox.github import (
     smart_http,
 )
 from gitops_sre.sandbox.github.auth import Tokens
-from gitops_sre.sandbox.github.http import Answer, ApiError, Body, Call, Route, not_found
+from gitops_sre.sandbox.github.http import Answer, ApiError, Body, Call, Caller, Route, not_found
 from gitops_sre.sandbox.github.smart_http import GitRequest
 from gitops_sre.sandbox.github.state import Hub
 
@@ -35,8 +36,10 @@ _VERSION = "2022-11-28"
 
 def build(hub: Hub, tokens: Tokens) -> Starlette:
     """All routes over one state."""
+    apps = app_pages.AppPages(hub)
     rest = (
         *rest_app.routes(tokens),
+        *apps.routes(),
         *rest_git.routes(),
         *rest_checks.routes(),
         *rest_contents.routes(),
@@ -52,6 +55,7 @@ def build(hub: Hub, tokens: Tokens) -> Starlette:
             *(WebRoute(API + r.template, _endpoint(hub, tokens, r), methods=[r.method]) for r in rest),
             WebRoute("/api/graphql", _endpoint(hub, tokens, Route("POST", "", _graphql)), methods=["POST"]),
             WebRoute("/api/{rest:path}", _endpoint(hub, tokens, unknown), methods=everything),
+            *apps.pages(),
             WebRoute("/{owner}/{repo}.git/{tail:path}", _git(hub, tokens), methods=["GET", "POST"]),
         ]
     )
@@ -76,7 +80,7 @@ def _endpoint(hub: Hub, tokens: Tokens, route: Route) -> Callable[[Request], Awa
 def _handle(hub: Hub, tokens: Tokens, route: Route, request: Request, raw: bytes) -> Response:
     try:
         with hub.lock:
-            call = _call(hub, tokens, request, raw)
+            call = _call(hub, _caller(hub, tokens, request, route), request, raw)
             _authorise(call, route)
             answer = route.handler(call)
     except ApiError as error:
@@ -84,11 +88,17 @@ def _handle(hub: Hub, tokens: Tokens, route: Route, request: Request, raw: bytes
     return _response(request, answer)
 
 
-def _call(hub: Hub, tokens: Tokens, request: Request, raw: bytes) -> Call:
+def _caller(hub: Hub, tokens: Tokens, request: Request, route: Route) -> Caller:
+    """Who calls; where anybody may, a request without credentials is nobody's."""
+    authorization = request.headers.get("authorization", "")
+    return Caller(hub.web_flow, {}) if route.need == "anybody" and not authorization else tokens.caller(authorization)
+
+
+def _call(hub: Hub, caller: Caller, request: Request, raw: bytes) -> Call:
     base = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
     return Call(
         hub=hub,
-        caller=tokens.caller(request.headers.get("authorization", "")),
+        caller=caller,
         base=base,
         url=base + request.url.path,
         path=request.path_params,

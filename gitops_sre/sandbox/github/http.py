@@ -242,7 +242,8 @@ def _positive(text: str | None, default: int) -> int:
 
 @dataclass(frozen=True)
 class Route:
-    """One REST operation. `need` is (permission, level); None: any caller; "app": the App itself, by its JWT."""
+    """One REST operation. `need` is (permission, level); None: any caller; "app": the App itself, by its JWT;
+    "anybody": callers without credentials too."""
 
     method: str
     template: str

@@ -25,29 +25,35 @@ def _own_app(call: Call) -> Answer:
 
 
 def _installations(call: Call) -> Answer:
-    return call.page([_app_of(call)]).answer(call.lens.installation)
+    app = _app_of(call)
+    return call.page([] if app.installed_on == frozenset() else [app]).answer(call.lens.installation)
 
 
 def _installation(call: Call) -> Answer:
+    return Answer(call.lens.installation(_installed(call)))
+
+
+def _installed(call: Call) -> App:
+    """The App, if the installation that the path names is its own. Raises 404."""
     app = _app_of(call)
-    if call.number("installation_id") != app.installation_id:
+    if call.number("installation_id") != app.installation_id or app.installed_on == frozenset():
+        raise not_found()
+    return app
+
+
+def _repo_installation(call: Call) -> Answer:
+    app = _app_of(call)
+    if not app.is_on(call.repo.full_name):
         raise not_found()
     return Answer(call.lens.installation(app))
 
 
-def _repo_installation(call: Call) -> Answer:
-    _ = call.repo  # 404 unless it is there
-    return Answer(call.lens.installation(_app_of(call)))
-
-
 def _access_token(tokens: Tokens) -> Callable[[Call], Answer]:
     def make(call: Call) -> Answer:
-        app = _app_of(call)
-        if call.number("installation_id") != app.installation_id:
-            raise not_found()
+        app = _installed(call)
         wanted = call.body.child("permissions")
         permissions = {name: wanted.text(name) for name in wanted.fields} if wanted else None
-        token, expires, caller = tokens.for_installation(app, permissions, _named_repositories(call))
+        token, expires, caller = tokens.for_installation(app, permissions, _named_repositories(call, app))
         answer: Json = {"token": token, "expires_at": stamp(expires), "permissions": dict(caller.permissions)}
         if caller.repositories is None:
             return Answer({**answer, "repository_selection": "all"}, 201)
@@ -58,12 +64,13 @@ def _access_token(tokens: Tokens) -> Callable[[Call], Answer]:
     return make
 
 
-def _named_repositories(call: Call) -> list[str] | None:
-    """Full names of the repositories that a token is to be narrowed to; None when it is not."""
+def _named_repositories(call: Call, app: App) -> list[str] | None:
+    """Full names of the repositories that a token reaches, by the request or by the installation; None for all."""
     names, ids = call.body.texts("repositories"), call.body.fields.get("repository_ids") or []
     if not names and not ids:
-        return None
-    found = [repo for repo in call.hub.repos.values() if repo.name in names or repo.id in ids]
+        return None if app.installed_on is None else sorted(app.installed_on)
+    known = (repo for repo in call.hub.repos.values() if app.is_on(repo.full_name))
+    found = [repo for repo in known if repo.name in names or repo.id in ids]
     if len(found) < len(names) + len(ids):
         raise ApiError(422, "There is at least one repository that does not exist or is not accessible to the parent")
     return [repo.full_name for repo in found]
@@ -117,7 +124,7 @@ def routes(tokens: Tokens) -> tuple[Route, ...]:
         Route("GET", f"{repo}/installation", _repo_installation, "app"),
         Route("GET", "/installation/repositories", _installation_repositories),
         Route("GET", "/user", _self),
-        Route("GET", "/users/{username}", _user),
+        Route("GET", "/users/{username}", _user, "anybody"),
         Route("GET", "/rate_limit", _rate_limit),
         Route("GET", repo, _repository, ("metadata", "read")),
         Route("GET", f"{repo}/collaborators/{{username}}/permission", _permission, ("metadata", "read")),

@@ -38,7 +38,8 @@ class Account:
 
 @dataclass(frozen=True)
 class App:
-    """A GitHub App with its one installation, on all repositories."""
+    """A GitHub App and its one installation: on the repositories in `installed_on` (full names; None: on all). `owner`
+    is None for one that belongs to whoever owns the repositories."""
 
     id: int
     slug: str
@@ -47,6 +48,14 @@ class App:
     installation_id: int
     bot: Account
     created_at: datetime
+    name: str = ""
+    events: tuple[str, ...] = ()
+    owner: Account | None = None
+    installed_on: frozenset[str] | None = None
+
+    def is_on(self, full_name: str) -> bool:
+        """Whether it is installed on a repository."""
+        return self.installed_on is None or full_name in self.installed_on
 
 
 @dataclass(frozen=True)

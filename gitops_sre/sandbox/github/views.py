@@ -206,30 +206,37 @@ class Lens:
 
     def app(self, app: App) -> Json:
         """A GitHub App."""
-        owner = next(iter(self.hub.repos.values())).owner if self.hub.repos else app.bot
+        owner = app.owner or self._owner(app)
         return {
             "id": app.id,
             "slug": app.slug,
             "node_id": f"A_{app.id}",
             "owner": self.account(owner),
-            "name": app.slug,
+            "name": app.name or app.slug,
             "description": "",
-            "external_url": f"{self.base}/apps/{app.slug}",
-            "html_url": f"{self.base}/apps/{app.slug}",
+            "external_url": self.app_page(app),
+            "html_url": self.app_page(app),
             "created_at": stamp(app.created_at),
             "updated_at": stamp(app.created_at),
             "permissions": {"metadata": "read", **app.permissions},
-            "events": [],
+            "events": list(app.events),
         }
+
+    def app_page(self, app: App) -> str:
+        """The public page of an App, where GitHub Enterprise has it."""
+        return f"{self.base}/github-apps/{app.slug}"
+
+    def _owner(self, app: App) -> Account:
+        return next((repo.owner for repo in self.hub.repos.values() if app.is_on(repo.full_name)), app.bot)
 
     def installation(self, app: App) -> Json:
         """An App's one installation."""
-        owner = next(iter(self.hub.repos.values())).owner if self.hub.repos else app.bot
+        owner = self._owner(app)
         here = f"{self.api}/app/installations/{app.installation_id}"
         return {
             "id": app.installation_id,
             "account": self.account(owner),
-            "repository_selection": "all",
+            "repository_selection": "all" if app.installed_on is None else "selected",
             "access_tokens_url": f"{here}/access_tokens",
             "repositories_url": f"{self.api}/installation/repositories",
             "html_url": f"{self.base}/organizations/{owner.login}/settings/installations/{app.installation_id}",
@@ -238,7 +245,7 @@ class Lens:
             "target_id": owner.id,
             "target_type": owner.type,
             "permissions": {"metadata": "read", **app.permissions},
-            "events": [],
+            "events": list(app.events),
             "created_at": stamp(app.created_at),
             "updated_at": stamp(app.created_at),
             "single_file_name": None,
