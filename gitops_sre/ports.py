@@ -345,6 +345,10 @@ class Store(Protocol):
         """The newest incidents, any state."""
         ...
 
+    def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
+        """The incidents that ended last with the SLO recovered and the fix standing, newest first."""
+        ...
+
     def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:
         """Compare-and-swap on `version` (0: insert), with its ledger entries in one transaction.
 

@@ -45,7 +45,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from gitops_sre.model.incident import Incident
+from gitops_sre.model.incident import Incident, State
 from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
 
 VERSION = 1
@@ -158,6 +158,13 @@ class SqlStore:
         order = (desc(_INCIDENTS.c.opened_at), _INCIDENTS.c.id)
         with self._reads() as connection:
             rows = connection.execute(select(_INCIDENTS).order_by(*order).limit(limit)).all()
+        return tuple(self._thawed(row) for row in rows)
+
+    def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
+        """The incidents that ended last with the SLO recovered and the fix standing, newest first."""
+        query = select(_INCIDENTS).where(_INCIDENTS.c.state == State.RESOLVED.value)
+        with self._reads() as connection:
+            rows = connection.execute(query.order_by(desc(_INCIDENTS.c.since), _INCIDENTS.c.id).limit(limit)).all()
         return tuple(self._thawed(row) for row in rows)
 
     def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:

@@ -10,6 +10,7 @@ from gitops_sre.engine import feed
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.inquiry import UNSEEN, Question, Sources, blind, gather, with_changes, with_events
 from gitops_sre.engine.intake import service_map
+from gitops_sre.engine.precedents import precedents
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change_feed import ChangeRecord, Rollout
@@ -175,6 +176,7 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     found = replace(found, scope=replace(scope, onset=onset), gaps=(*found.gaps, *gaps))
     reach = timedelta(seconds=timing.investigate)
     found = with_events(found, world.cluster.events(onset - reach, scope.namespace), reach)
+    found = replace(found, precedents=precedents(world.store, scope.environment))
     known = with_changes(found, change_feed(found.scope, world), timing.clock_skew)
     return diagnose(known, world.catalogue, incident.refuted, timing.clock_skew)
 

@@ -14,7 +14,7 @@ from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
 from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.servicemap import CallGraph
-from gitops_sre.reasoning import findings
+from gitops_sre.reasoning import findings, priors
 from gitops_sre.reasoning.asking import Question, next_questions
 from gitops_sre.reasoning.bayes import Matrix, posterior, weights
 from gitops_sre.reasoning.catalogue import Catalogue
@@ -81,8 +81,9 @@ def prepare(known: Findings, catalogue: Catalogue, refuted: Collection[str] = ()
         *(findings.change_seen(change, trust, too_late=change.lead < -skew) for change in here),
         *(findings.rollout_seen(each, scope) for each in moved),
         *_feed(candidates.all, possible, known.gaps, scope, trust),
+        *priors.told(known.precedents, candidates.all, scope),
     )
-    suspects = enumerate_suspects(candidates, possible, moved, refuted, catalogue)
+    suspects = enumerate_suspects(candidates, possible, moved, refuted, catalogue, known.precedents)
     explained = frozenset((suspect.service, suspect.cause) for suspect in suspects if suspect.change)
     court = Court(seen, catalogue, explained, skew)
     trusts = _trusts(seen, frozenset((scope.service, *graph.below(scope.service))))

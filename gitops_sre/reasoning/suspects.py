@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.diagnosis import Cause, Hypothesis
+from gitops_sre.model.precedent import Precedent
 from gitops_sre.reasoning.catalogue import BlameModel, Catalogue
 from gitops_sre.reasoning.causes import CAUSES, FAULTS
+from gitops_sre.reasoning.priors import priors
 
 MAX_SERVICES = 60
 """Services that may be blamed; the nearest on the map come first."""
@@ -65,26 +67,25 @@ def enumerate_suspects(
     rollouts: Sequence[Rollout],
     refuted: Collection[str],
     catalogue: Catalogue,
+    precedents: Iterable[Precedent] = (),
 ) -> tuple[Suspect, ...]:
-    """Every hypothesis, their priors summing to 1."""
+    """Every hypothesis, their priors summing to 1. `precedents` are what earlier incidents turned out to be."""
     first = candidates.all[0]
     found = [Suspect(cause, first, catalogue.causes[cause].prior) for cause in CAUSES if cause not in FAULTS]
-    for service, share in candidates.shares(catalogue.blame).items():
-        for cause in FAULTS:
-            found += _of_cause(cause, service, share, changes, rollouts, catalogue)
+    for (service, cause), prior in priors(candidates.shares(catalogue.blame), FAULTS, catalogue, precedents).items():
+        found += _of_cause(cause, service, prior, changes, rollouts, catalogue)
     return tuple(_after(suspect, refuted, catalogue) for suspect in found)
 
 
 def _of_cause(
     cause: Cause,
     service: str,
-    share: float,
+    prior: float,
     changes: Sequence[ChangeRecord],
     rollouts: Sequence[Rollout],
     catalogue: Catalogue,
 ) -> Iterator[Suspect]:
     """A cause at a service: by each change that may have brought it about, and by one that the feed does not show."""
-    prior = catalogue.causes[cause].prior * share
     culprits = [change for change in changes if change.service == service and cause in catalogue.causes_of(change.kind)]
     known = {change.rollout.key for change in changes if change.rollout}
     moved = [

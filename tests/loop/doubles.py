@@ -176,7 +176,8 @@ class MortalStore:
 
     def __init__(self, store: Store, reaper: Reaper) -> None:
         self._store, self._reaper = store, reaper
-        self.load, self.unfinished, self.recent = store.load, store.unfinished, store.recent
+        self.load, self.unfinished = store.load, store.unfinished
+        self.recent, self.resolved = store.recent, store.resolved
         self.ledger, self.verify, self.seen, self.lease = store.ledger, store.verify, store.seen, store.lease
 
     def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:

@@ -69,6 +69,17 @@ class TestIncidents:
             store.save(named(number, state=State.DISMISSED))
         assert [incident.id[-1] for incident in store.recent(3)] == ["5", "4", "3"]
 
+    def test_resolved_are_those_that_a_fix_has_ended_the_last_ended_first(self, store: SqlStore) -> None:
+        for number, since in ((1, 30), (2, 50), (3, 10), (4, 40)):
+            store.save(named(number, state=State.RESOLVED, since=b.after(since)))
+        for number, state in enumerate(each for each in State if each is not State.RESOLVED):
+            store.save(named(10 + number, state=state))
+        again = store.load("inc-000000000004")
+        assert again is not None
+        store.save(replace(again, state=State.REVERTING))  # somebody has asked for the fix to be taken back
+        assert [incident.id[-1] for incident in store.resolved(2)] == ["2", "1"]
+        assert [incident.id[-1] for incident in store.resolved()] == ["2", "1", "3"]
+
 
 class TestCompareAndSwap:
     """Of two who saw the same version, one saves."""
