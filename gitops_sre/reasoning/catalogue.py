@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gitops_sre.model.change_feed import ChangeKind
 from gitops_sre.model.diagnosis import Cause
-from gitops_sre.reasoning.causes import CAUSES, CatalogueError
+from gitops_sre.reasoning.causes import CAUSES
 from gitops_sre.reasoning.weights import Weights, load_weights
+from gitops_sre.yamltext.data import read_data
 
 _TOLERANCE = 1e-6
 
@@ -88,20 +87,8 @@ class Catalogue:
 
 def load_catalogue(text: str | None = None, weights: Weights | None = None) -> Catalogue:
     """The catalogue that is shipped, or another one as YAML text, with the weights that are shipped, or others. Raises
-    CatalogueError."""
-    if text is None:
-        text = resources.files("gitops_sre.reasoning").joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    try:
-        raw: Any = yaml.safe_load(text)
-        file = _File.model_validate(raw)
-    except yaml.YAMLError as error:
-        raise CatalogueError(f"catalogue: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise CatalogueError(f"catalogue: {place}: {first['msg']}") from error
-    for problem in _problems(file):
-        raise CatalogueError(f"catalogue: {problem}")
+    DataError."""
+    file = read_data("gitops_sre.reasoning", "catalogue", _File, _problems, text)
     return Catalogue(file.causes, file.blame, file.change, weights or load_weights())
 
 

@@ -1,4 +1,4 @@
-"""The causes that reasoning knows, and the error of data that contradicts itself."""
+"""The causes that reasoning knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,3 @@ from gitops_sre.model.diagnosis import Cause
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 FAULTS = tuple(cause for cause in CAUSES if cause not in ("no_fault", "unexplained"))
 """Causes that a service can be blamed for."""
-
-
-class CatalogueError(Exception):
-    """The catalogue contradicts itself; the message names the place. Never retried."""

@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from gitops_sre.model.diagnosis import Cause
-from gitops_sre.reasoning.causes import CAUSES, CatalogueError
+from gitops_sre.reasoning.causes import CAUSES
+from gitops_sre.yamltext.data import read_data
 
 ANY = "any"
 """Stands for everything but `no_fault`."""
@@ -75,21 +74,9 @@ class Weights:
 def load_weights(text: str | None = None, *, fitted: bool = True) -> Weights:
     """The weights that are shipped, or others as YAML text; as judged where they are not `fitted`.
 
-    Raises CatalogueError.
+    Raises DataError.
     """
-    if text is None:
-        text = resources.files("gitops_sre.reasoning").joinpath("weights.yaml").read_text(encoding="utf-8")
-    try:
-        raw: Any = yaml.safe_load(text)
-        file = _File.model_validate(raw)
-    except yaml.YAMLError as error:
-        raise CatalogueError(f"weights: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise CatalogueError(f"weights: {place}: {first['msg']}") from error
-    for problem in _problems(file):
-        raise CatalogueError(f"weights: {problem}")
+    file = read_data("gitops_sre.reasoning", "weights", _File, _problems, text)
     chosen = {
         name: (signal.fitted if fitted and signal.fitted is not None else signal.judged)
         for name, signal in file.signals.items()

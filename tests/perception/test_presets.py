@@ -18,6 +18,7 @@ from gitops_sre.model.telemetry import Measure
 from gitops_sre.perception import golden, presets
 from gitops_sre.perception.presets import Budget, Catalogue, PresetsError, Range
 from gitops_sre.perception.presets.labels import certificate, host, last, side, statistic, workload
+from gitops_sre.yamltext.data import DataError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPAN = Range(NOW - timedelta(hours=1), NOW, 15, 60)
@@ -260,17 +261,17 @@ PRESET = {"name": "x", "means": "m", "source": "s", "recognise": ["a"]}
 )
 def test_a_mistake_is_named_with_its_place(change: dict[str, object], message: str) -> None:
     text = yaml.safe_dump({"presets": [{**PRESET, "rows": [{**ROW, **change}]}]})
-    with pytest.raises(PresetsError, match=message):
+    with pytest.raises(DataError, match=message):
         presets.load(text)
 
 
 def test_ids_are_unique_and_the_text_must_be_yaml() -> None:
     assert isinstance(presets.load(yaml.safe_dump({"presets": [{**PRESET, "rows": [ROW]}]})), Catalogue)
-    with pytest.raises(PresetsError, match=r"row x\.a is there 2 times"):
+    with pytest.raises(DataError, match=r"row x\.a is there 2 times"):
         presets.load(yaml.safe_dump({"presets": [{**PRESET, "rows": [ROW, ROW]}]}))
-    with pytest.raises(PresetsError, match="preset x is there 2 times"):
+    with pytest.raises(DataError, match="preset x is there 2 times"):
         presets.load(yaml.safe_dump({"presets": [{**PRESET, "rows": [ROW]}] * 2}))
-    with pytest.raises(PresetsError, match="not valid YAML"):
+    with pytest.raises(DataError, match="not valid YAML"):
         presets.load("presets: [")
 
 

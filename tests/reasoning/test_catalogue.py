@@ -5,7 +5,7 @@ from importlib import resources
 import pytest
 
 from gitops_sre.reasoning.catalogue import load_catalogue
-from gitops_sre.reasoning.causes import CatalogueError
+from gitops_sre.yamltext.data import DataError
 
 SHIPPED = resources.files("gitops_sre.reasoning").joinpath("catalogue.yaml").read_text(encoding="utf-8")
 CATALOGUE = load_catalogue()
@@ -32,5 +32,5 @@ def test_a_change_speaks_the_less_the_older_it_is_and_not_at_all_after_the_onset
 )
 def test_a_catalogue_that_contradicts_itself_is_refused_with_the_place(old: str, new: str, message: str) -> None:
     assert old in SHIPPED
-    with pytest.raises(CatalogueError, match=message):
+    with pytest.raises(DataError, match=message):
         load_catalogue(SHIPPED.replace(old, new))

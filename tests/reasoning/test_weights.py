@@ -14,9 +14,10 @@ from gitops_sre.model.evidence import Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.reasoning.catalogue import load_catalogue
-from gitops_sre.reasoning.causes import CAUSES, CatalogueError
+from gitops_sre.reasoning.causes import CAUSES
 from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.reasoning.weights import load_weights
+from gitops_sre.yamltext.data import DataError
 from tests.builders import NOW
 
 CATALOGUE = load_catalogue()
@@ -77,7 +78,7 @@ def test_evidence_of_trouble_never_speaks_against_it() -> None:
     ],
 )
 def test_broken_weights_are_refused_with_the_place(text: str, place: str) -> None:
-    with pytest.raises(CatalogueError, match=place):
+    with pytest.raises(DataError, match=place):
         load_weights(text)
 
 

@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
-from importlib import resources
 from string import Template
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.telemetry import Measure, SignalName
@@ -24,6 +22,7 @@ from gitops_sre.perception.presets import labels as reading
 from gitops_sre.perception.presets.labels import Source
 from gitops_sre.perception.presets.planning import MAX_POINTS, Budget, Plan, Range, ranged, waves
 from gitops_sre.perception.promql import fill, within
+from gitops_sre.yamltext.data import read_data
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)?\{([^{}]*)\}")
 _PLAIN = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\{\$where\}")
@@ -50,7 +49,7 @@ _TELLING: tuple[SignalName, ...] = (
 
 
 class PresetsError(Exception):
-    """The query catalogue contradicts itself; the message names the place. Never retried."""
+    """The query catalogue is asked for what is not in it; the message says what is. Never retried."""
 
 
 def _sources(value: object) -> object:
@@ -293,20 +292,8 @@ def _array(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> array[float]:
 
 
 def load(text: str | None = None) -> Catalogue:
-    """The catalogue that is shipped, or another one as YAML text. Raises PresetsError."""
-    if text is None:
-        text = resources.files("gitops_sre.perception").joinpath("presets.yaml").read_text(encoding="utf-8")
-    try:
-        raw: Any = yaml.safe_load(text)
-        file = _File.model_validate(raw)
-    except yaml.YAMLError as error:
-        raise PresetsError(f"presets: not valid YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise PresetsError(f"presets: {place}: {first['msg']}") from error
-    for problem in _problems(file):
-        raise PresetsError(f"presets: {problem}")
+    """The catalogue that is shipped, or another one as YAML text. Raises DataError."""
+    file = read_data("gitops_sre.perception", "presets", _File, _problems, text)
     return Catalogue(file.presets)
 
 
