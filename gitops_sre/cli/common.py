@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,10 +31,41 @@ settings_option = click.option(
     help="The settings file.",
 )
 
+several_settings_option = click.option(
+    "--settings",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    default=[Path(SETTINGS_FILE)],
+    show_default=True,
+    envvar="GITOPS_SRE_SETTINGS",
+    help="The settings file; give it several times for several infra repositories.",
+)
+
 
 def load(path: Path) -> s.Settings:
     """Settings from a file and the environment. Raises ConfigError."""
     return s.load(path, os.environ)
+
+
+def load_all(paths: Sequence[Path]) -> tuple[s.Settings, ...]:
+    """Settings of several infra repositories, in order. Raises ConfigError, or Failure when two of them share what each
+    must have for itself."""
+    found: list[s.Settings] = []
+    taken: dict[str, Path] = {}
+    for path in paths:
+        settings = load(path)
+        repository, database = settings.github.repository.lower(), settings.engine.database_url
+        for key, what, remedy in (
+            (f"repository {repository}", "github.repository", "name each repository once"),
+            (f"database {database}", "engine.database_url", "give each its own, and leave DATABASE_URL unset"),
+            (f"clone {settings.cache_dir.resolve()}", "cache_dir", "give each its own"),
+        ):
+            if key in taken:
+                raise Failure(f"{path}: {what}: is that of {taken[key]} too; {remedy}")
+            taken[key] = path
+        found.append(settings)
+    return tuple(found)
 
 
 def private_folder(folder: Path) -> None:

@@ -16,7 +16,15 @@ from rich.console import Console, RenderableType
 
 from gitops_sre import wiring
 from gitops_sre.cli import show
-from gitops_sre.cli.common import Failure, existing_store, forgetful, load, settings_option
+from gitops_sre.cli.common import (
+    Failure,
+    existing_store,
+    forgetful,
+    load,
+    load_all,
+    settings_option,
+    several_settings_option,
+)
 from gitops_sre.engine.advance import REHEARSED
 from gitops_sre.engine.bot import Bot
 from gitops_sre.model.incident import Incident
@@ -24,6 +32,8 @@ from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
 from gitops_sre.policy import documents
+from gitops_sre.ports import ConflictError, StoreError
+from gitops_sre.settings import ConfigError
 from gitops_sre.web.service import service as build_service
 
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
@@ -123,37 +133,50 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
 
 
 @click.command()
-@settings_option
+@several_settings_option
 @click.option("--once", is_flag=True, required=True, help="One pass: load, poll, advance, exit.")
-def run(*, path: Path, once: bool) -> None:  # noqa: ARG001 - required so that the command reads as what it does
+def run(*, paths: tuple[Path, ...], once: bool) -> None:  # noqa: ARG001 - required so that the command reads as what it does
     """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy.
 
     Exit status 1 when GitHub cannot be asked (then nothing is done), and when an alert source or the cluster cannot, or
     the policies cannot be read (then all is done that can be).
     """
-    bot = wiring.bot(load(path))
-    with closing(bot.world.repository):
-        _pass(bot)
+    several = load_all(paths)
+    problems = []
+    for settings in several:
+        begin = f"{settings.github.repository}: " if len(several) > 1 else ""
+        try:
+            bot = wiring.bot(settings)
+            with closing(bot.world.repository):
+                _pass(bot, begin)
+        except (Failure, ConfigError, StoreError, ConflictError) as error:  # the others have their pass all the same
+            problems.append(f"{begin}{error}")
+    if problems:
+        raise Failure("\n".join(problems))
 
 
-def _pass(bot: Bot) -> None:
+def _pass(bot: Bot, begin: str) -> None:
     identity = bot.world.forge.check()
     if not isinstance(identity, Done):
         raise Failure(f"{identity.reason}; nothing was done: `gitops-sre doctor` says what is missing")
     incidents = bot.once()
-    _print(show.overview(incidents) if incidents else "Nothing to do.")
+    _print(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
     _complain([*blind, *_policies(bot.world)])
 
 
 @click.command()
-@settings_option
-def serve(*, path: Path) -> None:
-    """Run as a service: webhooks, polling and durable timers. Writes pull requests, within policy."""
-    settings = load(path)
-    _assert_free(settings.web.host, settings.web.port)
-    service = build_service(settings)
+@several_settings_option
+def serve(*, paths: tuple[Path, ...]) -> None:
+    """Run as a service: webhooks, polling and durable timers. Writes pull requests, within policy.
+
+    With several settings, `web` and `log` of the first one count.
+    """
+    several = load_all(paths)
+    web = several[0].web
+    _assert_free(web.host, web.port)
+    service = build_service(several)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop: as by hand
     service.start()
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -47,10 +47,16 @@ class _Answer(Exception):  # noqa: N818 - not an error: an early answer
         self.status, self.message = status, message
 
 
-def create_app(doors: Doors) -> Starlette:
-    """The ASGI application."""
+def create_app(houses: Mapping[str, Doors]) -> Starlette:
+    """The ASGI application, with the doors of each repository (owner/name in lower case).
+
+    Alertmanager names the repository in the address where there are several; GitHub, which knows one address for an
+    App, in the payload.
+    """
+    first = next(iter(houses.values()))
 
     async def alertmanager(request: Request) -> Response:
+        doors = _house(houses, request.path_params)
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         _require(_equal(given, doors.alert_token), "bearer token missing or wrong")
         payload = _parse(await _body(request, doors.max_body))
@@ -62,7 +68,9 @@ def create_app(doors: Doors) -> Starlette:
         return JSONResponse({"received": len(alerts)}, 202)
 
     async def github(request: Request) -> Response:
-        body = await _body(request, doors.max_body)
+        body = await _body(request, max(doors.max_body for doors in houses.values()))
+        # Only what the signature covers is acted upon; which secret it is to be checked with is all that is read here.
+        doors = houses.get(_repository(body), first) if len(houses) > 1 else first
         mac = hmac.new(doors.github_secret.encode(), body, hashlib.sha256).hexdigest()
         given = request.headers.get("x-hub-signature-256", "")
         _require(bool(doors.github_secret) and _equal(given, f"sha256={mac}"), "signature missing or wrong")
@@ -83,12 +91,29 @@ def create_app(doors: Doors) -> Starlette:
 
     routes = [
         Route("/webhooks/alertmanager", alertmanager, methods=["POST"]),
+        Route("/webhooks/alertmanager/{owner}/{name}", alertmanager, methods=["POST"]),
         Route("/webhooks/github", github, methods=["POST"]),
         Route("/healthz", health),
     ]
     return Starlette(
         routes=routes, exception_handlers={_Answer: _answered, StoreError: _unavailable, ConflictError: _unavailable}
     )
+
+
+def _house(houses: Mapping[str, Doors], path: Mapping[str, str]) -> Doors:
+    """The doors that an address names; without a name the only ones there are."""
+    name = f"{path['owner']}/{path['name']}".lower() if path else next(iter(houses))
+    if name not in houses or (not path and len(houses) > 1):
+        raise _Answer(404, "post alerts to /webhooks/alertmanager/OWNER/NAME, with a repository that is served here")
+    return houses[name]
+
+
+def _repository(body: bytes) -> str:
+    """The repository that an event says it is about, in lower case; empty where it says none."""
+    try:
+        return str(json.loads(body)["repository"]["full_name"]).lower()
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import structlog
 import uvicorn
 
 from gitops_sre import wiring
 from gitops_sre.delivery.webhooks import Happening
-from gitops_sre.engine.bot import Bot
+from gitops_sre.engine.bot import Bot, Told
 from gitops_sre.engine.schedule import Schedule
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.signal import Alert
@@ -28,9 +29,13 @@ _ALWAYS = (structlog.processors.add_log_level, structlog.processors.TimeStamper(
 
 @dataclass
 class Service:
-    """The bot as a service: webhooks, a sweep now and then, durable looks in between."""
+    """The bot as a service: webhooks, a sweep now and then, durable looks in between.
 
-    bot: Bot
+    Several repositories have a bot each, with settings, policies and records of its own; they share this process, its
+    receiver and its timers, which the first one's database keeps. `bots` has them by repository, in lower case.
+    """
+
+    bots: Mapping[str, Bot]
     schedule: Schedule
     server: uvicorn.Server
     thread: threading.Thread
@@ -39,8 +44,8 @@ class Service:
 
     @property
     def poll(self) -> float:
-        """Seconds between sweeps."""
-        return self.bot.world.settings.timing.poll
+        """Seconds between sweeps: the shortest that any of the settings wants."""
+        return min(bot.world.settings.timing.poll for bot in self.bots.values())
 
     @property
     def url(self) -> str:
@@ -61,37 +66,43 @@ class Service:
         self.called.wait(self.poll)
         self.called.clear()
 
+    def receive(self, repository: str, alerts: Sequence[Alert]) -> None:
+        """Alerts for one repository's bot. Raises StoreError or ConflictError."""
+        self.schedule.ensure(timer(repository, incident) for incident in self.bots[repository].receive(alerts))
+
     def happened(self, happening: Happening) -> None:
         """Something happened on GitHub. Orders are read by the next sweep, at once; all else needs a look."""
-        world = self.bot.world
-        if happening.repository != world.settings.github.repository.lower():
+        bot = self.bots.get(happening.repository)
+        if bot is None:
             return
-        unfinished = world.store.unfinished()
+        unfinished = bot.world.store.unfinished()
         meant = [each for each in unfinished if each.numbers & happening.numbers] if happening.numbers else unfinished
         for incident in meant:
-            self.schedule.soon(incident.id)
+            self.schedule.soon(timer(happening.repository, incident))
         if happening.comment:
             self.called.set()
 
     def sweep(self) -> None:
         """Poll the sources; every unfinished incident has a timer afterwards. A store that cannot be used now is tried
-        again by the next sweep."""
-        try:
-            self.heartbeat()
-            self.schedule.ensure(incident.id for incident in self.bot.sweep())
-            self.bot.show()
-        except (StoreError, ConflictError) as error:
-            LOG.warning("sweep", problem=str(error))
+        again by the next sweep, and keeps no other repository waiting."""
+        for repository, bot in self.bots.items():
+            try:
+                self.heartbeat()
+                self.schedule.ensure(timer(repository, incident) for incident in bot.sweep())
+                bot.show()
+            except (StoreError, ConflictError) as error:
+                LOG.warning("sweep", repository=repository, problem=str(error))
 
     def heartbeat(self) -> None:
         """Say that this executor is alive, and take over the looks of those that are not."""
-        world = self.bot.world
+        first = next(iter(self.bots.values()))
+        world, owner = first.world, first.owner
         now = world.clock.now()
         span = timedelta(seconds=world.settings.engine.lease + self.poll)
-        world.store.lease(f"executor/{self.bot.owner}", self.bot.owner, now + span, now)
+        world.store.lease(f"executor/{owner}", owner, now + span, now)
 
         def alive(executor: str) -> bool:
-            return not world.store.lease(f"executor/{executor}", self.bot.owner, now, now)
+            return not world.store.lease(f"executor/{executor}", owner, now, now)
 
         self.schedule.rescue(alive)
 
@@ -102,43 +113,64 @@ class Service:
         self.schedule.stop()
 
 
-def log(incident: Incident, transition: Transition) -> None:
+def timer(repository: str, incident: Incident) -> str:
+    """The name of an incident's timer: two repositories may have an incident each from one alert."""
+    return f"{repository}#{incident.id}"
+
+
+def look(bots: Mapping[str, Bot], name: str) -> float | None:
+    """The look that a timer is for; nothing for a repository that is no longer served. A name without a repository is
+    from before there could be several, and means the first."""
+    repository, _, incident = name.rpartition("#")
+    bot = bots.get(repository) if repository else next(iter(bots.values()))
+    return bot.look(incident) if bot is not None else None
+
+
+def _log(repository: str) -> Told:
     """Each transition as one line of the service's log."""
-    LOG.info(
-        transition.event,
-        incident=incident.id,
-        source=transition.source,
-        target=transition.target,
-        detail=transition.detail,
-    )
+
+    def told(incident: Incident, transition: Transition) -> None:
+        LOG.info(
+            transition.event,
+            repository=repository,
+            incident=incident.id,
+            source=transition.source,
+            target=transition.target,
+            detail=transition.detail,
+        )
+
+    return told
 
 
-def service(settings: Settings) -> Service:
-    """The whole service, not started yet."""
+def service(several: Sequence[Settings]) -> Service:
+    """The whole service, not started yet: a bot for each settings. Of `web`, `engine.workers` and `log` the first
+    settings count; no two may name one repository, database or clone."""
+    settings = several[0]
     if settings.log == "json":
         structlog.configure(processors=[*_ALWAYS, structlog.processors.JSONRenderer()])
     else:
         structlog.configure(processors=[*_ALWAYS, structlog.dev.ConsoleRenderer(colors=False)])
-    engine = wiring.bot(settings, log)
-    schedule = Schedule(engine.look, settings.engine, engine.owner, settings.timing.poll)
-
-    def receive(alerts: Sequence[Alert]) -> None:
-        schedule.ensure(incident.id for incident in engine.receive(alerts))
-
-    def nudge(happening: Happening) -> None:
-        made.happened(happening)
-
-    doors = Doors(
-        receive=receive,
-        nudge=nudge,
-        seen=lambda delivery: engine.world.store.seen(delivery, engine.world.clock.now()),
-        alert_token=os.environ.get(settings.web.alert_token_env, ""),
-        github_secret=os.environ.get(settings.web.github_secret_env, ""),
-        max_body=settings.web.max_body,
-    )
-    config = uvicorn.Config(
-        create_app(doors), host=settings.web.host, port=settings.web.port, log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    made = Service(engine, schedule, server, threading.Thread(target=server.run, daemon=True))
+    bots = {name: wiring.bot(each, _log(name)) for each in several for name in [each.github.repository.lower()]}
+    first = next(iter(bots.values()))
+    schedule = Schedule(partial(look, bots), settings.engine, first.owner, settings.timing.poll)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app({name: _doors(bot, name, lambda: made) for name, bot in bots.items()}),
+            host=settings.web.host, port=settings.web.port, log_level="warning", lifespan="off",
+        )
+    )  # fmt: skip
+    made = Service(bots, schedule, server, threading.Thread(target=server.run, daemon=True))
     return made
+
+
+def _doors(bot: Bot, repository: str, service: Callable[[], Service]) -> Doors:
+    """What is asked for at a repository's doors, and who is told."""
+    web, world = bot.world.settings.web, bot.world
+    return Doors(
+        receive=lambda alerts: service().receive(repository, alerts),
+        nudge=lambda happening: service().happened(happening),
+        seen=lambda delivery: world.store.seen(delivery, world.clock.now()),
+        alert_token=os.environ.get(web.alert_token_env, ""),
+        github_secret=os.environ.get(web.github_secret_env, ""),
+        max_body=web.max_body,
+    )

@@ -64,7 +64,7 @@ class Receiver:
 
     def client(self, **changes: Any) -> TestClient:
         doors = Doors(self.receive, self.nudge, self.seen, "token", "secret", 20_000)
-        return TestClient(create_app(replace(doors, **changes)))
+        return TestClient(create_app({"acme/infra": replace(doors, **changes)}))
 
 
 @pytest.fixture
