@@ -19,7 +19,7 @@ from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
-from gitops_sre.model.pull import PullRequest, Report
+from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import ObjectField, Source, Target
@@ -261,7 +261,7 @@ class Forge(Protocol):
         ...
 
     def propose(
-        self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, body: str
+        self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, cover: Cover
     ) -> PullRequest | Outdated | Refused | Unavailable:
         """Find or create branch, verified commit and pull request of an action (draft at L2)."""
         ...

@@ -173,6 +173,14 @@ class PolicySettings(_Section):
     path: str = Field(".gitops-sre/policies", description="folder in the infra repository")
 
 
+class LimitSettings(_Section):
+    """How many fixes may be proposed at once; one more waits. Reverts are not counted and never held back."""
+
+    open: int = Field(10, ge=1, description="fixes open at once")
+    open_per_service: int = Field(1, ge=1, description="fixes open at once for a service in an environment")
+    per_hour: int = Field(6, ge=1, description="fixes proposed within an hour")
+
+
 class DecisionSettings(_Section):
     """When the diagnosis is good enough to act on."""
 
@@ -206,6 +214,7 @@ class Settings(_Section):
     signing: SigningSettings
     policy: PolicySettings = PolicySettings()
     decision: DecisionSettings = DecisionSettings()
+    limits: LimitSettings = LimitSettings()
     web: WebSettings = WebSettings()
     cache_dir: Path = Field(Path(".gitops-sre-cache"), description="clone of the infra repository; may be deleted")
     log: Literal["text", "json"] = Field("text", description="form of the service's log lines")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitops_sre.delivery.neutral import title
-from gitops_sre.delivery.page import page, said
+from gitops_sre.delivery.neutral import Safe, title
+from gitops_sre.delivery.page import page
+from gitops_sre.delivery.page import said as shown
+from gitops_sre.delivery.sections import filled
 from gitops_sre.model.change import Proof
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
@@ -47,14 +49,24 @@ def fix_title(plan: Plan) -> str:
     return title(f"{plan.target.service} ({plan.target.environment}): {' '.join(words)}")
 
 
-def fix_body(incident: Incident) -> str:
-    """Body of a fix's pull request; worded as a proposal at L2. The incident has a plan and a verdict."""
-    return page("fix", context(incident), _DROP)
+def fix_body(incident: Incident, template: str = "") -> str:
+    """Body of a fix's pull request; worded as a proposal at L2. The incident has a plan and a verdict.
+
+    `template` is the repository's own, whose sections are filled in first.
+    """
+    said = context(incident)
+    return page("fix", {**said, "customs": Safe(filled(template, {**said, "undoes": False}))}, _DROP)
 
 
-def revert_body(incident: Incident, proof: Proof | None = None) -> str:
+def revert_body(incident: Incident, proof: Proof | None = None, template: str = "") -> str:
     """Body of the pull request that takes the fix back; `proof` shows the revert itself."""
-    return page("revert", {**context(incident), "proof": proof}, _DROP)
+    said = {**context(incident), "proof": proof}
+    return page("revert", {**said, "customs": Safe(filled(template, {**said, "undoes": True}))}, _DROP)
+
+
+def full(incident: Incident) -> str:
+    """The whole story for the verdict's check run: what the body may have no room for."""
+    return page("full", context(incident), _DROP[:5])
 
 
 def pull_title(record: ActionRecord) -> str:
@@ -65,7 +77,7 @@ def pull_title(record: ActionRecord) -> str:
 def commit_message(record: ActionRecord) -> tuple[str, str]:
     """Headline and body of an action's commit, without the seal. Plain text; everything hidden is shown."""
     changes = (
-        f"{edit.file}: {'.'.join(map(str, edit.path))}: {said(edit.before)} -> {said(edit.after)}"
+        f"{edit.file}: {'.'.join(map(str, edit.path))}: {shown(edit.before)} -> {shown(edit.after)}"
         for edit in record.edits
     )
     body = f"{'Undoes' if record.kind == 'fix' else 'Takes back the fix for'} {title(_undone(record), 300)}"

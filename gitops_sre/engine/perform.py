@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gitops_sre.delivery import text
+from gitops_sre.engine import limits, remedy, watch
 from gitops_sre.engine import messages as m
-from gitops_sre.engine import remedy, watch
 from gitops_sre.engine.world import World
+from gitops_sre.gitops import customs
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
-from gitops_sre.model.pull import PullRequest, Report
+from gitops_sre.model.pull import Cover, PullRequest, Report
+from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 
 
@@ -29,7 +31,15 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     if record is None or proof is None or verdict is None:
         # Memory of the change is gone (it is not kept on the forge before it is proposed): make it again.
         return m.BaseMoved(at, "the change has to be made again")
-    made = world.forge.propose(record, proof.change.files, proof, verdict, text.fix_body(incident))
+    actions = world.forge.actions()
+    if isinstance(actions, Unavailable):
+        return m.Nothing(at, f"GitHub: {actions.reason}")
+    waits = limits.waits_for(record, actions, world.settings.limits, at)
+    if waits:
+        return m.Nothing(at, waits)
+    body = text.fix_body(incident, customs.template(world.repository, record.base))
+    cover = Cover(body, text.full(incident), _asked(record, world))
+    made = world.forge.propose(record, proof.change.files, proof, verdict, cover)
     if isinstance(made, Unavailable):
         return m.Nothing(at, f"GitHub: {made.reason}")
     if isinstance(made, Outdated):
@@ -37,6 +47,16 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     if isinstance(made, Refused):
         return m.Denied(at, made.reason)
     return _seen(incident, made, at)
+
+
+def _asked(record: ActionRecord, world: World) -> tuple[str, ...]:
+    """Who is asked for a review: those whom policy names; for a draft, of which GitHub tells nobody, those who own the
+    files as well. For all else GitHub asks the owners itself."""
+    verdict = record.verdict
+    files = tuple(dict.fromkeys(edit.file for edit in record.edits))
+    owners = customs.owners(world.repository, record.base, files) if verdict.level is Level.L2 else ()
+    approvers = verdict.approvers if verdict.level is Level.L3 and record.kind == "fix" else ()
+    return tuple(dict.fromkeys((*approvers, *owners)))
 
 
 def _seen(incident: Incident, pull: PullRequest, at: datetime) -> m.Event:
@@ -77,7 +97,9 @@ def _propose_revert(incident: Incident, world: World) -> m.Event:
     if isinstance(made, Refused):
         return m.Denied(at, made.reason)
     record, proof = made
-    pull = world.forge.propose(record, proof.change.files, proof, record.verdict, text.revert_body(incident, proof))
+    body = text.revert_body(incident, proof, customs.template(world.repository, record.base))
+    cover = Cover(body, text.full(incident), _asked(record, world))
+    pull = world.forge.propose(record, proof.change.files, proof, record.verdict, cover)
     if isinstance(pull, Unavailable | Outdated):
         return m.Nothing(at, f"GitHub: {pull.reason}")
     if isinstance(pull, Refused):

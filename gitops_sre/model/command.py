@@ -25,8 +25,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Command:
-    """An order with who gave it and where. `id` is the comment's, `number` the issue's or pull request's; `writer`: by
-    a person with write permission (not asked of what is answered and does not last); `answered`: the bot has answered."""
+    """An order with who gave it and where. `id` is the comment's, `number` the issue's or pull request's.
+
+    `writer`: by a person with write permission, which is not asked of what is answered and does not last. `answered`:
+    the bot has answered it.
+    """
 
     id: int
     number: int

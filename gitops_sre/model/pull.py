@@ -45,6 +45,16 @@ class PullRequest:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """What people see of a pull request beside its diff, in Markdown: `body`; `full`, the whole story for the verdict's
+    check run, where the body has no room for it; `reviewers`: logins and teams (`owner/team`) to ask for a review."""
+
+    body: str
+    full: str = ""
+    reviewers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """An issue on the forge: the whole of L1, and how a person is called. `key` makes it find-or-adopt."""
 

@@ -53,7 +53,8 @@ def test_the_role_only_reads_and_reads_what_is_asked_for() -> None:
     (role,) = (manifest for manifest in manifests if manifest["kind"] == "ClusterRole")
     (binding,) = (manifest for manifest in manifests if manifest["kind"] == "ClusterRoleBinding")
     granted = {(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]}
-    assert granted == {("argoproj.io", "applications"), *(("apps", plural) for plural in (*KINDS.values(), *VERSIONS))}
+    asked = {("argoproj.io", "applications"), ("events.k8s.io", "events")}
+    assert granted == asked | {("apps", plural) for plural in (*KINDS.values(), *VERSIONS)}
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 

@@ -256,7 +256,16 @@ class Place:
 
     @property
     def reports(self) -> list[Issue]:
-        """Issues that are no pull requests."""
+        """Issues that are no pull requests, without the dashboard."""
+        return [issue for issue in self._issues() if "gitops-sre/dashboard" not in issue.labels]
+
+    @property
+    def dashboard(self) -> Issue:
+        """The one issue that always shows what is open."""
+        (issue,) = (issue for issue in self._issues() if "gitops-sre/dashboard" in issue.labels)
+        return issue
+
+    def _issues(self) -> list[Issue]:
         return [issue for number, issue in sorted(self.repo.issues.items()) if number not in self.repo.pulls]
 
     def report(self) -> str:

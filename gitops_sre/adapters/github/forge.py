@@ -23,7 +23,7 @@ from gitops_sre.delivery.seal import Key, seal
 from gitops_sre.model.change import FileEdit, Proof
 from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
-from gitops_sre.model.pull import PullRequest, Report
+from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level, Verdict
 from gitops_sre.ports import OpenedAction
@@ -86,7 +86,7 @@ class GitHubForge:
         return _unavailable(self._session.attempt(find))
 
     def propose(
-        self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, body: str
+        self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, cover: Cover
     ) -> PullRequest | Outdated | Refused | Unavailable:
         """Find or create branch, verified commit and pull request of an action (draft at L2).
 
@@ -102,16 +102,16 @@ class GitHubForge:
         except ValueError as error:
             return Refused(f"the record cannot be sealed: {error}")
         draft, title = verdict.level is Level.L2, text.pull_title(record)
-        wanted = Proposal(record, files, self._settings.branch, (headline, sealed), title, body, draft)
-        return self._session.attempt(lambda: self._proposed(wanted, verdict), tries=3)
+        wanted = Proposal(record, files, self._settings.branch, (headline, sealed), title, cover.body, draft)
+        return self._session.attempt(lambda: self._proposed(wanted, verdict, cover), tries=3)
 
-    def _proposed(self, wanted: Proposal, verdict: Verdict) -> PullRequest | Outdated:
+    def _proposed(self, wanted: Proposal, verdict: Verdict, cover: Cover) -> PullRequest | Outdated:
         session = self._session
 
         def leave_verdict(sha: str) -> None:
             conclusion = _VERDICT.get(verdict.level, "action_required")
             title, summary = text.verdict_title(verdict), text.verdict_summary(verdict)
-            marks.check(session, sha, marks.VERDICT, conclusion, title, summary)
+            marks.check(session, sha, marks.VERDICT, conclusion, title, summary, cover.full)
 
         try:
             raw = find_or_open(session, wanted, self._key.ring, leave_verdict)
@@ -120,6 +120,7 @@ class GitHubForge:
         pull = self._look(raw)
         if pull.state == "open" and pull.ours:
             marks.label(session, raw, text.LABEL, f"{text.LABEL}/{verdict.level.name}")
+            marks.ask(session, raw, cover.reviewers)
         return pull
 
     def look(self, number: int) -> PullRequest | Unavailable:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
+from github import GithubException
 from github.Commit import Commit
 from github.CommitStatus import CommitStatus
 from github.Issue import Issue
@@ -13,9 +16,11 @@ from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github.read import login_of
-from gitops_sre.adapters.github.session import Session
+from gitops_sre.adapters.github.session import Session, message
 from gitops_sre.delivery.text import LABEL
 from gitops_sre.model.pull import Report
+
+_log = logging.getLogger(__name__)
 
 VERDICT = "gitops-sre/verdict"
 OUTCOME = "gitops-sre/outcome"
@@ -32,14 +37,53 @@ def label(session: Session, raw: RawPull, *names: str) -> None:
         raw.add_to_labels(*missing)
 
 
-def check(session: Session, sha: str, name: str, conclusion: Conclusion, title: str, summary: str) -> None:
-    """A check run on a commit, made or brought up to date. Without an App a commit status, since only Apps may."""
+def ask(session: Session, raw: RawPull, reviewers: Sequence[str]) -> None:
+    """Ask people (`login`) and teams (`owner/team`) for a review, unless they have been asked.
+
+    GitHub takes all that one request names or none, so after a refusal each is asked alone; who cannot be asked (a
+    stranger to the repository) is left out: who may approve is policy's to say, and a review needs no request.
+    """
+    asked = {login_of(user).lower() for user in raw.requested_reviewers} | {login_of(raw.user).lower()}
+    people = [one for one in reviewers if "/" not in one and one.lower() not in asked]
+    slugs = {team.slug for team in raw.requested_teams}
+    teams = [one.partition("/")[2] for one in reviewers if "/" in one and one.partition("/")[2] not in slugs]
+    if not people and not teams:
+        return
+    if not _asked(session, raw, people, teams) and len(people) + len(teams) > 1:
+        for person in people:
+            _asked(session, raw, [person], [])
+        for team in teams:
+            _asked(session, raw, [], [team])
+
+
+def _asked(session: Session, raw: RawPull, people: list[str], teams: list[str]) -> bool:
+    """Ask for reviews; False when GitHub does not take it."""
+    session.pace()
+    try:
+        raw.create_review_request(people, teams)
+    except GithubException as error:
+        if error.status in (404, 422):
+            _log.warning(
+                "#%d: no review can be asked of %s: %s", raw.number, ", ".join((*people, *teams)), message(error)
+            )
+            return False
+        raise
+    return True
+
+
+def check(
+    session: Session, sha: str, name: str, conclusion: Conclusion, title: str, summary: str, text: str = ""
+) -> None:
+    """A check run on a commit, made or brought up to date; `text` is what unfolds below its summary. Without an App a
+    commit status, since only Apps may."""
     commit = session.repo.get_commit(sha)
     if not session.is_app:
         session.pace()
         commit.create_status(_STATUS[conclusion], description=title[:140], context=name)
         return
     output: dict[str, str | list[dict[str, str | int]]] = {"title": title, "summary": summary}
+    if text:
+        output["text"] = text
     for run in commit.get_check_runs(check_name=name, filter="latest"):
         if run.app.id == session.identity.app_id:
             if (run.conclusion, run.output.title) != (conclusion, title):

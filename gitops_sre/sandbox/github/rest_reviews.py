@@ -74,6 +74,8 @@ def _requested(call: Call) -> Answer:
 
 def _request(call: Call) -> Answer:
     pull, repo = the_pull(call), call.repo
+    if call.body.texts("team_reviewers"):  # there are no teams here
+        raise refused("One or more of the teams you specified is not a collaborator of the repository.")
     for login in call.body.texts("reviewers"):
         account = call.hub.account(login)
         if account is None or account.permission is None:

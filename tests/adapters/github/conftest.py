@@ -20,7 +20,7 @@ from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import Key
 from gitops_sre.model.change import Proof
 from gitops_sre.model.outcome import Outdated, Refused, Unavailable
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import Cover, PullRequest
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 from gitops_sre.sandbox.github import GitHub, Repo
@@ -129,12 +129,16 @@ class Stage:
         return replace(sample.PROOF, change=replace(sample.PROOF.change, base=record.base))
 
     def offer(
-        self, forge: GitHubForge, level: Level = Level.L4, record: ActionRecord | None = None
+        self,
+        forge: GitHubForge,
+        level: Level = Level.L4,
+        record: ActionRecord | None = None,
+        cover: Cover | None = None,
     ) -> PullRequest | Outdated | Refused | Unavailable:
         """Propose the sample."""
         record = record or self.record(level)
         proof = self.proof(record)
-        return forge.propose(record, proof.change.files, proof, record.verdict, "The body.")
+        return forge.propose(record, proof.change.files, proof, record.verdict, cover or Cover("The body."))
 
     def opened(self, forge: GitHubForge, level: Level = Level.L4) -> PullRequest:
         """Propose the sample, which works."""

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import Key
 from gitops_sre.model.outcome import Done
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import Cover, PullRequest
 from gitops_sre.model.verdict import Level
 from gitops_sre.ports import OpenedAction
 from gitops_sre.sandbox.github import Fault
@@ -66,7 +66,7 @@ def test_fix_and_revert_are_two_actions(stage: Stage) -> None:
     record = replace(stage.record(base=base), kind="revert", edits=(edit,))
     file = replace(sample.PROOF.change.files[0], before=sample.AFTER, after=sample.BEFORE)
     proof = replace(sample.PROOF, change=replace(sample.PROOF.change, base=base, edits=(edit,), files=(file,)))
-    revert = forge.propose(record, (file,), proof, record.verdict, "It did not help.")
+    revert = forge.propose(record, (file,), proof, record.verdict, Cover("It did not help."))
     assert isinstance(revert, PullRequest)
     assert isinstance(forge.merge(revert), Done)
     assert {action.record.kind: action.pull.state for action in found(forge)} == {"fix": "merged", "revert": "merged"}

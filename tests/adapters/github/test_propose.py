@@ -11,7 +11,7 @@ from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import unseal
 from gitops_sre.model.change import FieldEdit
 from gitops_sre.model.outcome import Outdated, Refused, Unavailable
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import Cover, PullRequest
 from gitops_sre.model.verdict import Level
 from gitops_sre.sandbox.github import Fault
 from tests.adapters.github.conftest import BOT, BRANCH, KEY, Stage
@@ -33,6 +33,31 @@ def assert_one_of_each(stage: Stage) -> None:
     tip = stage.repo.head_of(BRANCH)
     assert tip is not None
     assert list(stage.repo.git.commit(tip).parents) == [stage.base]
+
+
+def requested(stage: Stage, *reviewers: str) -> tuple[str, ...]:
+    """Who is asked for a review when these are to be."""
+    pull = stage.offer(stage.forge(), Level.L3, cover=Cover("The body.", reviewers=reviewers))
+    assert isinstance(pull, PullRequest), pull
+    return stage.repo.pulls[pull.number].requested_reviewers
+
+
+def test_those_who_may_approve_are_asked_for_a_review_once(stage: Stage) -> None:
+    assert requested(stage, "alice", "bob") == ("alice", "bob")
+    stage.requests.clear()
+    assert requested(stage, "Alice", "bob") == ("alice", "bob")
+    assert stage.writes("/requested_reviewers") == 0
+
+
+def test_somebody_who_cannot_be_asked_keeps_nobody_else_from_being_asked(stage: Stage) -> None:
+    assert requested(stage, "nobody-here", "alice", "acme/payments") == ("alice",)
+
+
+def test_the_whole_story_is_in_the_verdicts_check_run(stage: Stage) -> None:
+    pull = stage.offer(stage.forge(), Level.L3, cover=Cover("Short.", "All the evidence."))
+    assert isinstance(pull, PullRequest)
+    (run,) = stage.repo.checks.values()
+    assert (run.head_sha, run.text) == (pull.head, "All the evidence.")
 
 
 def test_a_proposal_is_one_branch_one_verified_commit_one_pull_request(stage: Stage) -> None:
@@ -195,7 +220,7 @@ def test_a_left_over_commit_on_an_old_base_is_made_again(stage: Stage) -> None:
     record = replace(stage.record(base=base), edits=(edit,))
     file = replace(sample.PROOF.change.files[0], before=sample.BEFORE.replace("1.5.0", "1.5.1"))
     proof = replace(sample.PROOF, change=replace(sample.PROOF.change, base=base, edits=(edit,), files=(file,)))
-    pull = stage.forge().propose(record, (file,), proof, record.verdict, "The body.")
+    pull = stage.forge().propose(record, (file,), proof, record.verdict, Cover("The body."))
     assert isinstance(pull, PullRequest)
     assert list(stage.repo.git.commit(pull.head).parents) == [base]
     assert pull.ours
@@ -214,9 +239,9 @@ def test_no_gate_no_change(stage: Stage) -> None:
     files = proof.change.files
     tampered = (replace(files[0], after="evil: true\n"),)
     refused = (
-        forge.propose(record, files, proof, sample.verdict(Level.L4), ""),
-        forge.propose(record, tampered, proof, record.verdict, ""),
-        forge.propose(record, files, sample.PROOF, record.verdict, ""),
+        forge.propose(record, files, proof, sample.verdict(Level.L4), Cover("")),
+        forge.propose(record, tampered, proof, record.verdict, Cover("")),
+        forge.propose(record, files, sample.PROOF, record.verdict, Cover("")),
         stage.offer(forge, Level.L1),
         stage.offer(forge, Level.DENIED),
     )
