@@ -21,6 +21,7 @@ from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.model.telemetry import ClusterEvent, LogLine, Span
@@ -370,6 +371,14 @@ class Store(Protocol):
 
     def release(self, name: str, owner: str) -> None:
         """Give a lease back."""
+        ...
+
+    def service_map(self, environment: str) -> ServiceMap:
+        """Who calls whom in an environment, as earlier incidents left it; empty where nothing is remembered."""
+        ...
+
+    def keep_service_map(self, environment: str, known: ServiceMap, at: datetime) -> None:
+        """Remember a map in place of the one before. Of two at once either may stay: the next incident adds to it."""
         ...
 
     def seen(self, delivery: str, at: datetime) -> bool:

@@ -1,7 +1,7 @@
 """The store on SQLAlchemy: one SQLite file, or PostgreSQL to share it between processes on several machines.
 
-It holds what would be a nuisance to find again: incidents as they stand, the ledger, leases, webhook deliveries. It
-fails closed: whatever is wrong with the database becomes one StoreError, and nothing is half written.
+It holds what would be a nuisance to find again: incidents as they stand, the ledger, leases, webhook deliveries,
+service maps. It fails closed: whatever is wrong with the database becomes one StoreError, and nothing is half written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
@@ -46,6 +46,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from gitops_sre.model.incident import Incident, State
+from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
 
 VERSION = 1
@@ -98,6 +99,13 @@ _DELIVERIES = Table(
     Column("digest", String(64), primary_key=True),
     Column("at", String(27), nullable=False, index=True),
 )
+_MAPS = Table(
+    "service_maps",
+    _META,
+    Column("environment", String(255), primary_key=True),
+    Column("at", String(27), nullable=False),
+    Column("body", Text, nullable=False),
+)
 
 _APPEND_ONLY: Mapping[str, tuple[str, ...]] = {
     "sqlite": tuple(
@@ -116,6 +124,7 @@ _APPEND_ONLY: Mapping[str, tuple[str, ...]] = {
 the hash chain shows it."""
 
 _BODY: TypeAdapter[Incident] = TypeAdapter(Incident)
+_MAP: TypeAdapter[ServiceMap] = TypeAdapter(ServiceMap)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -221,6 +230,25 @@ class SqlStore:
         with self._writes() as connection:
             connection.execute(delete(_LEASES).where(_LEASES.c.name == name, _LEASES.c.owner == owner))
 
+    def service_map(self, environment: str) -> ServiceMap:
+        """The map of an environment; an empty one where there is none that this program can read: it is only a
+        memory, and the next incident draws it anew."""
+        query = select(_MAPS.c.body).where(_MAPS.c.environment == _named(environment))
+        with self._reads() as connection:
+            body = connection.execute(query).scalar_one_or_none()
+        try:
+            return ServiceMap() if body is None else _MAP.validate_python(json.loads(body))
+        except ValueError:
+            return ServiceMap()
+
+    def keep_service_map(self, environment: str, known: ServiceMap, at: datetime) -> None:
+        """Put a map in the place of the one before; the one that somebody else keeps just now may stay instead."""
+        values = {"at": _stamp(at), "body": json.dumps(_MAP.dump_python(known))}
+        name = _named(environment)
+        with self._guarded(), suppress(IntegrityError), self._writing.begin() as connection:
+            if connection.execute(update(_MAPS).where(_MAPS.c.environment == name).values(values)).rowcount == 0:
+                connection.execute(insert(_MAPS).values(environment=name, **values))
+
     def seen(self, delivery: str, at: datetime) -> bool:
         """Remember a webhook delivery id; True when it had been seen in the last DELIVERY_MEMORY."""
         digest = hashlib.sha256(delivery.encode("utf-8", "surrogatepass")).hexdigest()
@@ -243,6 +271,8 @@ class SqlStore:
                 for statement in _APPEND_ONLY[connection.dialect.name]:
                     connection.exec_driver_sql(statement)
                 connection.execute(insert(_SCHEMA).values(version=VERSION))
+            # Came later than the others; a program that does not know it has no use for it.
+            _MAPS.create(connection, checkfirst=True)
             found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
         if found != VERSION:
             what = f"{self._name} has schema version {found}, this program speaks {VERSION}"
@@ -413,6 +443,11 @@ def _intact(row: Row[tuple[object, ...]]) -> bool:
         return digest(_entry(row)) == str(row.hash)
     except (TypeError, ValueError):
         return False  # SQLite keeps whatever was put into a column
+
+
+def _named(environment: str) -> str:
+    """An environment's name as any database takes it."""
+    return _UNSTORABLE.sub("\ufffd", environment)[:255]
 
 
 def _stamp(at: datetime) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from gitops_sre.model.change_feed import ChangeRecord, Rollout
 from gitops_sre.model.evidence import Answer, Evidence, Gap, Scope
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.telemetry import ClusterEvent, LogLine, Measure, Span
 from gitops_sre.perception import events, patterns, presets, rollouts, servicemap, traces
 from gitops_sre.perception.lasting import lasting
@@ -63,8 +64,8 @@ class Question:
 @dataclass(frozen=True)
 class Sources:
     """Who answers. `presets` are the instrumentations that the metrics source has, where that is known without asking;
-    `edges` declared (caller, callee) pairs; `normal_spans` and `normal_lines` a fault-free reference, where the
-    sources' own past is not it."""
+    `edges` declared (caller, callee) pairs; `normal_spans` and `normal_lines` are a fault-free reference, where the
+    sources' own past is not it; `remembered` is the map that earlier incidents left."""
 
     metrics: Metrics
     presets: Sequence[str] = ()
@@ -74,6 +75,7 @@ class Sources:
     rollouts: tuple[Rollout, ...] = ()
     normal_spans: tuple[Span, ...] = ()
     normal_lines: tuple[LogLine, ...] = ()
+    remembered: ServiceMap = field(default_factory=ServiceMap)
 
 
 def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> Findings:
@@ -100,7 +102,7 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         sources.edges,
         (question.history.timestamp(), question.quiet_until.timestamp(), question.asked.timestamp()),
     )
-    edges = known.sure(servicemap.CERTAIN).pairs
+    edges = servicemap.relied_on(sources.remembered, known)
     onset, evidence = _looked(question, sources, measures, edges)
     scope = Scope(
         question.service,

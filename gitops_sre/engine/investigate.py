@@ -19,9 +19,10 @@ from gitops_sre.model.evidence import Gap, Query, Scope
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.perception import golden, lasting, rollouts, triage
+from gitops_sre.perception import golden, lasting, rollouts, servicemap, triage
 from gitops_sre.perception.settling import unsettled
 from gitops_sre.reasoning.diagnose import diagnose
 from gitops_sre.settings import DecisionSettings, Settings
@@ -161,7 +162,8 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     symptoms have only just begun or ended."""
     timing = world.settings.timing
     moved = rolled_out(scope, world)
-    sources = Sources(world.metrics, rollouts=() if isinstance(moved, Unavailable) else moved)
+    before = world.store.service_map(scope.environment)
+    sources = Sources(world.metrics, remembered=before, rollouts=() if isinstance(moved, Unavailable) else moved)
     found = gather(question(scope, world.settings), sources, world.queries)
     if why := blind(found):
         return Unavailable(why)
@@ -178,7 +180,17 @@ def think(incident: Incident, scope: Scope, world: World) -> Diagnosis | Unavail
     found = with_events(found, world.cluster.events(onset - reach, scope.namespace), reach)
     found = replace(found, precedents=precedents(world.store, scope.environment))
     known = with_changes(found, change_feed(found.scope, world), timing.clock_skew)
-    return diagnose(known, world.catalogue, incident.refuted, timing.clock_skew)
+    calls = servicemap.remembered(before, found.service_map, now)
+    world.store.keep_service_map(scope.environment, calls, scope.now)
+    return with_reach(diagnose(known, world.catalogue, incident.refuted, timing.clock_skew), calls)
+
+
+def with_reach(diagnosis: Diagnosis, calls: ServiceMap) -> Diagnosis:
+    """The diagnosis, with who needs the service that is to blame."""
+    if diagnosis.top.cause == "no_fault":
+        return diagnosis
+    reach = servicemap.told(servicemap.blast_radius(calls.sure(servicemap.CERTAIN), diagnosis.top.service))
+    return replace(diagnosis, summary=f"{diagnosis.summary} {reach}".rstrip())
 
 
 def rolled_out(scope: Scope, world: World) -> tuple[Rollout, ...] | Unavailable:

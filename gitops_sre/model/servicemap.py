@@ -184,27 +184,6 @@ class CallGraph:
 
 
 @dataclass(frozen=True)
-class Reached:
-    """A service at the end of a chain of calls. `confidence` is that of the most probable chain, the product of its
-    edges'; 1 for the service that it begins with."""
-
-    service: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Scoping:
-    """Who may be the cause of what a service suffers from, and who may suffer along with it.
-
-    `candidates` are the service and everything that it calls, directly or not: trouble travels from callee to caller.
-    `victims` are all others that call a candidate, directly or not. Both the most probably connected first.
-    """
-
-    candidates: tuple[Reached, ...]
-    victims: tuple[Reached, ...]
-
-
-@dataclass(frozen=True)
 class Affected:
     """A service that suffers when another one fails. `share` is the part of its requests that need the other one, 0..1,
     at most: None where no traffic is known."""

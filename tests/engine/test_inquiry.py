@@ -14,7 +14,7 @@ from gitops_sre.model.evidence import Answer, Query, Series
 from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import ClusterEvent
-from gitops_sre.perception import presets
+from gitops_sre.perception import presets, servicemap
 from gitops_sre.reasoning.diagnose import CHANGES_GAP
 from tests.builders import NOW
 
@@ -98,6 +98,12 @@ def test_what_the_cluster_warns_of_since_shortly_before_the_onset_is_evidence() 
     found = with_events(known, (crash, old), reach)
     assert [(each.id, each.score) for each in set(found.evidence) - set(known.evidence)] == [("restarts/web", 4)]
     assert gaps(with_events(known, Unavailable("403 Forbidden"), reach))["events"] == "403 Forbidden"
+
+
+def test_where_nothing_tells_of_calls_the_map_of_earlier_incidents_says_who_waits_for_whom() -> None:
+    before = servicemap.declared([("shop", "web")], NOW.timestamp())
+    findings = gather(QUESTION, Sources(Source(), remembered=before), QUERIES)
+    assert (findings.edges, findings.service_map.pairs) == ((("shop", "web"),), ())
 
 
 def test_the_change_feed_replaces_its_gap_and_finds_its_rollouts() -> None:

@@ -1,8 +1,10 @@
-"""What only the cluster knows: when a commit went live, and what it warns of."""
+"""What else is evidence: when a commit went live, what the cluster warns of, what earlier incidents taught."""
 
 from __future__ import annotations
 
 from gitops_sre.model.incident import State
+from gitops_sre.model.servicemap import Edge, Sighting
+from gitops_sre.perception import servicemap
 from gitops_sre.sandbox.kubernetes.resources import Key
 from tests.loop.conftest import Founder
 
@@ -37,4 +39,18 @@ def test_what_the_cluster_warns_of_is_evidence_and_told_in_the_report(found: Fou
     assert told is not None
     assert told.score == 9
     assert told.id in incident.diagnosis.top.supports
-    assert "Failed to pull image" in place.report()
+    assert any("Failed to pull image" in (issue.body or "") for issue in place.reports)
+
+
+def test_the_service_map_outlives_incidents_and_says_who_suffers(found: Founder) -> None:
+    place = found("L1")
+    place.deploy_bad()
+    bot, now = place.bot(), place.clock.at
+    calls = [Edge("web", place.service, (Sighting("mesh", 0.98, now),))]
+    gone = [Edge("old", place.service, (Sighting("mesh", 0.98, now - servicemap.KEEP),))]
+    bot.world.store.keep_service_map(place.environment, servicemap.of_edges(calls + gone), place.clock.now())
+
+    place.until(bot, State.REPORTED)
+
+    assert any(f"1 service needs {place.service}: web" in (issue.body or "") for issue in place.reports)
+    assert place.bot().world.store.service_map(place.environment).edges == tuple(calls)

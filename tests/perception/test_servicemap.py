@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_sre.model.servicemap import SOURCES, Baseline, Edge, ServiceMap, Sighting
+from gitops_sre.model.servicemap import SOURCES, Baseline, Edge, EdgeSource, ServiceMap, Sighting
 from gitops_sre.model.telemetry import Measure, Side, SignalName, Span
 from gitops_sre.perception import servicemap
 
@@ -322,32 +322,6 @@ SHOP = shop(
 )
 
 
-def test_causes_lie_below_and_victims_above() -> None:
-    found = servicemap.scope(SHOP, "cart")
-    assert [each.service for each in found.candidates] == ["cart", "db"]
-    assert [each.service for each in found.victims] == ["app", "web"]
-    assert found.candidates[1].confidence == pytest.approx(0.9)
-
-
-def test_who_calls_what_may_be_to_blame_is_a_victim_too() -> None:
-    found = servicemap.scope(SHOP, "search")
-    assert [each.service for each in found.candidates] == ["search", "index"]
-    assert [each.service for each in found.victims] == ["web", "jobs"]
-
-
-def test_an_unknown_service_is_its_own_only_candidate() -> None:
-    found = servicemap.scope(SHOP, "elsewhere")
-    assert [each.service for each in found.candidates] == ["elsewhere"]
-    assert found.victims == ()
-
-
-def test_the_most_probable_chain_counts() -> None:
-    edges = [("a", "b", 0.5), ("b", "c", 0.9), ("a", "c", 0.3)]
-    known = servicemap.of_edges(Edge(x, y, (Sighting("mesh", sure, 1.0),)) for x, y, sure in edges)
-    found = servicemap.scope(known, "a")
-    assert {each.service: each.confidence for each in found.candidates}["c"] == pytest.approx(0.45)
-
-
 def test_the_blast_radius_is_weighed_by_traffic() -> None:
     found = servicemap.blast_radius(SHOP, "db", {"web": 200.0, "app": 50.0, "jobs": 10.0})
     shares = {each.service: each.share for each in found.services}
@@ -368,14 +342,41 @@ def test_a_service_that_nobody_calls_affects_itself_alone() -> None:
     assert found.share == pytest.approx(0.5)
 
 
+def test_the_blast_radius_is_told_in_a_sentence() -> None:
+    told = servicemap.told(servicemap.blast_radius(SHOP, "db", {"web": 200.0, "app": 50.0, "jobs": 10.0}))
+    assert (
+        told == "Blast radius: 3 services need db, for at most 23% of all requests: app (60%), cart (60%), web (15%)."
+    )
+    unknown = servicemap.told(servicemap.blast_radius(shop(("web", "cart", None)), "cart"))
+    assert unknown == "Blast radius: 1 service needs cart: web."
+    many = servicemap.told(servicemap.blast_radius(shop(*((f"s{n}", "db", None) for n in range(7))), "db"))
+    assert many.endswith("s4 and 2 more.")
+    assert servicemap.told(servicemap.blast_radius(SHOP, "app")) == ""
+
+
+def edge(caller: str, callee: str, source: EdgeSource, seen: float, confidence: float = 0.9) -> ServiceMap:
+    return servicemap.of_edges([Edge(caller, callee, (Sighting(source, confidence, seen),))])
+
+
+def test_guesses_are_not_remembered_and_what_nobody_tells_of_is_forgotten() -> None:
+    old, fresh = edge("web", "cart", "mesh", 0.0), edge("cart", "db", "traces", 10.0)
+    guess = edge("jobs", "db", "correlation", 10.0)
+    known = servicemap.remembered(old, servicemap.merge(fresh, guess), 10.0)
+    assert known == servicemap.merge(old, fresh)
+    assert servicemap.remembered(known, ServiceMap(), servicemap.KEEP + 1.0) == fresh
+
+
+def test_reasoning_goes_by_what_is_remembered_only_of_callers_whose_calls_nothing_tells_of_now() -> None:
+    before = servicemap.merge(edge("web", "cart", "mesh", 0.0), edge("jobs", "index", "mesh", 0.0))
+    doubtful = edge("cron", "index", "mesh", 0.0, 0.3)
+    now = servicemap.merge(edge("web", "search", "mesh", 9.0), edge("jobs", "db", "correlation", 9.0, 0.4))
+    assert servicemap.relied_on(servicemap.merge(before, doubtful), now) == (("web", "search"), ("jobs", "index"))
+    assert servicemap.relied_on(before, ServiceMap()) == before.pairs
+
+
 @settings(max_examples=40)
 @given(maps, names)
 def test_circles_and_anything_else_end(known: ServiceMap, service: str) -> None:
     found = servicemap.blast_radius(known, service)
     assert all(each.share is None or 0 <= each.share <= 1 for each in found.services)
     assert found.share is None or 0 <= found.share <= 1
-    scoping = servicemap.scope(known, service)
-    inside, outside = ({each.service for each in some} for some in (scoping.candidates, scoping.victims))
-    assert service in inside
-    assert not inside & outside
-    assert {each.service for each in found.services} - inside <= outside

@@ -13,10 +13,13 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, make_url
 
 from gitops_sre.adapters.store import DELIVERY_MEMORY, SqlStore
 from gitops_sre.model.incident import Incident, State
+from gitops_sre.model.servicemap import Baseline, Edge, ServiceMap, Sighting
 from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.perception.servicemap import of_edges
 from gitops_sre.ports import ConflictError
 from tests import builders as b
 from tests.adapters.store.cases import WORKERS, child, moved, named
@@ -213,3 +216,50 @@ def test_every_noun_comes_back_exactly(one: SqlStore, name: str, data: st.DataOb
     loaded = one.load(saved.id)
     assert loaded == saved
     assert type(getattr(loaded, name)) is type(value)
+
+
+class TestServiceMaps:
+    """A memory of who calls whom, which may be lost."""
+
+    KNOWN = of_edges(
+        [
+            Edge("web", "cart", (Sighting("traces", 0.99, 5.5, Baseline(5.5, 0.1, None, 0.0, "median")),)),
+            Edge("web\ud800\x00", "cart", (Sighting("mesh", 0.98, 5.5),)),
+        ]
+    )
+
+    def test_each_environment_has_its_own_and_the_last_one_stays(self, store: SqlStore, url: str) -> None:
+        assert store.service_map("prod") == ServiceMap()
+        store.keep_service_map("prod", ServiceMap(), b.NOW)
+        store.keep_service_map("prod", self.KNOWN, b.NOW)
+        again = SqlStore(url)
+        assert again.service_map("prod") == self.KNOWN
+        assert again.service_map("dev") == ServiceMap()
+        again.close()
+
+    def test_an_environment_may_be_called_anything(self, store: SqlStore) -> None:
+        name = "\x00\ud800" + "x" * 300
+        store.keep_service_map(name, self.KNOWN, b.NOW)
+        assert store.service_map(name) == self.KNOWN
+
+    def test_what_cannot_be_read_is_forgotten(self, store: SqlStore, url: str) -> None:
+        store.keep_service_map("prod", self.KNOWN, b.NOW)
+        _sql(url, "UPDATE service_maps SET body = '{\"edges\": 7}'")
+        assert store.service_map("prod") == ServiceMap()
+
+    def test_a_database_from_before_there_were_maps_gets_them(self, store: SqlStore, url: str) -> None:
+        saved = store.save(b.incident())
+        store.close()
+        _sql(url, "DROP TABLE service_maps")
+        again = SqlStore(url)
+        again.keep_service_map("prod", self.KNOWN, b.NOW)
+        assert (again.load(saved.id), again.service_map("prod")) == (saved, self.KNOWN)
+        again.close()
+
+
+def _sql(url: str, statement: str) -> None:
+    made = make_url(url)
+    engine = create_engine(made if made.drivername == "sqlite" else made.set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

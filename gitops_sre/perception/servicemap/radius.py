@@ -1,23 +1,17 @@
-"""What the map says of an incident: who may be the cause, who a victim, and how much suffers when a service fails."""
+"""How far it reaches when a service fails: who needs it, and for how many of their requests."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 
-from gitops_sre.model.servicemap import Affected, BlastRadius, Edge, Reached, Scoping, ServiceMap
+from gitops_sre.model.servicemap import Affected, BlastRadius, ServiceMap
 
 ROUNDS = 100
 """Circles of calls settle long before."""
 SETTLED = 1e-6
-
-
-def scope(known: ServiceMap, focus: str) -> Scoping:
-    """Root candidates and victims of what `focus` suffers from."""
-    candidates = _reached([(focus, 1.0)], known.calls, lambda edge: edge.callee)
-    suffering = _reached(candidates.items(), known.called_by, lambda edge: edge.caller)
-    victims = {name: confidence for name, confidence in suffering.items() if name not in candidates}
-    return Scoping(_ordered(candidates), _ordered(victims))
+NAMED = 5
+"""Services that are named in a sentence."""
 
 
 def blast_radius(known: ServiceMap, service: str, requests: Mapping[str, float] | None = None) -> BlastRadius:
@@ -29,7 +23,7 @@ def blast_radius(known: ServiceMap, service: str, requests: Mapping[str, float] 
     p(c)), repeated until it settles where calls go in circles. Errors that callers handle are not known, so the shares
     are upper bounds.
     """
-    callers = _reached([(service, 1.0)], known.called_by, lambda edge: edge.caller)
+    callers = _callers(known, service)
     volumes = {name: _volume(known, name, requests or {}) for name in callers}
     shares: dict[str, float | None] = {name: float(name == service) for name in callers}
     for _ in range(ROUNDS):
@@ -44,6 +38,18 @@ def blast_radius(known: ServiceMap, service: str, requests: Mapping[str, float] 
     affected = (Affected(service, 1.0), *others)
     entries = tuple(each for each in affected if not known.called_by(each.service))
     return BlastRadius(service, affected, entries, _overall(known, entries, requests or {}))
+
+
+def told(radius: BlastRadius) -> str:
+    """The blast radius in a sentence; empty where no other service is known to need the one that fails."""
+    others = radius.services[1:]
+    if not others:
+        return ""
+    names = [each.service + ("" if each.share is None else f" ({each.share:.0%})") for each in others[:NAMED]]
+    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    count = "1 service needs" if len(others) == 1 else f"{len(others)} services need"
+    share = "" if radius.share is None else f", for at most {radius.share:.0%} of all requests"
+    return f"Blast radius: {count} {radius.service}{share}: {', '.join(names)}{more}."
 
 
 def _overall(known: ServiceMap, affected: Iterable[Affected], requests: Mapping[str, float]) -> float | None:
@@ -88,23 +94,12 @@ def _near(one: float | None, other: float | None) -> bool:
     return one is other if one is None or other is None else abs(one - other) < SETTLED
 
 
-def _reached(
-    starts: Iterable[tuple[str, float]], edges: Callable[[str], tuple[Edge, ...]], end: Callable[[Edge], str]
-) -> dict[str, float]:
-    """Every service that can be reached, with the confidence of the most probable chain of edges (Dijkstra's algorithm
-    on products)."""
-    found: dict[str, float] = {}
-    waiting = [(-confidence, name) for name, confidence in starts]
-    heapq.heapify(waiting)
+def _callers(known: ServiceMap, service: str) -> tuple[str, ...]:
+    """Everything that calls a service, directly or not, itself first and the nearest before the others."""
+    found, waiting = {service: None}, deque([service])
     while waiting:
-        negative, name = heapq.heappop(waiting)
-        if name not in found:
-            found[name] = -negative
-            for edge in edges(name):
-                if end(edge) not in found:
-                    heapq.heappush(waiting, (negative * edge.confidence, end(edge)))
-    return found
-
-
-def _ordered(found: Mapping[str, float]) -> tuple[Reached, ...]:
-    return tuple(Reached(name, found[name]) for name in sorted(found, key=lambda name: (-found[name], name)))
+        for edge in known.called_by(waiting.popleft()):
+            if edge.caller not in found:
+                found[edge.caller] = None
+                waiting.append(edge.caller)
+    return tuple(found)
