@@ -23,10 +23,11 @@ import pytest
 import requests
 
 from gitops_sre import settings as s
-from gitops_sre.adapters.github.apps import PERMISSIONS, Registrar, new_app_page, web_url
+from gitops_sre.adapters.github.apps import PERMISSIONS, Registrar, Wish, new_app_page, web_url
 from gitops_sre.adapters.github.session import POWERS
 from gitops_sre.cli.app.door import Door, Page
 from gitops_sre.cli.main import main
+from gitops_sre.delivery.webhooks import EVENTS
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.sandbox.github import Fault
 from tests.sandbox.github.conftest import server, world  # noqa: F401
@@ -342,3 +343,11 @@ def test_a_person_is_no_organization(world: World) -> None:  # noqa: F811
 
 def test_what_init_writes_is_what_this_fills_in() -> None:
     assert {"app_id", "installation_id", "private_key_file"} <= s.GitHubSettings.model_fields.keys()
+
+
+def test_the_app_subscribes_to_what_the_receiver_listens_to() -> None:
+    everything = frozenset(each.name for each in PERMISSIONS if each.optional)
+    manifest = json.loads(Wish("x", "https://example.com", "", everything).manifest("http://127.0.0.1/callback"))
+    assert set(manifest["default_events"]) == set(EVENTS)
+    least = json.loads(Wish("x", "https://example.com").manifest("http://127.0.0.1/callback"))
+    assert set(EVENTS) - set(least["default_events"]) == {"deployment_status", "merge_group", "status"}

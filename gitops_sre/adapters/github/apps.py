@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,6 +16,7 @@ import requests
 from github import Auth, BadAttributeException, Github, GithubException
 
 from gitops_sre.delivery.neutral import title
+from gitops_sre.delivery.webhooks import EVENTS
 from gitops_sre.model.outcome import Refused, Unavailable
 
 T = TypeVar("T")
@@ -44,16 +45,17 @@ PERMISSIONS = (
     Permission("statuses", "read", "commit statuses of Argo CD and Flux as evidence of what is live", optional=True),
     Permission("deployments", "read", "deployments as evidence of what went live, and when", optional=True),
     Permission("actions", "read", "workflow runs as changes that may have caused an incident", optional=True),
+    Permission("merge_queues", "read", "to hear at once of what a merge queue does with a fix", optional=True),
     Permission("members", "read", "teams in CODEOWNERS and in lists of approvers", optional=True),
 )
 """All that is ever asked for. Workflows is not among them: the bot cannot change what runs with other credentials."""
 
-_EVENTS = {
-    "pull_request": "pull_requests", "pull_request_review": "pull_requests", "issue_comment": "issues",
-    "issues": "issues", "check_run": "checks", "push": "contents", "status": "statuses",
-    "deployment_status": "deployments",
+_NEEDS = {
+    "check_run": "checks", "check_suite": "checks", "deployment_status": "deployments", "issue_comment": "issues",
+    "merge_group": "merge_queues", "pull_request": "pull_requests", "pull_request_review": "pull_requests",
+    "push": "contents", "status": "statuses",
 }  # fmt: skip
-"""Events that make the bot look again, each with the permission that it needs."""
+"""The permission without which an App cannot subscribe to an event that the bot listens to."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Wish:
                 "public": False,
                 "hook_attributes": {"url": self.webhook or self.homepage, "active": bool(self.webhook)},
                 "default_permissions": asked,
-                "default_events": [event for event, needs in _EVENTS.items() if needs in asked],
+                "default_events": [event for event in EVENTS if _NEEDS[event] in asked],
             }
         )
 
@@ -180,8 +182,3 @@ class Registrar:
             return Unavailable(f"GitHub does not answer ({type(error).__name__}); is {host} reachable?")
         except (KeyError, TypeError, ValueError, AssertionError, RuntimeError, BadAttributeException) as error:
             return Unavailable(f"GitHub's answer makes no sense ({type(error).__name__}); is {self._api_url} its API?")
-
-
-def unknown(names: Collection[str]) -> tuple[str, ...]:
-    """Names that are no optional permissions."""
-    return tuple(sorted(set(names) - {each.name for each in PERMISSIONS if each.optional}))

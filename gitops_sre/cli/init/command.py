@@ -11,7 +11,7 @@ from gitops_sre import wiring
 from gitops_sre.adapters.git import LocalRepository
 from gitops_sre.cli.common import SETTINGS_FILE, Failure
 from gitops_sre.cli.init import text
-from gitops_sre.cli.init.files import Layout, layout, policies, summary
+from gitops_sre.cli.init.files import Layout, layout, policies, summary, workflow
 from gitops_sre.cli.init.remote import home
 from gitops_sre.cli.show import seen
 from gitops_sre.gitops.discovery import Discovery, discover
@@ -34,6 +34,12 @@ from gitops_sre.model.outcome import Refused, Unavailable
     show_default=True,
     help="Open rollback_image up to this level, outside of production.",
 )
+@click.option(
+    "--project",
+    default="",
+    metavar="OWNER/NAME@REF",
+    help="Where a workflow finds this program: writes one that makes a pass every 5 minutes.",
+)
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.option("--dry-run", is_flag=True, help="Only print the diff.")
 def init(*, folder: Path, level: str, yes: bool, dry_run: bool, **given: str) -> None:
@@ -45,7 +51,11 @@ def init(*, folder: Path, level: str, yes: bool, dry_run: bool, **given: str) ->
     with closing(_repository(folder)) as repository:
         found = _discovered(folder, repository)
         wanted = _wanted(folder, repository, given)
-    texts = {SETTINGS_FILE: text.settings(found, wanted), **dict(policies(folder, found, level))}
+    texts = {
+        SETTINGS_FILE: text.settings(found, wanted),
+        **dict(policies(folder, found, level)),
+        **dict(workflow(wanted, given["project"])),
+    }
     planned = layout(folder, texts)
     for line in summary(found, planned.kept):
         click.echo(seen(line), err=True)
@@ -58,7 +68,7 @@ def init(*, folder: Path, level: str, yes: bool, dry_run: bool, **given: str) ->
     if not yes:
         _ask(planned)
     planned.write()
-    for line in _next(found, wanted):
+    for line in _next(found, wanted, given["project"]):
         click.echo(seen(line), err=True)
 
 
@@ -105,13 +115,18 @@ def _ask(planned: Layout) -> None:
         raise Failure("nothing was written")
 
 
-def _next(found: Discovery, wanted: text.Wanted) -> list[str]:
+def _next(found: Discovery, wanted: text.Wanted, project: str) -> list[str]:
     """What is left to do."""
     steps = [
         f"gitops-sre doctor --create-key {wanted.keys}/signing.pem",
         "gitops-sre app create   # makes the GitHub App; or put a token into GITHUB_TOKEN",
         "gitops-sre doctor   # until all is well; then commit the files by a pull request like any other",
     ]
+    if project:
+        names = ("GITOPS_SRE_APP_PRIVATE_KEY", "app.pem"), ("GITOPS_SRE_SIGNING_KEY", "signing.pem")
+        steps[2:2] = [
+            f"gh secret set {name} --repo {wanted.home.repository} < {wanted.keys}/{key}" for name, key in names
+        ]
     if found.monitoring.prometheus is None:
         steps.insert(0, f"write the address of Prometheus into {SETTINGS_FILE}")
     return ["Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]

@@ -29,14 +29,14 @@ CODE_LIFE = timedelta(hours=1)
 LONGEST_NAME = 34
 _LEVELS = {
     "actions": "write", "administration": "write", "checks": "write", "contents": "write", "deployments": "write",
-    "issues": "write", "members": "write", "metadata": "read", "pull_requests": "write", "statuses": "write",
-    "workflows": "write",
+    "issues": "write", "members": "write", "merge_queues": "write", "metadata": "read",
+    "pull_requests": "write", "statuses": "write", "workflows": "write",
 }  # fmt: skip
 """Permissions that are known here, with the most that can be asked for."""
 _EVENTS = {
     "check_run": "checks", "check_suite": "checks", "deployment_status": "deployments", "issue_comment": "issues",
-    "issues": "issues", "pull_request": "pull_requests", "pull_request_review": "pull_requests", "push": "contents",
-    "status": "statuses", "workflow_run": "actions",
+    "issues": "issues", "merge_group": "merge_queues", "pull_request": "pull_requests",
+    "pull_request_review": "pull_requests", "push": "contents", "status": "statuses", "workflow_run": "actions",
 }  # fmt: skip
 """Event -> the permission without which an App cannot subscribe to it."""
 
