@@ -85,6 +85,20 @@ def test_a_sync_to_a_later_commit_brings_the_earlier_ones_too(repo: Repo) -> Non
     assert only(feed(repo, replace(CART, syncs=(sync(first, 4000), sync(later, 200))))).lead == 200
 
 
+def test_a_commit_from_before_that_a_sync_has_only_just_brought_is_seen(repo: Repo) -> None:
+    first = repo.git("rev-parse", "HEAD")
+    repo.commit(4600, "Older", {PATH: KUSTOMIZATION.format(tag="v1", count=3)})
+    mid = repo.git("rev-parse", "HEAD")
+    sha = deploy(repo, 4000, "v2")
+    waited = replace(CART, syncs=(sync(first, 4700), sync(mid, 4500), sync(sha, 300)))
+    record = only(feed(repo, waited))
+    assert (record.commit.sha, record.lead) == (sha, 300)
+    prompt = replace(CART, syncs=(sync(first, 4700), sync(mid, 4500), sync(sha, 3990)))
+    assert feed(repo, prompt) == ()
+    other = replace(application("till"), syncs=(sync(first, 4700), sync(sha, 300)))
+    assert feed(repo, prompt, other) == ()
+
+
 def test_without_syncs_the_commit_counts(repo: Repo) -> None:
     deploy(repo, 900, "v2")
     record = only(feed(repo, CART))

@@ -25,6 +25,9 @@ from gitops_sre.ports import Repository
 _RANK: tuple[ChangeKind, ...] = ("image", "flag", "config", "resources", "scale", "infrastructure", "other")
 """A commit's effect on a workload is named by the first of these that it holds."""
 
+REACH = timedelta(days=3)
+"""How much older than what is looked back at commits may be that went live only then."""
+
 Place = tuple[str, str]
 """(service, environment)."""
 
@@ -58,7 +61,8 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
     service_of: Callable[[Application], str] = named_like_application,
     reads: Callable[[Source], bool] = lambda _: True,
 ) -> tuple[ChangeRecord, ...] | Unavailable:
-    """The commits in `onset - lookback`..`onset + skew` that touch a workload, newest first.
+    """The commits that touch a workload and went live in `onset - lookback`..`onset + skew`, newest first; where it is
+    not known when they did, those that were made then.
 
     `applications` are those of whose sources one at least is this repository, which `reads` tells; `inputs` names the
     files that a source reads at `commit`; `environment_of` maps a destination namespace. A record stands for one commit
@@ -67,22 +71,50 @@ def feed(  # noqa: PLR0913 - every source of the feed is handed in, by keyword
     """
     try:
         history = recent(repository)
-        lately = history.since(commit, onset - lookback)
+        begun = onset - lookback
+        lately = history.since(commit, _reach(applications, begun, skew))
+        if isinstance(lately, Unavailable):  # too much at once: what was made since then is the greater part
+            lately = history.since(commit, begun)
         if isinstance(lately, Unavailable):
             return lately
         if not lately:
             return ()
         readers = _readers(history, inputs, commit, applications, environment_of, service_of, reads)
         timeline = Timeline([each.commit for each in lately], history.holds, reads, skew)
-        touching = _touching((each for each in lately if each.commit.at <= onset + skew), readers)
+        touching = [
+            (each, changes)
+            for each, changes in _touching((each for each in lately if each.commit.at <= onset + skew), readers)
+            if each.at >= begun or _late(each, changes, readers, timeline, begun)
+        ]
         compared = history.compared([(each, changes) for each, changes in touching])
         return _standing(
             record
             for each, changes in touching
             for record in _records(each, changes, compared, readers, timeline, onset)
+            if (record.live or each.at) >= begun
         )
     except OSError as error:  # what a repository raises when git, its disk or its network fail
         return Unavailable(f"the infra repository cannot be read: {error}")
+
+
+def _reach(applications: Iterable[Application], begun: datetime, skew: timedelta) -> datetime:
+    """Since when commits may have been made that a sync after `begun` was the first to bring: since the sync before it,
+    but no longer than REACH before. Syncs may wait for a window, or for somebody."""
+    earliest = begun
+    for application in applications:
+        before = [sync.started_at or sync.finished_at for sync in application.syncs if sync.finished_at < begun]
+        if before and len(before) < len(application.syncs):
+            earliest = min(earliest, max(before) - skew)
+    return max(earliest, begun - REACH)
+
+
+def _late(
+    commit: Commit, changes: Iterable[FileChange], readers: _Readers, timeline: Timeline, begun: datetime
+) -> bool:
+    """Whether a commit from before `begun` went live only after it, for any Application."""
+    syncing = {app.key: app for change in changes for app in readers.by_file[path_of(change)]}
+    brought = (timeline.brought(commit, (application,)).at for application in syncing.values())
+    return any(at is not None and at >= begun for at in brought)
 
 
 def _standing(newest_first: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
