@@ -117,6 +117,7 @@ def test_a_team_that_has_policies_gets_no_second_set(clone: History, run: Run) -
     said = run("init", clone.folder, "--yes")
     assert said.code == 0
     assert [path.name for path in (clone.folder / ".gitops-sre/policies").iterdir()] == ["ours.yaml"]
+    assert ".gitops-sre/policies: is there and stays as it is" in said.err
 
 
 def test_nothing_is_written_unless_somebody_says_so(clone: History, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,20 @@ def test_a_folder_that_only_sounds_like_an_environment_makes_none(look: Look) ->
     assert [n.value for n in seen.namespaces] == ["web"]
 
 
+def test_a_namespace_that_names_an_environment_is_of_it_wherever_it_stands(look: Look) -> None:
+    seen = found(
+        look,
+        {
+            "cluster-prod/kustomization.yaml": "resources: []\n",
+            "overlays/dev/kustomization.yaml": "resources: []\n",
+            "cluster-prod/web.yaml": DEPLOYMENT.format(more="  namespace: shop-dev\n"),
+            "cluster-prod/api.yaml": DEPLOYMENT.format(more="  namespace: shop\n"),
+        },
+    )
+    held = {each.name: [namespace.value for namespace in each.namespaces] for each in seen.environments}
+    assert held == {"production": ["shop"], "dev": ["shop-dev"]}
+
+
 def test_templates_are_no_namespaces(look: Look) -> None:
     seen = found(
         look,

@@ -100,6 +100,12 @@ def test_95_percent_below_a_bound_says_nothing_of_the_99th_percentile(read: Read
                     "99th percentile",)  # fmt: skip
 
 
+def test_only_an_environment_that_there_is_is_named(made: History) -> None:
+    files = AtCommit(made.repository(), made.commit({"slos/staging/a.yaml": sloth(), "test/b.yaml": sloth("99")}))
+    found, _ = objectives(files, ["staging"])
+    assert [(each.environment, each.error_ratio) for each in found] == [("staging", 0.001), ("", 0.01)]
+
+
 def test_of_several_aims_of_a_service_the_strictest_counts(read: Read) -> None:
     two = sloth() + sloth("99.95").partition("slos:\n")[2]
     found, _ = read(two)
@@ -110,8 +116,11 @@ def test_of_several_aims_of_a_service_the_strictest_counts(read: Read) -> None:
 @pytest.mark.parametrize(
     ("indicator", "wanted"),
     [
-        ("    ratio:\n      errors:\n        metric: h{job='cart',code=~'5..'}\n", ("cart", 0.01, None)),
-        ("    ratio:\n      errors:\n        metric: h{code=~'5..'}\n", ("checkout-slo", 0.01, None)),
+        (
+            "    ratio:\n      errors:\n        metric: http_requests_total{job='cart',code=~'5..'}\n",
+            ("cart", 0.01, None),
+        ),
+        ("    ratio:\n      errors:\n        metric: http_requests_total{code=~'5..'}\n", ("checkout-slo", 0.01, None)),
         ("    latency:\n      success:\n        metric: d_bucket{service='cart',le='0.5'}\n", ("cart", None, 0.5)),
         (
             "    latencyNative:\n      latency: 250ms\n      total:\n        metric: d{app='cart'}\n",
@@ -128,8 +137,8 @@ def test_pyrra(read: Read, indicator: str, wanted: tuple[str, float | None, floa
 @pytest.mark.parametrize(
     ("objective", "query", "wanted"),
     [
-        ("target: 0.995", "sum(rate(h{code!~'5..'}[5m]))", (0.005, None)),
-        ("targetPercent: 99.5", "sum(rate(h{code!~'5..'}[5m]))", (0.005, None)),
+        ("target: 0.995", "sum(rate(http_requests_total{code!~'5..'}[5m]))", (0.005, None)),
+        ("targetPercent: 99.5", "sum(rate(http_requests_total{code!~'5..'}[5m]))", (0.005, None)),
         ("target: 0.99", "sum(rate(d_bucket{le='1'}[5m]))", (None, 1.0)),
     ],
 )
@@ -142,6 +151,11 @@ def test_openslo(read: Read, objective: str, query: str, wanted: tuple[float | N
 @pytest.mark.parametrize(
     ("text", "why"),
     [
+        (sloth().replace("http_requests_total", "wifi_clients"), "says that it counts requests"),
+        (
+            pyrra("99", "    ratio:\n      errors:\n        metric: rule_failures{job='x'}\n"),
+            "says that it counts requests",
+        ),
         (sloth("100"), "not a share between 0 and 1"),
         (sloth("high"), "not a share between 0 and 1"),
         (sloth("99.9", "sum(rate(d_bucket[5m]))"), "which ones cannot be told"),

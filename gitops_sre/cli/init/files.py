@@ -58,6 +58,8 @@ def layout(folder: Path, texts: Mapping[str, str]) -> Layout:
         else:
             new.append(FileEdit(path, "", text))
     grown, also = _ignoring(folder)
+    if has_policies(folder):
+        kept.append(f"{_policy_path(folder)}: is there and stays as it is")
     return Layout(folder, (*new, *(each for each in grown if not each.before)),
                   tuple(each for each in grown if each.before), (*kept, *also))  # fmt: skip
 
@@ -104,8 +106,7 @@ def _create(folder: Path, file: FileEdit) -> None:
 def policies(folder: Path, found: Discovery, level: str) -> Iterator[tuple[str, str]]:
     """The shipped policies (path, text); none where there are some: two sets of rules would be read as one."""
     where = _policy_path(folder)
-    there = folder / where
-    if there.is_dir() and any(there.iterdir()):
+    if has_policies(folder):
         return
     for path in sorted(s.shipped("policies").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
@@ -127,6 +128,12 @@ def workflow(wanted: Wanted, project: str) -> Iterator[tuple[str, str]]:
     for place, value in (("@PROJECT@", found["name"]), ("@REF@", found["ref"]), ("@KEYS@", f'"{keys}"')):
         text = text.replace(place, value)
     yield WORKFLOW, text
+
+
+def has_policies(folder: Path) -> bool:
+    """Whether there are any, whatever their names."""
+    there = folder / _policy_path(folder)
+    return there.is_dir() and any(there.iterdir())
 
 
 def _policy_path(folder: Path) -> str:

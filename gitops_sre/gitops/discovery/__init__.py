@@ -24,7 +24,7 @@ def discover(files: AtCommit) -> Discovery | Refused:
             "one could apply; name the root of the repository that Argo CD or Flux watches, with its files committed"
         )
     environments, loose = environments_of(files, applied)
-    aims, left = objectives(files)
+    aims, left = objectives(files, [each.name for each in environments])
     return Discovery(
         applied.argocd, applied.flux, applied.plain, environments, loose, monitoring(files, applied), aims, left
     )

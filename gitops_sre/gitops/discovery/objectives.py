@@ -8,7 +8,7 @@ reason. Sources: the specifications `prometheus/v1` of Sloth, `pyrra.dev/v1alpha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitops_sre.gitops import environments
@@ -21,6 +21,8 @@ _LABELS = ("service", "app", "job", "deployment")
 """Labels that name a service, in the order of the settings."""
 _PERCENTILE = 0.99
 _BOUND = re.compile(r"""\ble\s*=~?\s*["']([0-9.]+)(?:\|[^"']*)?["']""")
+_REQUESTS = re.compile(r"request|response|http|rpc|handled|calls|latency|duration", re.I)
+"""What the metrics of requests are called."""
 _SECONDS = re.compile(r"([0-9.]+)\s*(ms|s|m)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
@@ -36,8 +38,9 @@ class _Aim:
     why_not: str = ""
 
 
-def objectives(files: AtCommit) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
-    """Objectives by service and environment, and what could not be carried over, each with its place."""
+def objectives(files: AtCommit, named: Collection[str] = ()) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+    """Objectives by service and environment, and what could not be carried over, each with its place. `named` are the
+    environments that there are: a folder that only sounds like one is none."""
     aims: list[_Aim] = []
     left: list[str] = []
     for path in sorted({path for word in _READERS for path in mentioning(files, word)}):
@@ -52,14 +55,15 @@ def objectives(files: AtCommit) -> tuple[tuple[Objective, ...], tuple[str, ...]]
     for aim in aims:
         if aim.why_not:
             left.append(f"{aim.at.file}:{aim.at.scalar.line}: the objective of {aim.service}: {aim.why_not}")
-    return _joined([aim for aim in aims if not aim.why_not]), tuple(left)
+    return _joined([aim for aim in aims if not aim.why_not], named), tuple(left)
 
 
-def _joined(aims: list[_Aim]) -> tuple[Objective, ...]:
+def _joined(aims: list[_Aim], named: Collection[str]) -> tuple[Objective, ...]:
     """One objective for each service and environment: of several aims of a kind the strictest."""
     groups: dict[tuple[str, str], list[_Aim]] = {}
     for aim in aims:
-        groups.setdefault((aim.service, environments.of(aim.at.file)), []).append(aim)
+        where = environments.of(aim.at.file)
+        groups.setdefault((aim.service, where if where in named else ""), []).append(aim)
     found = []
     for (service, environment), group in groups.items():
         errors = [1 - aim.share for aim in group if aim.seconds is None]
@@ -103,10 +107,11 @@ def _sloth(tree: Tree) -> Iterator[_Aim]:
 
 
 def _by_query(service: str, share: float, query: str, at: Held) -> _Aim:
-    """An aim by what its query counts: a bucket is one of latency."""
+    """An aim by what its query counts: a bucket is one of latency, and what is no request is none of ours."""
     bound = _BOUND.findall(query)
     if "_bucket" not in query:
-        return _Aim(service, share, None, at)
+        why = "" if _REQUESTS.search(query) else "nothing in its query says that it counts requests"
+        return _Aim(service, share, None, at, why)
     if not bound:
         return _Aim(service, share, None, at, "it counts buckets, and which ones cannot be told")
     return _Aim(service, share, max(_number(each) for each in bound), at)
@@ -121,7 +126,7 @@ def _pyrra(tree: Tree) -> Iterator[_Aim]:
     queries = " ".join(held.value for held in indicator.values())
     service, share = _labelled(queries) or _text(tree, "metadata", "name"), _number(target.value) / 100
     if kind == "ratio":
-        yield _Aim(service, share, None, target)
+        yield _by_query(service, share, queries, target)
     elif kind == "latency":
         yield _by_query(service, share, _text(indicator, "latency", "success", "metric"), target)
     elif kind == "latencyNative":
