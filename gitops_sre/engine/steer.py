@@ -47,9 +47,9 @@ def _resume(_: Incident, command: Command, at: datetime) -> m.Asked:
 
 
 def _approve(incident: Incident, command: Command, at: datetime) -> m.Asked | None:
-    """An approving review of the head that stood when it was said: a later head has not been seen by that person."""
+    """An approving review of the present head, unless it was said before that head stood there: since then it waits."""
     pull = incident.fix
-    if pull is None or command.number != pull.number or command.at < pull.created_at:
+    if pull is None or command.number != pull.number or command.at < incident.since:
         return None
     review = Review(command.login, "approved", pull.head, command.at, writer=True)
     if approval(replace(pull, reviews=(review,)), incident.verdict) is None:

@@ -129,6 +129,7 @@ def test_an_approval_in_a_comment_names_the_head_that_stood_then() -> None:
         (WAITING, {"login": "bob"}),
         (WAITING, {"number": 8}),
         (WAITING, {"at": -1}),
+        (replace(WAITING, since=b.after(60)), {"at": 50}),
         (b.incident(State.AWAITING_APPROVAL, Level.L2), {}),
         (b.incident(State.AWAITING_APPROVAL, Level.L3, fix=b.pull(draft=True)), {}),
         (MERGING, {}),
