@@ -125,6 +125,7 @@ def test_from_nothing_to_an_installed_app(world: World, settings: Path) -> None:
         page = running.until(r"Install it on acme/infra alone: (\S+)")
         assert page == f"{world.url}/github-apps/acme-sre/installations/new"
         browser.open(page).submit()
+        assert (browser.status, "The App is installed." in browser.text) == (200, True)
         code, out, err = running.end()
     assert (code, out) == (0, ""), err
     app = next(app for app in world.hub._hub.apps.values() if app.slug == "acme-sre")

@@ -105,6 +105,23 @@ def test_a_namespace_of_a_base_belongs_to_every_environment_that_includes_it(loo
     assert seen.namespaces == ()
 
 
+def test_a_namespace_that_every_overlay_replaces_is_none(look: Look) -> None:
+    base = {
+        "base/kustomization.yaml": "resources:\n  - web.yaml\n",
+        "base/web.yaml": DEPLOYMENT.format(more="  namespace: template\n"),
+        "overlays/dev/kustomization.yaml": "namespace: dev\nresources:\n  - ../../base\n",
+    }
+    plain = "resources:\n  - ../../base\n"
+    only = found(look, base)
+    assert [(e.name, [n.value for n in e.namespaces]) for e in only.environments] == [("dev", ["dev"])]
+    assert only.namespaces == ()
+    both = found(look, {**base, "overlays/staging/kustomization.yaml": plain})
+    assert {e.name: [n.value for n in e.namespaces] for e in both.environments} == {
+        "dev": ["dev"],
+        "staging": ["template"],
+    }
+
+
 def test_a_folder_that_only_sounds_like_an_environment_makes_none(look: Look) -> None:
     seen = found(look, {"docs/demo/web.yaml": DEPLOYMENT.format(more="  namespace: web\n")})
     assert seen.environments == ()

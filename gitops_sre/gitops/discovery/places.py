@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -165,7 +166,7 @@ def _findings(spaces: Mapping[str, Mapping[str, None]]) -> tuple[Finding, ...]:
 def _in_manifests(files: AtCommit, applied: Applied) -> Iterator[tuple[frozenset[str], str, str]]:
     """(environments, namespace, place) of every workload, release, namespace and kustomization that says one. By text:
     a repository has thousands of manifests, and what is looked for stands on lines of its own."""
-    readers = Readers(files, files.repository.files(files.commit))
+    found: dict[str, list[tuple[str, int]]] = {}
     for path in sorted({*mentioning(files, "namespace:"), *mentioning(files, "kind: Namespace")}):
         if posixpath.basename(path) in _OWN:
             continue
@@ -173,17 +174,30 @@ def _in_manifests(files: AtCommit, applied: Applied) -> Iterator[tuple[frozenset
             text = (files.text(path) or "").replace("\r\n", "\n")
         except YamlTextError:
             continue
-        found = list(_spoken(path, text))
-        if found:
-            told = _environments(path, applied, readers)
-            yield from ((told, namespace, f"{path}:{line}") for namespace, line in found)
+        found[path] = list(_spoken(path, text))
+    readers = Readers(files, files.repository.files(files.commit))
+    setting = {posixpath.dirname(path) for path, said in found.items() if said and _is_kustomization(path)}
+    for path, said in found.items():
+        told = _environments(path, applied, readers, setting) if said else None
+        if told is not None:
+            yield from ((told, namespace, f"{path}:{line}") for namespace, line in said)
 
 
-def _environments(path: str, applied: Applied, readers: Readers) -> frozenset[str]:
-    if own := environments.of(path):
-        return frozenset((own,))
-    folders = (posixpath.dirname(path), *readers.reached(path))
-    return frozenset(each for folder in folders for each in applied.environments(folder))
+def _is_kustomization(path: str) -> bool:
+    return posixpath.basename(path) in KUSTOMIZATIONS
+
+
+def _environments(path: str, applied: Applied, readers: Readers, setting: AbstractSet[str]) -> frozenset[str] | None:
+    """The environments that what a file says reaches, empty where none is known; None when it reaches nothing, since
+    every kustomization that leads there (those in `setting`) sets a namespace of its own."""
+    own = posixpath.dirname(path)
+    reached = {own, *readers.reached(path)}
+    left = {folder for folder in reached if folder not in setting or (folder == own and _is_kustomization(path))}
+    if own not in left or (len(reached) > 1 and reached & setting and left == {own}):
+        return None
+    if named := environments.of(path):
+        return frozenset((named,))
+    return frozenset(each for folder in left for each in applied.environments(folder))
 
 
 def _spoken(path: str, text: str) -> Iterator[tuple[str, int]]:

@@ -80,6 +80,7 @@ class AppPages:
         return (
             WebRoute("/settings/apps/new", new, methods=["POST"]),
             WebRoute("/organizations/{org}/settings/apps/new", new, methods=["POST"]),
+            WebRoute("/organizations/{org}/settings/installations/{id}", self._page(_installed)),
             WebRoute("/github-apps/{slug}/installations/new", self._page(self._installing), methods=["GET", "POST"]),
         )
 
@@ -168,6 +169,10 @@ class AppPages:
         self._hub.apps[app.id] = installed = replace(app, installed_on=(app.installed_on or frozenset()) | chosen)
         base = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         return RedirectResponse(str(Lens(self._hub, base).installation(installed)["html_url"]), 302)
+
+
+def _installed(_: Request, __: Mapping[str, str]) -> Response:
+    return _said("The App is installed.", 200)
 
 
 def _read(text: str, name: str) -> _Manifest:
