@@ -10,7 +10,6 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from gitops_sre.adapters.github.session import POWERS
 from gitops_sre.adapters.kubernetes import KINDS, VERSIONS
 from gitops_sre.settings import Settings, load
 
@@ -57,9 +56,3 @@ def test_the_role_only_reads_and_reads_what_is_asked_for() -> None:
     assert granted == asked | {("apps", plural) for plural in (*KINDS.values(), *VERSIONS)}
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
-
-
-def test_the_app_is_granted_what_tokens_are_asked_for() -> None:
-    rows = re.findall(r"^\| ([A-Z][a-z ]+) \| (read(?: and write)?) \|", PAGE, re.MULTILINE)
-    named = {name.lower().replace(" ", "_"): "write" if "write" in access else "read" for name, access in rows}
-    assert named == POWERS
