@@ -16,7 +16,7 @@ from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.telemetry import ClusterEvent, LogLine, Measure, Span
-from gitops_sre.perception import events, patterns, presets, rollouts, servicemap, traces
+from gitops_sre.perception import events, patterns, presets, rollouts, seasons, servicemap, traces
 from gitops_sre.perception.lasting import lasting
 from gitops_sre.perception.pace import Pace
 from gitops_sre.perception.secondhand import stand_in
@@ -40,7 +40,8 @@ class Question:
 
     `step` is the resolution and `window` the range of rates in seconds (the step where None). Metrics are narrowed to
     `environment` and `namespaces` (names or globs) where these are given. `haste` is 1 where incidents are a matter of
-    minutes; more in a world in a hurry (see perception.pace).
+    minutes; more in a world in a hurry (see perception.pace). `seasonal`: the same hour of earlier days is asked about
+    too.
     """
 
     history: datetime
@@ -52,6 +53,7 @@ class Question:
     window: float | None = None
     namespaces: tuple[str, ...] = ()
     haste: float = 1.0
+    seasonal: bool = False
 
     @property
     def span(self) -> presets.Range:
@@ -103,7 +105,11 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         (question.history.timestamp(), question.quiet_until.timestamp(), question.asked.timestamp()),
     )
     edges = servicemap.relied_on(sources.remembered, known)
-    onset, evidence = _looked(question, sources, measures, edges)
+    days, missing = _earlier(question, sources, queries, answers)
+    quiet = (question.history.timestamp(), question.quiet_until.timestamp())
+    unusual, usual = seasons.discounted(measures, days, *quiet)
+    gaps += missing
+    onset, evidence = _looked(question, sources, unusual, edges)
     scope = Scope(
         question.service,
         question.environment,
@@ -113,8 +119,26 @@ def gather(question: Question, sources: Sources, queries: presets.Catalogue) -> 
         baseline_start=question.history,
         baseline_end=question.quiet_until,
     )
-    evidence = (*evidence, *_followed(seen, said, sources, onset))
+    evidence = (*evidence, *usual, *_followed(seen, said, sources, onset))
     return Findings(scope, evidence, tuple(gaps), edges, sources.rollouts, measures=measures, service_map=known)
+
+
+def _earlier(
+    question: Question, sources: Sources, queries: presets.Catalogue, answers: Sequence[Answer]
+) -> tuple[list[tuple[Measure, ...]], list[Gap]]:
+    """What was measured at the same hour of earlier days, and the gap where that is not answered. Days of which nothing
+    is kept are empty, and no gap: a new service has no past."""
+    same = seasons.again(answers, queries.rows) if question.seasonal else ()
+    if not same:
+        return [], []
+    asked = [seasons.earlier(query, days) for days in seasons.DAYS for query in same]
+    got = sources.metrics.ask(asked)
+    days = []
+    for number, ago in enumerate(seasons.DAYS):
+        part = got[number * len(same) : (number + 1) * len(same)]
+        days.append(seasons.moved(queries.measures(each for each in part if isinstance(each, Answer)), ago))
+    missing = next((each for each in got if isinstance(each, Unavailable)), None)
+    return days, [Gap("seasons", METRICS, question.service, missing)] if missing else []
 
 
 def _looked(

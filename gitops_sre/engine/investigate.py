@@ -229,6 +229,7 @@ def question(scope: Scope, settings: Settings) -> Question:
         window=timing.rate_window,
         namespaces=(named.namespaces if named else ()) or (scope.namespace,),
         haste=max(1.0, USUAL_REACH / timing.investigate),
+        seasonal=True,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,7 @@ from gitops_sre.model.findings import Findings
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.telemetry import ClusterEvent
 from gitops_sre.perception import presets, servicemap
+from gitops_sre.perception.seasons import DAYS
 from gitops_sre.reasoning.diagnose import CHANGES_GAP
 from tests.builders import NOW
 
@@ -114,3 +115,26 @@ def test_the_change_feed_replaces_its_gap_and_finds_its_rollouts() -> None:
     known = with_changes(findings, (record,), 60.0)
     assert ([each.rollout for each in known.changes], gaps(known)) == ([rollout], {})
     assert gaps(with_changes(findings, Unavailable("no Git"), 60.0)) == {CHANGES_GAP: "no Git"}
+
+
+def test_the_same_hour_of_earlier_days_is_asked_about_only_where_it_is_wanted() -> None:
+    plain, seasonal = Source(), Source()
+    found(plain)
+    before = len(plain.asked)
+    assert gaps(found(seasonal, replace(QUESTION, seasonal=True))) == gaps(found(plain))
+    more = seasonal.asked[before:]
+    assert {query.id for query in more} == {"http.latency", "http.traffic"}
+    assert len(more) == 2 * len(DAYS)
+    assert max(query.end for query in more) < NOW - timedelta(hours=23)
+
+
+def test_a_source_that_does_not_answer_for_earlier_days_leaves_a_gap() -> None:
+    class Forgetful(Source):
+        def ask(self, queries: Sequence[Query]) -> tuple[Answer | Unavailable, ...]:
+            late = [query.end > NOW - timedelta(hours=12) for query in queries]
+            return tuple(
+                got if kept else Unavailable("too long ago")
+                for got, kept in zip(super().ask(queries), late, strict=True)
+            )
+
+    assert gaps(found(Forgetful(), replace(QUESTION, seasonal=True)))["seasons"] == "too long ago"
