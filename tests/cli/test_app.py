@@ -162,6 +162,24 @@ def test_credentials_can_be_printed_once_for_a_secret_manager(world: World, sett
     assert "is not installed on acme/infra yet; its credentials are kept" in err
 
 
+def test_without_a_settings_file_it_says_what_to_write_there(
+    world: World,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    where = ["--repository", "acme/infra", "--api-url", f"{world.url}/api/v3", "--timeout", "1"]
+    with create(tmp_path / "none.yaml", *where) as running:
+        Browser().open(running.until(r"Open (\S+)")).submit().submit()
+        _, _, err = running.end()
+    key = tmp_path / ".config/gitops-sre/acme/infra/app.pem"
+    assert key.read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+    assert re.search(
+        rf"none.yaml is not there: `gitops-sre init` writes it; .* app_id: \d+, private_key_file: {key}", err
+    )
+    assert not (tmp_path / "none.yaml").exists()
+
+
 def test_a_callback_with_another_state_changes_nothing(world: World, settings: Path) -> None:  # noqa: F811
     with create(settings, "--timeout", "2") as running:
         url = running.until(r"Open (\S+)")
@@ -325,6 +343,7 @@ def test_workflows_are_never_asked_for() -> None:
     [
         ("https://api.github.com", "https://github.com"),
         ("https://github.example.com/api/v3", "https://github.example.com"),
+        ("https://api.acme.ghe.com", "https://acme.ghe.com"),
         ("http://127.0.0.1:8080/api/v3", "http://127.0.0.1:8080"),
     ],
 )

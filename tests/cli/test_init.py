@@ -112,6 +112,12 @@ def test_what_is_there_is_kept_and_what_is_missing_is_added(clone: History, run:
     assert (clone.folder / ".gitops-sre/policies/ladder.yaml").exists()
 
 
+def test_line_ends_stay_as_they_are(clone: History, run: Run) -> None:
+    clone.commit({".gitignore": "bin/\r\n"})
+    assert run("init", clone.folder, "--yes").code == 0
+    assert (clone.folder / ".gitignore").read_bytes() == b"bin/\r\n.gitops-sre-cache/\r\ngitops-sre.db*\r\n"
+
+
 def test_a_team_that_has_policies_gets_no_second_set(clone: History, run: Run) -> None:
     clone.commit({".gitops-sre/policies/ours.yaml": "# ours\n"})
     said = run("init", clone.folder, "--yes")
@@ -264,6 +270,7 @@ def test_the_signing_key_is_made_where_the_settings_look_for_it(clone: History, 
         ("git@github.com:acme/infra.git", "acme/infra", "https://api.github.com"),
         ("https://github.com/acme/infra", "acme/infra", "https://api.github.com"),
         ("ssh://git@github.com:22/acme/infra.git/", "acme/infra", "https://api.github.com"),
+        ("git@acme.ghe.com:acme/infra.git", "acme/infra", "https://api.acme.ghe.com"),
         ("https://github.example.com/acme/in.fra.git", "acme/in.fra", "https://github.example.com/api/v3"),
     ],
 )

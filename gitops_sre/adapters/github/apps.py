@@ -105,9 +105,11 @@ class Credentials:
 
 
 def web_url(api_url: str) -> str:
-    """The address for browsers that belongs to an API's: `https://HOST/api/v3` on Enterprise."""
+    """The address for browsers, and of repositories, that belongs to an API's: `https://HOST/api/v3` on Enterprise
+    Server, `https://api.NAME.ghe.com` on Enterprise Cloud with data residency."""
     parts = urlsplit(api_url)
-    return f"{parts.scheme}://{'github.com' if parts.netloc == 'api.github.com' else parts.netloc}"
+    cloud = parts.netloc == "api.github.com" or parts.netloc.endswith(".ghe.com")
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.') if cloud else parts.netloc}"
 
 
 def new_app_page(api_url: str, organization: str, state: str) -> str:

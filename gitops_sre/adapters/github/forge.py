@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github import comments, marks
+from gitops_sre.adapters.github.apps import web_url
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
 from gitops_sre.adapters.github.read import is_at_home, pull_of, record_of
 from gitops_sre.adapters.github.session import Session, message
@@ -56,9 +56,7 @@ class GitHubForge:
         """Where the repository is cloned from: the setting, or what follows from the API's address."""
         if self._settings.git_url:
             return self._settings.git_url
-        api = urlsplit(self._settings.api_url)
-        host = "github.com" if api.netloc == "api.github.com" else api.netloc
-        return f"{api.scheme}://{host}/{self._settings.repository}.git"
+        return f"{web_url(self._settings.api_url)}/{self._settings.repository}.git"
 
     def git_token(self) -> str:
         """A token for Git over HTTPS, good for some minutes. Raises ConnectionError when GitHub gives none."""

@@ -146,7 +146,6 @@ def _code(asked: _Asked, registrar: Registrar, repository: str, api_url: str) ->
         door.show(Page(action, wish.manifest(door.callback), title, wish.permissions))
         _invite(asked, door)
         answer = door.wait(asked.timeout)
-        time.sleep(0.1)  # the browser is still being answered
     if answer is None:
         raise Failure(f"nobody came back from GitHub within {asked.timeout:.0f} s; nothing was stored: run this again")
     if isinstance(answer, Refused):

@@ -62,6 +62,7 @@ class Door:
         self.state = secrets.token_urlsafe(32)
         self._answer: str | Refused | None = None
         self._answered = threading.Event()
+        self._lock = threading.Lock()
         self._page: Page | None = None
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.door = self
@@ -102,6 +103,11 @@ class Door:
         self._answered.wait(seconds)
         return self._answer
 
+    def settle(self) -> None:
+        """The browser has been answered: whoever waits may go on."""
+        if self._answer is not None:
+            self._answered.set()
+
     def respond(self, host: str, target: str) -> tuple[int, str]:
         """Status and document for a GET request."""
         if host not in (f"127.0.0.1:{self.port}", f"localhost:{self.port}"):
@@ -116,15 +122,17 @@ class Door:
     def _called_back(self, query: dict[str, str]) -> tuple[int, str]:
         if not hmac.compare_digest(query.get("state", "").encode(), self.state.encode()):
             return 403, _document("Refused", "<p>This does not belong to the run of gitops-sre that is waiting.")
-        if self._answered.is_set():
-            return 409, _document("Done already", "<p>The terminal says how it went.")
+        answer: str | Refused
         if "error" in query:
-            self._answer = Refused(query.get("error_description") or query["error"])
+            answer = Refused(query.get("error_description") or query["error"])
         elif _CODE.fullmatch(query.get("code", "")):
-            self._answer = query["code"]
+            answer = query["code"]
         else:
             return 400, _document("No code", "<p>GitHub sent no code. Go back and try again.")
-        self._answered.set()
+        with self._lock:
+            if self._answer is not None:
+                return 409, _document("Done already", "<p>The terminal says how it went.")
+            self._answer = answer
         return 200, _document("Back to the terminal", "<p>The rest happens there. This page can be closed.")
 
 
@@ -149,6 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.server.door.settle()
 
     def log_message(self, *_: object) -> None:
         """Nothing is logged: the code is in the address."""

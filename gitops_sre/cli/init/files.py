@@ -84,8 +84,9 @@ def _ignoring(folder: Path) -> tuple[list[FileEdit], list[str]]:
     missing = [line for line in IGNORED if line not in before.splitlines()]
     if not missing:
         return [], []
-    end = "" if not before or before.endswith("\n") else "\n"
-    more = "".join(f"{line}\n" for line in missing)
+    newline = "\r\n" if "\r\n" in before else "\n"
+    end = "" if not before or before.endswith("\n") else newline
+    more = "".join(f"{line}{newline}" for line in missing)
     return [FileEdit(".gitignore", before, f"{before}{end}{more}")], []
 
 

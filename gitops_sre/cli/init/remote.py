@@ -48,5 +48,7 @@ def home(url: str, repository: str, api_url: str) -> Home:
 
 
 def _api(host: str) -> str:
-    """The API of a host. Source: GitHub Enterprise Server, "Getting started with the REST API"."""
+    """The API of a host. Source: "Getting started with the REST API", for Enterprise Server and for ghe.com."""
+    if host.endswith(".ghe.com"):
+        return f"https://api.{host}"
     return PUBLIC_API if host in ("", "github.com", "ssh.github.com", "www.github.com") else f"https://{host}/api/v3"
