@@ -59,6 +59,7 @@ def test_the_settings_say_what_was_found_and_by_which_place(clone: History, run:
     }
     assert [(each.services, each.error_ratio) for each in settings.slos] == [(("checkout",), 0.001), (("*",), 0.02)]
     assert settings.signing.key_file == tmp_path / "home/.config/gitops-sre/acme/infra/signing.pem"
+    assert "only Argo CD is asked what is live" in said.err
     text = (clone.folder / ".gitops-sre.yaml").read_text()
     assert "- staging  # clusters/staging/apps.yaml:8" in text
     assert "  url: http://prometheus-operated.monitoring.svc:9090  # monitoring/prometheus.yaml:2" in text
@@ -110,6 +111,16 @@ def test_what_is_there_is_kept_and_what_is_missing_is_added(clone: History, run:
     assert (clone.folder / ".gitops-sre.yaml").read_text() == "github: {}\n"
     assert (clone.folder / ".gitignore").read_text() == "bin/\n.gitops-sre-cache/\ngitops-sre.db*\n"
     assert (clone.folder / ".gitops-sre/policies/ladder.yaml").exists()
+
+
+def test_environments_that_share_a_namespace_are_told_apart_by_a_person(clone: History, run: Run) -> None:
+    same = FLUX.format(name="production").replace("targetNamespace: production", "targetNamespace: staging")
+    clone.commit({"clusters/production/apps.yaml": same})
+    assert run("init", clone.folder, "--yes").code == 0
+    text = (clone.folder / ".gitops-sre.yaml").read_text()
+    assert text.count("give each settings of its own") == 1
+    assert "- staging  # clusters/production/apps.yaml:8; also in staging" in text
+    assert list(s.load(clone.folder / ".gitops-sre.yaml", {}).environments) == ["production", "staging"]
 
 
 def test_line_ends_stay_as_they_are(clone: History, run: Run) -> None:

@@ -91,7 +91,10 @@ def _environments(found: Discovery) -> Iterator[str]:
         yield from _no_environment(found.namespaces)
         return
     shared = _shared(found.environments)
-    yield "# Tiers are what policies speak of: correct them. Of environments that share a namespace the first counts."
+    yield "# Tiers are what policies speak of: correct them."
+    if shared:
+        yield "# Some namespaces are in several environments. In one cluster the first counts. Where each environment"
+        yield "# has a cluster, give each settings of its own, with `kubernetes.context`, and remove the others there."
     yield "environments:"
     for each in found.environments:
         yield _line(f"  {_quoted(each.name)}:", _places(each.places))
@@ -100,7 +103,7 @@ def _environments(found: Discovery) -> Iterator[str]:
             yield "    namespaces:"
         for namespace in each.namespaces:
             also = [name for name in shared.get(namespace.value, ()) if name != each.name]
-            more = f"; also in {', '.join(also)}: a cluster each? Then settings each" if also else ""
+            more = f"; also in {', '.join(also)}" if also else ""
             yield _line(f"      - {_quoted(namespace.value)}", f"{namespace.by}{more}")
     if found.namespaces:
         yield from _wrapped("# In no environment, each one of its own, of tier unknown: ", _values(found.namespaces))
