@@ -3,19 +3,17 @@ left behind is adopted when it is the bot's, and nothing of anybody else is touc
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from github import GithubException
-from github.ContentFile import ContentFile
 from github.PullRequest import PullRequest as RawPull
 
+from gitops_sre.adapters.github.commits import append, blob_id, entries, loose, swap, tip_of
 from gitops_sre.adapters.github.read import by_bot, record_of
-from gitops_sre.adapters.github.session import Again, Session, Stop, error_types, message
+from gitops_sre.adapters.github.session import Again, Session, Stop, message
 from gitops_sre.delivery.branch import branch_name
 from gitops_sre.model.change import FileEdit
 from gitops_sre.model.outcome import Refused, Unavailable
@@ -58,22 +56,61 @@ def find_or_open(
     owner = session.repository.partition("/")[0]
     pulls = list(session.repo.get_pulls(state="all", base=wanted.base, head=f"{owner}:{wanted.branch}"))
     for raw in sorted(pulls, key=lambda pull: (pull.state != "open", -pull.number)):
-        return _adopted(session, raw, wanted, keys)
+        return _adopted(session, raw, wanted, keys, before_open)
     before_open(_branch_with_commit(session, wanted, keys))
     return _open(session, wanted)
 
 
-def _adopted(session: Session, raw: RawPull, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> RawPull:
-    """An earlier pull request of this branch: adopted when its first commit is the bot's and says the same."""
+def _adopted(
+    session: Session,
+    raw: RawPull,
+    wanted: Proposal,
+    keys: Mapping[str, Ed25519PublicKey],
+    before_open: Callable[[str], None],
+) -> RawPull:
+    """An earlier pull request of this branch: adopted when its first commit is the bot's and says the same, brought up
+    to date when the base branch has moved on since that."""
     if raw.state != "open" and raw.merged_at is None:
         _refuse(f"#{raw.number} for this very action was closed by a person: that means no")
-    first = next(iter(raw.get_commits()), None)
-    record = record_of(first, wanted.branch, session.identity, keys, session.repository) if first else None
+    commits = list(raw.get_commits())
+    record = record_of(commits[0], wanted.branch, session.identity, keys, session.repository) if commits else None
     if not isinstance(record, ActionRecord):
         _refuse(f"#{raw.number} stands on {wanted.branch} and is not the bot's")
+    if raw.state == "open":
+        if not all(by_bot(commit, session.identity) for commit in commits):
+            return raw  # a person has pushed to it
+        if _has_moved(session, record, wanted):
+            return _made_again(session, raw, wanted, before_open)
     if not _same(record, wanted.record):
         raise Stop(Unavailable(f"#{raw.number} carries another record of {record.incident}: it is to be adopted first"))
     return raw
+
+
+def _has_moved(session: Session, record: ActionRecord, wanted: Proposal) -> bool:
+    """Whether an edited file was another one on the base that a record was made on."""
+    if record.base == wanted.record.base:
+        return False
+    found = entries(session, record.base, [file.path for file in wanted.files])
+    return any(file.path not in found or found[file.path].sha != blob_id(file.before) for file in wanted.files)
+
+
+def _made_again(session: Session, raw: RawPull, wanted: Proposal, before_open: Callable[[str], None]) -> RawPull:
+    """Give an open pull request the commit on the present base.
+
+    The branch goes from the one commit to the other in one step, which is the last: whoever dies before it begins
+    anew, and GitHub, which closes a pull request whose branch has nothing of its own, never sees it without a commit.
+    """
+    modes = _assert_base(session, wanted)
+    sha = loose(session, wanted.record.base, wanted.message, wanted.files, modes)
+    before_open(sha)
+    if (raw.title, raw.body) != (wanted.title, wanted.body):
+        session.pace()
+        raw.edit(title=wanted.title, body=wanted.body)
+    if bool(raw.draft) != wanted.draft:
+        session.pace()
+        _ = raw.convert_to_draft() if wanted.draft else raw.mark_ready_for_review()
+    swap(session, wanted.branch, raw.head.sha, sha)
+    return session.repo.get_pull(raw.number)
 
 
 def _same(one: ActionRecord, other: ActionRecord) -> bool:
@@ -86,8 +123,8 @@ def _same(one: ActionRecord, other: ActionRecord) -> bool:
 def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, Ed25519PublicKey]) -> str:
     """Have the branch carry exactly one commit: the bot's, with this record. Its SHA."""
     repo, record = session.repo, wanted.record
-    _assert_base(session, wanted)
-    tip = _tip(session, wanted.branch)
+    modes = _assert_base(session, wanted)
+    tip = tip_of(session, wanted.branch)
     if tip is None:
         session.pace()
         try:
@@ -108,7 +145,7 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
             raise Again(f"branch {wanted.branch} moved meanwhile")
         session.pace()
         ref.edit(record.base, force=True)
-    return _commit(session, wanted)
+    return append(session, wanted.branch, record.base, wanted.message, wanted.files, modes)
 
 
 def _is_empty(session: Session, base: str, tip: str) -> bool:
@@ -116,64 +153,16 @@ def _is_empty(session: Session, base: str, tip: str) -> bool:
     return session.repo.compare(base, tip).ahead_by == 0
 
 
-def _assert_base(session: Session, wanted: Proposal) -> None:
-    """The base branch still has every edited file as it was when the change was made."""
-    tip = _tip(session, wanted.base)
+def _assert_base(session: Session, wanted: Proposal) -> Mapping[str, str]:
+    """The base branch still has every edited file as it was when the change was made; the files' modes."""
+    tip = tip_of(session, wanted.base)
     if tip is None:
         _refuse(f"the repository has no branch {wanted.base}; see github.branch")
+    found = entries(session, tip, [file.path for file in wanted.files])
     for file in wanted.files:
-        if _blob(session, tip, file.path) != _blob_id(file.before):
+        if file.path not in found or found[file.path].sha != blob_id(file.before):
             raise BaseMovedError(f"{file.path} is another one on {wanted.base} now")
-
-
-def _blob(session: Session, commit: str, path: str) -> str:
-    try:
-        found = session.repo.get_contents(path, ref=commit)
-    except GithubException as error:
-        if error.status == 404:
-            return ""
-        raise
-    return found.sha if isinstance(found, ContentFile) else ""
-
-
-def _blob_id(text: str) -> str:
-    """Git's object id of a file with this text."""
-    data = text.encode()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _tip(session: Session, branch: str) -> str | None:
-    try:
-        return session.repo.get_git_ref(f"heads/{branch}").object.sha
-    except GithubException as error:
-        if error.status == 404:
-            return None
-        raise
-
-
-def _commit(session: Session, wanted: Proposal) -> str:
-    """One commit by compare-and-swap; GitHub signs it as the bot's, which is asserted. Its SHA."""
-    headline, body = wanted.message
-    additions = [{"path": f.path, "contents": base64.b64encode(f.after.encode()).decode()} for f in wanted.files]
-    change = {
-        "branch": {"repositoryNameWithOwner": session.repository, "branchName": wanted.branch},
-        "message": {"headline": headline, "body": body},
-        "expectedHeadOid": wanted.record.base,
-        "fileChanges": {"additions": additions},
-    }
-    session.pace()
-    try:
-        session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")
-    except GithubException as error:
-        if "STALE_DATA" in error_types(error):
-            raise Again(f"branch {wanted.branch} moved meanwhile") from error
-        raise
-    tip = _tip(session, wanted.branch)
-    if tip is None or tip == wanted.record.base:
-        raise Again(f"branch {wanted.branch} has no commit yet")
-    if not by_bot(session.repo.get_commit(tip), session.identity):
-        _refuse("GitHub did not sign the commit as the bot's; use a GitHub App, or a token of the bot's own account")
-    return tip
+    return {path: entry.mode for path, entry in found.items()}
 
 
 def _open(session: Session, wanted: Proposal) -> RawPull:

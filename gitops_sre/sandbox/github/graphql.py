@@ -8,7 +8,7 @@ from typing import Any
 
 from gitops_sre.sandbox.github import graphql_types as types
 from gitops_sre.sandbox.github import pulls, requirements, views_pull
-from gitops_sre.sandbox.github.gitrepo import safe_path
+from gitops_sre.sandbox.github.gitrepo import ZERO, safe_path
 from gitops_sre.sandbox.github.graphql_text import Field, GraphQLError, parse
 from gitops_sre.sandbox.github.graphql_types import Node
 from gitops_sre.sandbox.github.http import ApiError, Body, Call
@@ -133,6 +133,36 @@ def _create_commit(call: Call, given: Mapping[str, Any]) -> Node:
     )
 
 
+def _update_refs(call: Call, given: Mapping[str, Any]) -> Node:
+    """All or none: a ref that is not at its `beforeOid`, or would not be fast-forwarded without force, stops it."""
+    value = _Input.of(given)
+    identifier = value.body.text("repositoryId")
+    repo = next((repo for repo in call.hub.repos.values() if identifier == f"R_{repo.id}"), None)
+    if repo is None:
+        raise GraphQLError(f"Could not resolve to a node with the global id of '{identifier}'", "NOT_FOUND")
+    repo = _find_repo(call, repo.full_name)
+    call.caller.demand("contents", "write")
+    moves = [_ref_move(call, repo, update) for update in value.body.objects("refUpdates")]
+    for name, old, new in moves:
+        pulls.move_ref(call.hub, repo, name, new, old, call.by)
+    return value.payload("UpdateRefsPayload")
+
+
+def _ref_move(call: Call, repo: Repo, update: Body) -> tuple[str, str, str]:
+    name, new = update.text("name"), update.text("afterOid")
+    old, expected = repo.git.ref(name) or ZERO, update.maybe("beforeOid")
+    if expected is not None and expected != old:
+        raise GraphQLError(f"Expected {name} to point to {expected} but it did not.", "STALE_DATA")
+    if new != ZERO and repo.git.kind(new) != "commit":
+        raise GraphQLError(f"{new} is not a commit.", "UNPROCESSABLE")
+    forward = ZERO in (old, new) or repo.git.contains(new, old)
+    if not forward and not update.flag("force"):
+        raise GraphQLError(f"{name} would not be fast-forwarded.", "UNPROCESSABLE")
+    if not requirements.may_push(repo, name.removeprefix("refs/heads/"), call.by):
+        raise GraphQLError("Changes must be made through a pull request.", "UNPROCESSABLE")
+    return name, old, new
+
+
 def _target(call: Call, body: Body) -> tuple[Repo, str]:
     branch = body.child("branch")
     if branch is None:
@@ -218,6 +248,7 @@ _Root = Callable[[Call, Mapping[str, Any]], Node]
 _QUERIES: Mapping[str, _Root] = {"viewer": _viewer, "repository": _repository, "node": _node}
 _MUTATIONS: Mapping[str, _Root] = {
     "createCommitOnBranch": _create_commit,
+    "updateRefs": _update_refs,
     "convertPullRequestToDraft": _draft(True, "ConvertPullRequestToDraftPayload"),
     "markPullRequestReadyForReview": _draft(False, "MarkPullRequestReadyForReviewPayload"),
     "enablePullRequestAutoMerge": _enable_auto_merge,

@@ -39,6 +39,11 @@ def _follow_head(hub: Hub, repo: Repo, pull: Pull, before: str, after: str, by: 
     if after == ZERO:
         close(hub, repo, pull.number, by)
         return
+    base = repo.head_of(pull.base)
+    if base is not None and repo.git.contains(base, after):
+        # GitHub closes what has nothing to merge any more, and keeps the head that it had.
+        close(hub, repo, pull.number, by)
+        return
     moved = replace(pull, head_sha=after)
     repo.pulls[pull.number] = moved
     touch(hub, repo, pull.number)

@@ -214,6 +214,8 @@ class Repo:
     statuses: dict[int, Status] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
     verified: dict[str, datetime] = field(default_factory=dict)
+    tree_limit: int = 100_000
+    """Entries that one recursive listing gives at most."""
 
     @property
     def full_name(self) -> str:

@@ -92,8 +92,8 @@ def tree(lens: Lens, repo: Repo, sha: str, entries: Sequence[TreeEntry]) -> Json
     return {
         "sha": sha,
         "url": lens.at(repo, f"/git/trees/{sha}"),
-        "tree": [_entry(lens, repo, entry) for entry in entries],
-        "truncated": False,
+        "tree": [_entry(lens, repo, entry) for entry in entries[: repo.tree_limit]],
+        "truncated": len(entries) > repo.tree_limit,
     }
 
 

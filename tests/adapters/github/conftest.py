@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,10 +40,13 @@ class Recorder:
     def __init__(self, github: GitHub) -> None:
         self.github, self.seen, self.link = github, list[tuple[str, str]](), ""
         self.graphql: list[Mapping[str, object]] = []
+        self.before: dict[str, Callable[[], None]] = {}
+        """What happens in the moment in which a request to a path arrives."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             self.seen.append((scope["method"], scope["path"]))
+            self.before.get(scope["path"], lambda: None)()
         if scope.get("path") == "/api/graphql" and self.graphql:
             await JSONResponse(self.graphql.pop())(scope, receive, send)
             return
@@ -211,3 +214,4 @@ def stage(server: Server, tmp_path: Path) -> Iterator[Stage]:
     server.github.clear_faults()
     server.recorder.link = ""
     server.recorder.graphql.clear()
+    server.recorder.before.clear()

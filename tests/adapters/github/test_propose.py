@@ -209,21 +209,160 @@ def test_an_edited_file_that_is_gone_is_a_moved_base(stage: Stage) -> None:
     assert isinstance(made, Outdated)
 
 
+BUMPED = sample.BEFORE.replace("1.5.0", "1.5.1")
+
+
+def offered_again(stage: Stage, forge: GitHubForge | None = None) -> PullRequest | Outdated | Refused | Unavailable:
+    """Propose the sample's change as it is after somebody has pushed 1.5.1."""
+    base = stage.repo.head_of("main") or ""
+    edit = FieldEdit(sample.FILE, 0, ("images", 0, "newTag"), "1.5.1", "1.4.2", "1.5.1", "1.4.2")
+    record = replace(stage.record(base=base), edits=(edit,))
+    file = replace(sample.PROOF.change.files[0], before=BUMPED)
+    proof = replace(sample.PROOF, change=replace(sample.PROOF.change, base=base, edits=(edit,), files=(file,)))
+    return (forge or stage.forge()).propose(record, (file,), proof, record.verdict, Cover("The body, made again."))
+
+
+def assert_made_again(stage: Stage, pull: object) -> None:
+    """One pull request, the first, with one signed commit on the present base."""
+    assert isinstance(pull, PullRequest), pull
+    assert (pull.number, pull.state, pull.ours, len(stage.repo.pulls)) == (1, "open", True, 1)
+    assert pull.head == stage.repo.head_of(BRANCH)
+    assert list(stage.repo.git.commit(pull.head).parents) == [stage.repo.head_of("main")]
+    assert stage.repo.issues[1].body == "The body, made again."
+    assert [run.head_sha for run in stage.repo.checks.values()].count(pull.head) == 1
+    assert stage.bot_branches() == [BRANCH]
+
+
 def test_a_left_over_commit_on_an_old_base_is_made_again(stage: Stage) -> None:
     stage.github.inject("POST", f"{stage.api}/pulls", Fault(500), times=99)
     assert isinstance(stage.offer(stage.forge()), Unavailable)
     stage.github.clear_faults()
-    stage.commit("alice", {sample.FILE: sample.BEFORE.replace("1.5.0", "1.5.1").encode()}, "1.5.1")
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
     assert isinstance(stage.offer(stage.forge()), Outdated)
-    base = stage.repo.head_of("main") or ""
-    edit = FieldEdit(sample.FILE, 0, ("images", 0, "newTag"), "1.5.1", "1.4.2", "1.5.1", "1.4.2")
-    record = replace(stage.record(base=base), edits=(edit,))
-    file = replace(sample.PROOF.change.files[0], before=sample.BEFORE.replace("1.5.0", "1.5.1"))
-    proof = replace(sample.PROOF, change=replace(sample.PROOF.change, base=base, edits=(edit,), files=(file,)))
-    pull = stage.forge().propose(record, (file,), proof, record.verdict, Cover("The body."))
+    assert_made_again(stage, offered_again(stage))
+
+
+def test_an_open_pull_request_is_made_again_on_the_present_base(stage: Stage) -> None:
+    first = stage.opened(stage.forge())
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
+    again = offered_again(stage)
+    assert_made_again(stage, again)
+    assert isinstance(again, PullRequest)
+    assert again.head != first.head
+    stage.requests.clear()
+    assert offered_again(stage) == again
+    assert stage.writes() == 1, "nothing but the new process's token"
+
+
+MADE_AGAIN = (
+    ("POST", "{repo}/git/blobs"),
+    ("POST", "{repo}/git/trees"),
+    ("POST", "{repo}/git/commits"),
+    ("POST", "{repo}/check-runs"),
+    ("PATCH", "{repo}/pulls/1"),
+    ("POST", "/api/graphql"),
+)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("method", "path"), MADE_AGAIN)
+def test_dying_anywhere_while_it_is_made_again_ends_in_one_of_each(
+    stage: Stage, method: str, path: str, when: str
+) -> None:
+    stage.opened(stage.forge())
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
+    stage.github.inject(method, path.format(repo=stage.api), Fault(500, when=when), times=99)  # type: ignore[arg-type]  # one of its two words
+    assert isinstance(offered_again(stage), PullRequest | Unavailable)
+    stage.github.clear_faults()
+    assert stage.repo.issues[1].state == "open"
+    assert_made_again(stage, offered_again(stage))
+
+
+def test_it_is_not_made_again_over_a_persons_push(stage: Stage) -> None:
+    stage.opened(stage.forge())
+    theirs = stage.commit("bob", {"x": b"1"}, "and this", branch=BRANCH)
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
+    pull = offered_again(stage)
     assert isinstance(pull, PullRequest)
-    assert list(stage.repo.git.commit(pull.head).parents) == [base]
+    assert not pull.ours
+    assert stage.repo.head_of(BRANCH) == theirs
+    assert stage.repo.issues[1].body == "The body."
+
+
+def test_a_push_in_the_last_moment_wins_over_making_it_again(stage: Stage) -> None:
+    stage.opened(stage.forge())
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
+    theirs: list[str] = []
+
+    def push() -> None:
+        if not theirs:
+            theirs.append(stage.commit("bob", {"x": b"1"}, "and this", branch=BRANCH))
+
+    stage.recorder.before["/api/graphql"] = push
+    pull = offered_again(stage)
+    assert isinstance(pull, PullRequest)
+    assert not pull.ours
+    assert stage.repo.head_of(BRANCH) == theirs[0]
+
+
+def test_a_commit_elsewhere_makes_nothing_again(stage: Stage) -> None:
+    first = stage.opened(stage.forge())
+    base = stage.commit("alice", {"README.md": b"# new\n"}, "other")
+    assert stage.offer(stage.forge(), record=stage.record(base=base)) == first
+    assert not stage.writes("/git/commits")
+
+
+def test_a_pull_request_that_was_merged_with_its_older_record_is_to_be_adopted(stage: Stage) -> None:
+    forge = stage.forge()
+    forge.merge(stage.opened(forge))
+    stage.commit("alice", {sample.FILE: BUMPED.encode()}, "1.5.1")
+    made = offered_again(stage)
+    assert isinstance(made, Unavailable)
+    assert "another record" in made.reason
+
+
+def make_executable(stage: Stage) -> str:
+    """The sample's file with mode 100755, on the base branch."""
+    git = stage.repo.git
+    blob = next(entry.sha for entry in git.tree(stage.base, recursive=True) if entry.path == sample.FILE)
+    tree = git.write_tree(stage.base, [("100755", sample.FILE, blob)])
+    now = git.commit(stage.base).author
+    base = git.write_commit(tree, [stage.base], "executable", now, now)
+    assert git.update_ref("refs/heads/main", base, stage.base)
+    return base
+
+
+@pytest.mark.parametrize("limit", [100_000, 2])
+def test_a_files_mode_is_kept(stage: Stage, limit: int) -> None:
+    base = make_executable(stage)
+    stage.repo.tree_limit = limit
+    pull = stage.offer(stage.forge(), record=stage.record(base=base))
+    assert isinstance(pull, PullRequest), pull
+    entry = next(entry for entry in stage.repo.git.tree(pull.head, recursive=True) if entry.path == sample.FILE)
+    assert (entry.mode, stage.repo.git.blob(entry.sha)) == ("100755", sample.AFTER.encode())
     assert pull.ours
+    assert pull.head in stage.repo.verified
+    assert unseal(stage.repo.git.commit(pull.head).message, KEY.ring, stage.name, base) == stage.record(base=base)
+
+
+@pytest.mark.parametrize("path", ["{repo}/git/blobs", "{repo}/git/trees", "{repo}/git/commits"])
+def test_dying_while_a_commit_is_made_by_rest_ends_in_one_of_each(stage: Stage, path: str) -> None:
+    base = make_executable(stage)
+    stage.github.inject("POST", path.format(repo=stage.api), Fault(500, when="after"), times=99)
+    record = stage.record(base=base)
+    assert isinstance(stage.offer(stage.forge(), record=record), Unavailable)
+    stage.github.clear_faults()
+    assert isinstance(stage.offer(stage.forge(), record=record), PullRequest)
+    assert stage.bot_branches() == [BRANCH]
+    assert len(stage.repo.pulls) == 1
+
+
+def test_a_github_without_the_mutation_gets_the_commit_by_rest(stage: Stage) -> None:
+    message = "Field 'createCommitOnBranch' doesn't exist on type 'Mutation'"
+    stage.recorder.graphql.append({"errors": [{"message": message, "extensions": {"code": "undefinedField"}}]})
+    pull = stage.opened(stage.forge())
+    assert pull.ours
+    assert_one_of_each(stage)
 
 
 def test_an_open_pull_request_with_another_record_is_to_be_adopted_first(stage: Stage) -> None:
