@@ -24,7 +24,7 @@ import requests
 
 from gitops_sre import settings as s
 from gitops_sre.adapters.github.apps import PERMISSIONS, Registrar, Wish, new_app_page, web_url
-from gitops_sre.adapters.github.session import POWERS
+from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.cli.app.door import Door, Page
 from gitops_sre.cli.main import main
 from gitops_sre.delivery.webhooks import EVENTS
@@ -323,7 +323,10 @@ class TestDoor:
 
 def test_the_app_is_given_all_that_the_bot_asks_tokens_for() -> None:
     levels = {each.name: each.level for each in PERMISSIONS if not each.optional}
-    assert POWERS.items() <= levels.items()
+    order = ("read", "write")
+    for powers in Powers:
+        for name, level in powers.permissions.items():
+            assert order.index(level) <= order.index(levels[name]), (powers, name)
 
 
 def test_the_documentation_has_every_permission_with_its_reason() -> None:

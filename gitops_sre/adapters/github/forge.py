@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
-from gitops_sre.adapters.github import comments, marks
+from gitops_sre.adapters.github import comments, marks, nodes
 from gitops_sre.adapters.github.apps import web_url
+from gitops_sre.adapters.github.lookout import Lookout
+from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
-from gitops_sre.adapters.github.read import is_at_home, pull_of, record_of
-from gitops_sre.adapters.github.session import Session, message
+from gitops_sre.adapters.github.read import action_of, outcome_of, pull_of
+from gitops_sre.adapters.github.session import Session, Stop, message
 from gitops_sre.delivery import text
 from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
@@ -25,6 +26,7 @@ from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
+from gitops_sre.model.usage import Usage
 from gitops_sre.model.verdict import Level, Verdict
 from gitops_sre.ports import OpenedAction
 from gitops_sre.settings import GitHubSettings
@@ -32,8 +34,6 @@ from gitops_sre.settings import GitHubSettings
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-_CLOSED_LATELY = timedelta(days=7)
-_MOST_CLOSED = 500
 _VERDICT: Mapping[Level, marks.Conclusion] = {Level.L4: "success", Level.L3: "neutral"}
 _OUTCOME: Mapping[str, marks.Conclusion] = {"resolved": "success", "escalated": "failure"}
 _WAITS = re.compile(
@@ -49,7 +49,8 @@ class GitHubForge:
         """Raises ConfigError when the credentials are missing or no key."""
         self._settings, self._key = settings, key
         self._session = Session(settings, environment)
-        self._settled: dict[int, tuple[datetime | None, OpenedAction]] = {}
+        self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME)
+        self._settled: dict[int, tuple[datetime, OpenedAction]] = {}
 
     @property
     def git_url(self) -> str:
@@ -60,10 +61,18 @@ class GitHubForge:
 
     def git_token(self) -> str:
         """A token for Git over HTTPS, good for some minutes. Raises ConnectionError when GitHub gives none."""
-        token = self._session.attempt(self._session.token, tries=2)
+        token = self._session.attempt(self._session.token, tries=2, powers=Powers.GIT)
         if isinstance(token, str):
             return token
         raise ConnectionError(token.reason)
+
+    def spent(self) -> Usage:
+        """Requests that this thread has made since it began."""
+        return self._session.spent()
+
+    def wait(self) -> float:
+        """Seconds for which GitHub wants to be left alone; 0 when it may be asked."""
+        return self._session.wait()
 
     def check(self) -> Done | Refused | Unavailable:
         """Whether the credentials work, and who the bot is with them."""
@@ -78,10 +87,19 @@ class GitHubForge:
     def actions(self) -> tuple[OpenedAction, ...] | Unavailable:
         """The bot's own actions: open ones and those closed within a week, verified by identity and signature."""
 
-        def find() -> tuple[OpenedAction, ...]:
-            return tuple(action for raw in self._candidates() if (action := self._action(raw)) is not None)
+        return _unavailable(self._session.attempt(self._actions, tries=3))
 
-        return _unavailable(self._session.attempt(find))
+    def _actions(self) -> tuple[OpenedAction, ...]:
+        opened, closed = self._lookout.open()
+        settled = {pull.number: self._settled.get(pull.number) for pull in closed}
+        known = {
+            pull.number: kept[1]
+            for pull in closed
+            if (kept := settled[pull.number]) is not None and kept[0] == pull.updated_at
+        }
+        asked = self._lookout.fresh(pull.number for pull in closed if pull.number not in known)
+        found = [action for pull in (*opened, *asked) if (action := self._action(pull)) is not None]
+        return (*found, *known.values())
 
     def propose(
         self, record: ActionRecord, files: Sequence[FileEdit], proof: Proof, verdict: Verdict, cover: Cover
@@ -101,7 +119,7 @@ class GitHubForge:
             return Refused(f"the record cannot be sealed: {error}")
         draft, title = verdict.level is Level.L2, text.pull_title(record)
         wanted = Proposal(record, files, self._settings.branch, (headline, sealed), title, cover.body, draft)
-        return self._session.attempt(lambda: self._proposed(wanted, verdict, cover), tries=3)
+        return self._session.attempt(lambda: self._proposed(wanted, verdict, cover), tries=3, powers=Powers.PROPOSE)
 
     def _proposed(self, wanted: Proposal, verdict: Verdict, cover: Cover) -> PullRequest | Outdated:
         session = self._session
@@ -115,7 +133,7 @@ class GitHubForge:
             raw = find_or_open(session, wanted, self._key.ring, leave_verdict)
         except BaseMovedError as moved:
             return Outdated(f"base moved: {moved}")
-        pull = self._look(raw)
+        pull = self._now(raw.number)
         if pull.state == "open" and pull.ours:
             marks.label(session, raw, text.LABEL, f"{text.LABEL}/{verdict.level.name}")
             marks.ask(session, raw, cover.reviewers)
@@ -123,18 +141,17 @@ class GitHubForge:
 
     def look(self, number: int) -> PullRequest | Unavailable:
         """A pull request with its reviews, as it stands now."""
-        return _unavailable(self._session.attempt(lambda: self._look(self._session.repo.get_pull(number))))
+        return _unavailable(self._session.attempt(lambda: self._pull(self._lookout.look(number)), tries=3))
 
     def merge(self, pull: PullRequest) -> Done | Refused | Unavailable:
         """Merge with the expected head, when every commit is still the bot's.
 
         Refused with GitHub's reason; Unavailable while GitHub may allow it a moment later.
         """
-        return self._session.attempt(lambda: self._merge(pull), tries=2)
+        return self._session.attempt(lambda: self._merge(pull), tries=2, powers=Powers.MERGE)
 
     def _merge(self, pull: PullRequest) -> Done | Refused | Unavailable:
-        raw = self._session.repo.get_pull(pull.number)
-        now = self._look(raw)
+        now = self._now(pull.number)
         if now.state == "merged":
             return Done(f"merged as {now.merge_sha[:12]}")
         if now.state == "closed":
@@ -144,6 +161,7 @@ class GitHubForge:
         if now.draft:
             return Refused("it is a draft, which people mark ready and merge")
         self._session.pace()
+        raw = self._session.repo.get_pull(pull.number)
         try:
             done = raw.merge(sha=pull.head, merge_method=self._method())
         except GithubException as error:
@@ -175,7 +193,7 @@ class GitHubForge:
             self._delete_branch(raw, pull)
             return Done()
 
-        return _unavailable(self._session.attempt(close))
+        return _unavailable(self._session.attempt(close, powers=Powers.CLOSE))
 
     def _delete_branch(self, raw: RawPull, pull: PullRequest) -> None:
         if not pull.ours or not pull.branch.startswith(PREFIX) or raw.head.sha != pull.head:
@@ -196,7 +214,7 @@ class GitHubForge:
             marks.say(self._session, self._session.repo.get_issue(number), key, body)
             return Done()
 
-        return _unavailable(self._session.attempt(say))
+        return _unavailable(self._session.attempt(say, powers=Powers.COMMENT))
 
     def conclude(self, pull: PullRequest, outcome: str, summary: str) -> Done | Unavailable:
         """Leave the terminal outcome as a check run on the head commit."""
@@ -206,7 +224,7 @@ class GitHubForge:
             marks.check(self._session, pull.head, marks.OUTCOME, conclusion, outcome, summary)
             return Done()
 
-        return _unavailable(self._session.attempt(leave, tries=2))
+        return _unavailable(self._session.attempt(leave, tries=2, powers=Powers.CONCLUDE))
 
     def commands(self, numbers: Collection[int]) -> tuple[Command, ...] | Unavailable:
         """Orders in people's comments of the last days on these issues and pull requests, the oldest first."""
@@ -219,7 +237,7 @@ class GitHubForge:
             comments.answer(self._session, command, reply)
             return Done()
 
-        return _unavailable(self._session.attempt(say))
+        return _unavailable(self._session.attempt(say, powers=Powers.ANSWER))
 
     def board(self, report: Report) -> Done | Unavailable:
         """Find or create an issue by its key and bring its title and body up to date; one that a person has closed is
@@ -228,53 +246,36 @@ class GitHubForge:
         def keep() -> Done:
             return Done(marks.board(self._session, report))
 
-        return _unavailable(self._session.attempt(keep))
+        return _unavailable(self._session.attempt(keep, powers=Powers.REPORT))
 
     def report(self, report: Report) -> str | Unavailable:
         """Find or create an issue by its key; the URL."""
-        return _unavailable(self._session.attempt(lambda: marks.issue(self._session, report)))
+        return _unavailable(self._session.attempt(lambda: marks.issue(self._session, report), powers=Powers.REPORT))
 
-    def _look(self, raw: RawPull) -> PullRequest:
-        return pull_of(raw, list(raw.get_commits()), self._session.identity, self._session.repo)
+    def _now(self, number: int) -> PullRequest:
+        """A pull request as it stands at this moment."""
+        for pull in self._lookout.fresh([number]):
+            return self._pull(pull)
+        raise Stop(Unavailable(f"GitHub does not show pull request #{number} yet"))
 
-    def _candidates(self) -> Iterator[RawPull]:
-        """Pull requests that could be ours by their branch: all open ones, and those closed lately."""
-        repo, base = self._session.repo, self._settings.branch
-        closed = repo.get_pulls(state="closed", base=base, sort="updated", direction="desc")
-        for raw in chain(repo.get_pulls(state="open", base=base), _lately(islice(closed, _MOST_CLOSED))):
-            if raw.head.ref.startswith(PREFIX) and is_at_home(raw):
-                yield raw
+    def _pull(self, pull: nodes.Pull) -> PullRequest:
+        return pull_of(pull, self._session.identity, self._lookout.may_write)
 
-    def _action(self, raw: RawPull) -> OpenedAction | None:
+    def _action(self, found: nodes.Pull) -> OpenedAction | None:
         """The action behind a pull request: its first commit is the bot's and carries a record that holds."""
-        known = self._settled.get(raw.number)
-        if known is not None and known[0] == raw.updated_at:
-            return known[1]
         session = self._session
-        commits = list(raw.get_commits())
-        if not commits:
-            return None
-        record = record_of(commits[0], raw.head.ref, session.identity, self._key.ring, session.repository)
+        record = action_of(found, session.identity, self._key.ring, session.repository)
         if isinstance(record, Refused):
-            _log.warning("#%d is left alone: %s", raw.number, record.reason)
+            _log.warning("#%d is left alone: %s", found.number, record.reason)
         if not isinstance(record, ActionRecord):
             return None
-        pull = pull_of(raw, commits, session.identity, session.repo)
-        action = OpenedAction(record, pull, marks.read(session, session.repo.get_commit(pull.head), marks.OUTCOME))
-        if action.outcome and pull.state != "open":
-            self._settled[raw.number] = (raw.updated_at, action)
+        pull, outcome = self._pull(found), outcome_of(found, session.identity)
+        if outcome is None:
+            outcome = marks.read(session, session.repo.get_commit(pull.head), marks.OUTCOME)
+        action = OpenedAction(record, pull, outcome)
+        if outcome and pull.state != "open":
+            self._settled[pull.number] = (found.updated_at, action)
         return action
-
-
-def _lately(pulls: Iterable[RawPull]) -> Iterator[RawPull]:
-    """Those updated within a week of the first one, which is the latest: GitHub's own clock decides."""
-    latest: datetime | None = None
-    for raw in pulls:
-        at = raw.updated_at or raw.created_at
-        latest = latest or at
-        if at < latest - _CLOSED_LATELY:
-            return
-        yield raw
 
 
 def _not_merged(error: GithubException, raw: RawPull) -> Refused | Unavailable:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -11,10 +12,9 @@ from github.Commit import Commit
 from github.GitCommitVerification import GitCommitVerification
 from github.NamedUser import NamedUser
 from github.Organization import Organization
-from github.PullRequest import PullRequest as RawPull
-from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
+from gitops_sre.adapters.github import nodes
 from gitops_sre.adapters.github.session import Identity
 from gitops_sre.delivery.branch import branch_name
 from gitops_sre.delivery.seal import unseal
@@ -31,6 +31,12 @@ _STATES: Mapping[str, ReviewState] = {
     "COMMENTED": "commented",
     "DISMISSED": "dismissed",
 }
+_PULL_STATES: Mapping[str, Literal["open", "closed", "merged"]] = {
+    "OPEN": "open",
+    "CLOSED": "closed",
+    "MERGED": "merged",
+}
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def by_bot(commit: Commit, me: Identity) -> bool:
@@ -48,15 +54,6 @@ def login_of(account: NamedUser | Organization | None) -> str:
     return account.login if account is not None else ""
 
 
-def is_at_home(raw: RawPull) -> bool:
-    """Whether a pull request's branch is in the repository itself, not in a fork (which may be gone)."""
-    return _full_name(raw.head.repo) == _full_name(raw.base.repo) != ""
-
-
-def _full_name(repo: Repository | None) -> str:
-    return repo.full_name.lower() if repo is not None else ""
-
-
 def _is_verified(verification: GitCommitVerification | None) -> bool:
     return verification is not None and verification.verified is True
 
@@ -67,55 +64,124 @@ def record_of(
     """The record that a commit on a branch carries; None when the commit is not the bot's or carries none."""
     if not by_bot(commit, me) or len(commit.parents) != 1:
         return None
-    record = unseal(commit.commit.message, keys, repository, commit.parents[0].sha)
+    return _record(commit.commit.message, commit.parents[0].sha, branch, keys, repository)
+
+
+def _record(
+    message: str, parent: str, branch: str, keys: Mapping[str, Ed25519PublicKey], repository: str
+) -> ActionRecord | Refused | None:
+    record = unseal(message, keys, repository, parent)
     if isinstance(record, ActionRecord) and branch_name(record.incident, record.kind, record.attempt) != branch:
         return Refused("the record belongs to another branch")
     return record
 
 
-def pull_of(raw: RawPull, commits: Sequence[Commit], me: Identity, repo: Repository) -> PullRequest:
+def made_by_bot(commit: nodes.Commit, me: Identity) -> bool:
+    """The same as `by_bot`, of a commit as GraphQL tells it, and as strong.
+
+    REST's `author.login` is itself derived from the author's e-mail, which is a claim; what proves it is GitHub's own
+    signature, put only on what went through its API or pages as somebody who is signed in. GraphQL names no account for
+    a bot, so the address is compared here: the bot's no-reply address, which holds the account's number and belongs to
+    nobody else, as author; GitHub's (or the bot's own) as committer; and a signature that GitHub made and finds valid.
+    REST's verdict, `verification.verified`, is also given to a person's own key: `wasSignedByGitHub` asks for more. And
+    what a commit says that is to be done counts only under the bot's own seal (Ed25519), as ever.
+    """
+    signature = commit.signature
+    if signature is None or not (signature.is_valid and signature.by_github and signature.state == "VALID"):
+        return False
+    return _is_me(commit.author, me) and (_is_me(commit.committer, me) or _is_github(commit.committer, me))
+
+
+def _is_me(who: nodes.Signer | None, me: Identity) -> bool:
+    if who is None:
+        return False
+    if me.app_id is None:
+        return who.user is not None and who.user.login == me.login
+    name, _, domain = (who.email or "").lower().rpartition("@")
+    return name == f"{me.user_id}+{me.login}".lower() and domain in {f"users.noreply.{host}" for host in me.hosts}
+
+
+def _is_github(who: nodes.Signer | None, me: Identity) -> bool:
+    return who is not None and (who.email or "").lower() in {f"noreply@{host}" for host in me.hosts}
+
+
+def action_of(
+    pull: nodes.Pull, me: Identity, keys: Mapping[str, Ed25519PublicKey], repository: str
+) -> ActionRecord | Refused | None:
+    """The record that a pull request's first commit carries; None when it is not the bot's or carries none."""
+    if not pull.commits.nodes:
+        return None
+    first = pull.commits.nodes[0].commit
+    if not made_by_bot(first, me) or len(first.parents.nodes) != 1:
+        return None
+    return _record(first.message, first.parents.nodes[0].oid, pull.head_ref_name, keys, repository)
+
+
+def pull_of(pull: nodes.Pull, me: Identity, may_write: Callable[[str], bool]) -> PullRequest:
     """A pull request as it stands now; reviews while it is open, who closed it when it was not merged."""
-    merged = raw.merged_at is not None
-    state: Literal["open", "closed", "merged"] = "merged" if merged else "open" if raw.state == "open" else "closed"
+    state: Literal["open", "closed", "merged"] = _PULL_STATES[pull.state]
+    commits = [each.commit for each in pull.commits.nodes]
+    seen = 0 < pull.commits.total_count == len(commits)
+    landed = pull.merge_commit.oid if state == "merged" and pull.merge_commit is not None else ""
     return PullRequest(
-        number=raw.number,
-        url=raw.html_url,
-        branch=raw.head.ref,
-        head=raw.head.sha,
-        base=raw.base.ref,
+        number=pull.number,
+        url=pull.url,
+        branch=pull.head_ref_name,
+        head=pull.head_ref_oid,
+        base=pull.base_ref_name,
         state=state,
-        draft=bool(raw.draft),
-        ours=is_at_home(raw) and bool(commits) and all(by_bot(commit, me) for commit in commits),
-        created_at=raw.created_at,
-        title=raw.title,
-        merge_sha=raw.merge_commit_sha or "" if merged else "",
-        merged_at=raw.merged_at,
-        closed_by=_closed_by(raw) if state == "closed" else "",
-        reviews=_reviews(raw.get_reviews(), me, repo) if state == "open" else (),
+        draft=pull.is_draft,
+        ours=not pull.is_cross_repository and seen and all(made_by_bot(commit, me) for commit in commits),
+        created_at=pull.created_at,
+        title=pull.title,
+        merge_sha=landed,
+        merged_at=pull.merged_at,
+        closed_by=_closed_by(pull) if state == "closed" else "",
+        reviews=_reviews(pull, me, may_write) if state == "open" else (),
     )
 
 
-def _closed_by(raw: RawPull) -> str:
-    return login_of(raw.as_issue().closed_by) or "somebody"
+def _closed_by(pull: nodes.Pull) -> str:
+    actors = [event.actor for event in pull.timeline_items.nodes if event.actor is not None]
+    return actors[-1].login if actors else "somebody"
 
 
-def _reviews(raw: Iterable[PullRequestReview], me: Identity, repo: Repository) -> tuple[Review, ...]:
+def _reviews(pull: nodes.Pull, me: Identity, may_write: Callable[[str], bool]) -> tuple[Review, ...]:
     """The standing review of each person: the latest that decides, else the latest comment; never a pending one."""
-    standing: dict[str, PullRequestReview] = {}
-    for review in raw:
-        login = login_of(review.user)
+    standing: dict[str, nodes.Review] = {}
+    for review in pull.reviews.nodes:
+        login = review.author.login if review.author is not None else ""
         before = standing.get(login)
         decides = before is None or review.state != "COMMENTED" or before.state == "COMMENTED"
         if login and review.state in _STATES and decides:
             standing[login] = review
-    return tuple(_review(review, me, repo) for review in standing.values())
+    return tuple(_review(login, review, pull.head_ref_oid, me, may_write) for login, review in standing.items())
 
 
-def _review(raw: PullRequestReview, me: Identity, repo: Repository) -> Review:
-    login, state = raw.user.login, _STATES[raw.state]
-    person = raw.user.type == "User" and login != me.login
-    counts = person and state != "commented"
-    return Review(login, state, raw.commit_id or "", raw.submitted_at, counts and may_write(repo, login))
+def _review(login: str, raw: nodes.Review, head: str, me: Identity, may_write: Callable[[str], bool]) -> Review:
+    """One review. Whether its author may write is asked only when something hangs on it: not for what was said about an
+    earlier head, which approves nothing."""
+    state, commit = _STATES[raw.state], raw.commit.oid if raw.commit is not None else ""
+    person = raw.author is not None and raw.author.kind == "User" and login != me.login
+    counts = person and (state == "changes_requested" or (state == "approved" and commit == head))
+    return Review(login, state, commit, raw.submitted_at or _NEVER, counts and may_write(login))
+
+
+def outcome_of(pull: nodes.Pull, me: Identity) -> str | None:
+    """What the bot itself left as the outcome on the head commit: empty for nothing, None when somebody else's status
+    of the same name hides whether there is one."""
+    if not pull.tip.nodes:
+        return ""
+    tip = pull.tip.nodes[0].commit
+    for suite in tip.check_suites.nodes:
+        for run in suite.check_runs.nodes:
+            if me.app_id is not None and suite.app is not None and suite.app.database_id == me.app_id:
+                return run.title or "" if run.status == "COMPLETED" else ""
+    context = tip.status.context if tip.status is not None else None
+    if me.app_id is not None or context is None:
+        return ""
+    mine = context.creator is not None and context.creator.login == me.login
+    return context.description or "" if mine else None
 
 
 def may_write(repo: Repository, login: str) -> bool:

@@ -22,24 +22,25 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from github import Auth, BadAttributeException, Github, GithubException, RateLimitExceededException
 from github.Repository import Repository
-from urllib3.util import Retry
+from pydantic import ValidationError
 
+from gitops_sre.adapters.github.powers import Powers
+from gitops_sre.adapters.github.wire import Wire, WireRetry
 from gitops_sre.delivery.neutral import title
 from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.model.usage import Usage
 from gitops_sre.settings import ConfigError, GitHubSettings
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-POWERS = {"contents": "write", "pull_requests": "write", "checks": "write", "issues": "write", "metadata": "read"}
-"""All that an installation token may do, on this one repository, whatever the App was granted."""
 _RENEW_AFTER = 45 * 60.0
 """Seconds; an installation token lives for an hour, and a fetch or a pass must fit into the rest."""
 _DEFAULT_WAIT = 60.0
 _LONGEST_WAIT = 3600.0
 _GRAPHQL_FAILS = frozenset({"", "INTERNAL", "SERVICE_UNAVAILABLE"})
 """GraphQL's way of a 5xx: an answer with status 200 whose errors have one of these types, or none."""
-_MALFORMED = (BadAttributeException, AssertionError, RuntimeError, json.JSONDecodeError)
+_MALFORMED = (BadAttributeException, AssertionError, RuntimeError, json.JSONDecodeError, ValidationError)
 """What PyGithub raises for an answer that it does not accept: wrong types, another host, not JSON."""
 
 
@@ -60,10 +61,13 @@ _FAILURES = (Again, GithubException, requests.RequestException, *_MALFORMED)
 
 @dataclass(frozen=True)
 class Identity:
-    """The bot's login, and its App's id when it is an App."""
+    """The bot's login and its account's id, and its App's id when it is an App."""
 
     login: str
     app_id: int | None
+    user_id: int
+    hosts: tuple[str, ...] = ("github.com",)
+    """Domains whose no-reply addresses are GitHub's: its own, and an Enterprise server's."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ class _Client:
 
 
 class Session:
-    """One repository, as one identity. Safe for threads: each has its own client, all share token, pace and limits."""
+    """One repository, as one identity. Safe for threads: each has its own clients, all share tokens, pace and limits.
+
+    What runs in `attempt` has a token of the powers named there; everything else has one that may only look.
+    """
 
     def __init__(self, settings: GitHubSettings, environment: Mapping[str, str]) -> None:
         """Raises ConfigError when there is neither an App nor a token."""
@@ -83,14 +90,18 @@ class Session:
         self._lock = threading.RLock()
         self._pace = threading.Lock()
         self._local = threading.local()
-        self._token, self._since = "", 0.0
+        self._wire = Wire()
+        self._tokens: dict[Powers, tuple[str, float]] = {}
+        self._installation = settings.installation_id
+        self._own_token = ""
         self._next_write = 0.0
         self._blocked_until = 0.0
+        self._refusals = 0
         self._identity: Identity | None = None
         self._key = _app_key(settings)
         if self._key is None:
-            self._token = environment.get(settings.token_env, "").strip()
-            if not self._token:
+            self._own_token = environment.get(settings.token_env, "").strip()
+            if not self._own_token:
                 raise ConfigError(
                     f"github: no App and no token; set app_id and private_key_file, or {settings.token_env}"
                 )
@@ -99,6 +110,11 @@ class Session:
     def is_app(self) -> bool:
         """Whether the bot is a GitHub App (only Apps may write check runs)."""
         return self._key is not None
+
+    @property
+    def app_id(self) -> int | None:
+        """The App's id, None for a token."""
+        return self._settings.app_id
 
     @property
     def repo(self) -> Repository:
@@ -112,25 +128,60 @@ class Session:
             self._identity = self._whoami()
         return self._identity
 
+    @property
+    def powers(self) -> Powers:
+        """What this thread's token may do now."""
+        return getattr(self._local, "powers", Powers.LOOK)
+
+    def spent(self) -> Usage:
+        """Requests that this thread has made since it began."""
+        return self._wire.spent()
+
+    def counts(self) -> Mapping[tuple[str, int], int]:
+        """Requests of all threads by kind (`read`, `write`, `token`) and status, 0 for no answer."""
+        return dict(self._wire.counts)
+
+    def wait(self) -> float:
+        """Seconds for which GitHub wants to be left alone; 0 when it may be asked."""
+        return max(0.0, self._blocked_until - time.monotonic())
+
     def token(self) -> str:
-        """A token that is good for some minutes at least."""
+        """A token of this thread's powers that is good for some minutes at least."""
+        if self._key is None:
+            return self._own_token
+        powers = self.powers
         with self._lock:
-            if self._key is not None and (not self._token or time.monotonic() - self._since > _RENEW_AFTER):
-                self._token, self._since = self._installation_token(), time.monotonic()
-            return self._token
+            token, since = self._tokens.get(powers, ("", 0.0))
+            if not token or time.monotonic() - since > _RENEW_AFTER:
+                token = self._installation_token(powers)
+                self._tokens[powers] = token, time.monotonic()
+            return token
 
     def pace(self) -> None:
-        """Wait for this writer's turn: content-creating requests keep a distance from each other."""
+        """Wait for this writer's turn: content-creating requests keep a distance from each other. When GitHub's limits
+        of writes in a minute or an hour are reached the operation ends: that wait is the schedule's."""
         with self._pace:
+            full = self._wire.full(time.monotonic())
+            if full > 0:
+                self._blocked_until = max(self._blocked_until, time.monotonic() + full)
+                raise Stop(Unavailable(f"GitHub's limit of writes is reached: {full:.0f} s until the next"))
             wait = self._next_write - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
             self._next_write = time.monotonic() + self._settings.min_write_interval
 
-    def attempt(self, operation: Callable[[], T], tries: int = 1) -> T | Refused | Unavailable:
-        """Run an operation; every way that it can fail becomes a value.
+    def attempt(
+        self, operation: Callable[[], T], tries: int = 1, powers: Powers = Powers.LOOK
+    ) -> T | Refused | Unavailable:
+        """Run an operation with the powers that it needs; every way that it can fail becomes a value."""
+        before, self._local.powers = self.powers, powers
+        try:
+            return self._attempt(operation, tries)
+        finally:
+            self._local.powers = before
 
-        A refused token is renewed once. Of `tries`, each further one follows `Again` or a server's error: it must be
+    def _attempt(self, operation: Callable[[], T], tries: int) -> T | Refused | Unavailable:
+        """A refused token is renewed once. Of `tries`, each further one follows `Again` or a server's error: it must be
         find-or-adopt, since the one before may have been carried out.
         """
         renewed = False
@@ -138,7 +189,7 @@ class Session:
             tries -= 1
             try:
                 self._assert_not_limited()
-                return operation()
+                answer = operation()
             except Stop as stop:
                 return stop.answer
             except _FAILURES as error:
@@ -146,9 +197,12 @@ class Session:
                     renewed, tries = True, tries + 1
                 elif tries <= 0 or not _worth_another(error):
                     return self._answer(error)
+            else:
+                self._refusals = 0
+                return answer
 
     def _assert_not_limited(self) -> None:
-        wait = self._blocked_until - time.monotonic()
+        wait = self.wait()
         if wait > 0:
             raise Stop(Unavailable(f"GitHub's rate limit: it asks to wait {wait:.0f} s more"))
 
@@ -158,26 +212,22 @@ class Session:
 
     def _client(self) -> _Client:
         token = self.token()
-        client: _Client | None = getattr(self._local, "client", None)
+        clients: dict[Powers, _Client] = self._local.__dict__.setdefault("clients", {})
+        client = clients.get(self.powers)
         if client is None or client.token != token:
             github = self._connect(Auth.Token(token))
-            client = _Client(token, github, github.get_repo(self.repository))
-            self._local.client = client
+            client = clients[self.powers] = _Client(token, github, github.get_repo(self.repository))
         return client
 
     def _connect(self, auth: Auth.Auth) -> Github:
         settings = self._settings
-        retry = Retry(
-            total=2, backoff_factor=0.2, status_forcelist=(502, 503, 504), allowed_methods={"GET"},
-            raise_on_status=False, respect_retry_after_header=False,
-        )  # fmt: skip
         return Github(
             auth=auth,
             base_url=settings.api_url.rstrip("/"),
             timeout=math.ceil(settings.timeout),
             user_agent="gitops-sre",
             per_page=100,
-            retry=retry,
+            retry=WireRetry.over(self._wire),
             seconds_between_requests=0,
             seconds_between_writes=0,
             lazy=True,
@@ -193,32 +243,37 @@ class Session:
 
         return self._connect(Auth.AppAuth(self._settings.app_id or 0, sign_func=sign))
 
-    def _installation_token(self) -> str:
-        """A token of the App's installation, narrowed to this repository and to what the bot needs."""
+    def _installation_token(self, powers: Powers) -> str:
+        """A token of the App's installation, narrowed to this repository and to what a step needs."""
         requester = self._as_app().requester
-        installation = self._settings.installation_id
-        if installation is None:
-            installation = requester.requestJsonAndCheck("GET", f"/repos/{quote(self.repository)}/installation")[1][
-                "id"
-            ]
-        wanted = {"repositories": [self.repository.partition("/")[2]], "permissions": POWERS}
-        path = f"/app/installations/{installation}/access_tokens"
+        if self._installation is None:
+            found = requester.requestJsonAndCheck("GET", f"/repos/{quote(self.repository)}/installation")[1]
+            self._installation = int(found["id"])
+        wanted = {"repositories": [self.repository.partition("/")[2]], "permissions": dict(powers.permissions)}
+        path = f"/app/installations/{self._installation}/access_tokens"
         return str(requester.requestJsonAndCheck("POST", path, input=wanted)[1]["token"])
 
     def _whoami(self) -> Identity:
+        ask = self._client().github.requester.requestJsonAndCheck
         if self._key is None:
-            return Identity(str(self._client().github.requester.requestJsonAndCheck("GET", "/user")[1]["login"]), None)
+            user = ask("GET", "/user")[1]
+            return Identity(str(user["login"]), None, int(user["id"]), self._hosts)
         app = self._as_app().requester.requestJsonAndCheck("GET", "/app")[1]
-        return Identity(f"{app['slug']}[bot]", int(app["id"]))
+        login = f"{app['slug']}[bot]"
+        return Identity(login, int(app["id"]), int(ask("GET", f"/users/{quote(login)}")[1]["id"]), self._hosts)
+
+    @property
+    def _hosts(self) -> tuple[str, ...]:
+        return ("github.com",) if self._host == "api.github.com" else ("github.com", self._host)
 
     def _renew(self, error: Exception) -> bool:
         """Forget a token that GitHub does not accept, unless another thread has done so; whether it can be replaced."""
         if self._key is None or not isinstance(error, GithubException) or error.status != 401:
             return False
-        client: _Client | None = getattr(self._local, "client", None)
+        client = self._local.__dict__.get("clients", {}).get(self.powers)
         with self._lock:
-            if client is not None and client.token == self._token:
-                self._token = ""
+            if client is not None and client.token == self._tokens.get(self.powers, ("", 0.0))[0]:
+                del self._tokens[self.powers]
         return True
 
     def _answer(self, error: Exception) -> Refused | Unavailable:
@@ -237,8 +292,9 @@ class Session:
         said = message(error)
         kinds = error_types(error)
         if _is_limit(error, headers) or "RATE_LIMITED" in kinds:
-            wait = _wait(headers)
-            self._blocked_until = time.monotonic() + wait
+            wait = _wait(headers, self._refusals)
+            self._refusals += 1
+            self._blocked_until = max(self._blocked_until, time.monotonic() + wait)
             return Unavailable(f"GitHub's rate limit: it asks to wait {wait:.0f} s ({said})")
         if error.status >= 500 or kinds & _GRAPHQL_FAILS:
             return Unavailable(f"GitHub fails with {error.status}: {said}")
@@ -279,10 +335,11 @@ def _is_limit(error: GithubException, headers: Mapping[str, str]) -> bool:
     return error.status == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
 
 
-def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds that GitHub asks to wait, by Retry-After or by the reset of the primary limit; bounded to an hour."""
+def _wait(headers: Mapping[str, str], refusals: int) -> float:
+    """Seconds that GitHub asks to wait, by Retry-After or by the reset of the primary limit; else a minute, which
+    doubles with every refusal in a row. Bounded to an hour."""
     after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
-    wait = _DEFAULT_WAIT
+    wait = _DEFAULT_WAIT * 2.0 ** min(refusals, 6)
     if after.isdigit():
         wait = float(after)
     elif reset.isdigit() and headers.get("x-ratelimit-remaining") == "0":

@@ -18,7 +18,7 @@ from gitops_sre.sandbox.github import auth, pulls, rest_reviews
 from gitops_sre.sandbox.github.auth import AppCredentials
 from gitops_sre.sandbox.github.faults import Fault, Faults
 from gitops_sre.sandbox.github.gitrepo import ZERO, GitRepo
-from gitops_sre.sandbox.github.state import Account, App, Hub, Permission, Protection, Repo, Review
+from gitops_sre.sandbox.github.state import Account, App, Hub, Permission, Protection, Repo, Review, Use
 from gitops_sre.sandbox.github.webhooks import Webhooks
 
 __all__ = ["AppCredentials", "Fault", "GitHub", "Repo"]
@@ -138,6 +138,15 @@ class GitHub:
     def repository(self, full_name: str) -> Repo:
         """The records of a repository, to look at. Raises `KeyError`."""
         return self._hub.repos[full_name.lower()]
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """The requests of late, each with what its token may do."""
+        return tuple(self._hub.uses)
+
+    def expire_installations(self) -> None:
+        """Make every App's tokens worthless at once."""
+        self._tokens.expire_installations()
 
     def expire(self, token: str) -> None:
         """Make a token worthless at once."""

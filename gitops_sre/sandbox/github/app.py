@@ -28,7 +28,7 @@ from gitops_sre.sandbox.github import (
 from gitops_sre.sandbox.github.auth import Tokens
 from gitops_sre.sandbox.github.http import Answer, ApiError, Body, Call, Caller, Route, not_found
 from gitops_sre.sandbox.github.smart_http import GitRequest
-from gitops_sre.sandbox.github.state import Hub
+from gitops_sre.sandbox.github.state import Hub, Use
 
 API = "/api/v3"
 _VERSION = "2022-11-28"
@@ -81,6 +81,7 @@ def _handle(hub: Hub, tokens: Tokens, route: Route, request: Request, raw: bytes
     try:
         with hub.lock:
             call = _call(hub, _caller(hub, tokens, request, route), request, raw)
+            _note(call, request, route)
             _authorise(call, route)
             answer = route.handler(call)
     except ApiError as error:
@@ -121,6 +122,15 @@ def _authorise(call: Call, route: Route) -> None:
         if number.isdigit() and int(number) in repo.pulls and call.caller.may("pull_requests", level):
             return
         call.caller.demand(permission, level)
+
+
+def _note(call: Call, request: Request, route: Route) -> None:
+    """Keep what the request's token may do, for those who want to know whether it is more than it takes."""
+    need = route.need if isinstance(route.need, tuple) else None
+    caller = call.caller
+    of_installation = caller.app is not None and not caller.as_app
+    operation = route.template or request.url.path.removeprefix("/api")
+    call.hub.uses.append(Use(request.method, operation, need, dict(caller.permissions), of_installation))
 
 
 def _response(request: Request, answer: Answer) -> Response:

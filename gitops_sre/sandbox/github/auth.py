@@ -83,6 +83,11 @@ class Tokens:
         """Make a token worthless at once."""
         self._tokens.pop(token, None)
 
+    def expire_installations(self) -> None:
+        """Make every installation's token worthless at once."""
+        for token in [token for token, held in self._tokens.items() if held.caller.app is not None]:
+            self.expire(token)
+
     def caller(self, authorization: str) -> Caller:
         """The caller behind an `Authorization` header. Raises 401."""
         scheme, _, value = authorization.partition(" ")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gitops_sre.sandbox.github import graphql_pulls, pulls, requirements, views_pull
 from gitops_sre.sandbox.github import graphql_types as types
-from gitops_sre.sandbox.github import pulls, requirements, views_pull
 from gitops_sre.sandbox.github.gitrepo import ZERO, safe_path
 from gitops_sre.sandbox.github.graphql_text import Field, GraphQLError, parse
 from gitops_sre.sandbox.github.graphql_types import Node
@@ -60,15 +60,15 @@ def _viewer(call: Call, _: Mapping[str, Any]) -> Node:
 
 
 def _repository(call: Call, given: Mapping[str, Any]) -> Node:
-    return types.repository(call.lens, _find_repo(call, f"{given.get('owner')}/{given.get('name')}"))
+    return graphql_pulls.with_pulls(call, _find_repo(call, f"{given.get('owner')}/{given.get('name')}"))
 
 
 def _node(call: Call, given: Mapping[str, Any]) -> Node:
     identifier = given.get("id")
     for repo in call.hub.repos.values():
         if identifier == f"R_{repo.id}":
-            return types.repository(call.lens, _find_repo(call, repo.full_name))
-    return types.pull_request(call.lens, *_find_pull(call, identifier))
+            return graphql_pulls.with_pulls(call, _find_repo(call, repo.full_name))
+    return graphql_pulls.pull_request(call, *_find_pull(call, identifier))
 
 
 def _find_repo(call: Call, full_name: str) -> Repo:
@@ -198,7 +198,7 @@ def _draft(draft: bool, name: str) -> Callable[[Call, Mapping[str, Any]], Node]:
         if repo.issues[pull.number].state != "open":
             raise GraphQLError("Pull request is closed", "UNPROCESSABLE")
         changed = pulls.set_draft(call.hub, repo, pull, draft, call.by)
-        return value.payload(name, pullRequest=lambda _: types.pull_request(call.lens, repo, changed))
+        return value.payload(name, pullRequest=lambda _: graphql_pulls.pull_request(call, repo, changed))
 
     return change
 
@@ -240,7 +240,7 @@ def _set_auto_merge(call: Call, value: _Input, where: tuple[Repo, Pull], wish: A
     return value.payload(
         name,
         actor=types.actor(call.lens, call.by),
-        pullRequest=lambda _: types.pull_request(call.lens, repo, changed),
+        pullRequest=lambda _: graphql_pulls.pull_request(call, repo, changed),
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gitops_sre.sandbox.github import requirements, views_pull
-from gitops_sre.sandbox.github.gitrepo import GitCommit
+from gitops_sre.sandbox.github.gitrepo import GitCommit, Signature
 from gitops_sre.sandbox.github.graphql_text import Field, GraphQLError
-from gitops_sre.sandbox.github.state import Account, Pull, Repo
-from gitops_sre.sandbox.github.views import Lens, maybe_stamp, stamp
+from gitops_sre.sandbox.github.state import Account, Repo
+from gitops_sre.sandbox.github.views import Lens, stamp
 
 Resolver = Callable[[Mapping[str, Any]], Any]
 Node = Mapping[str, Any]
@@ -65,15 +64,7 @@ def repository(lens: Lens, repo: Repo) -> Node:
         "url": lens.page(repo),
         "defaultBranchRef": lambda _: ref(lens, repo, "refs/heads/main"),
         "ref": lambda given: ref(lens, repo, str(given.get("qualifiedName", ""))),
-        "pullRequest": lambda given: _numbered(lens, repo, given.get("number")),
     }
-
-
-def _numbered(lens: Lens, repo: Repo, number: object) -> Node:
-    pull = repo.pulls.get(number) if isinstance(number, int) else None
-    if pull is None:
-        raise GraphQLError(f"Could not resolve to a PullRequest with the number of {number}.", "NOT_FOUND")
-    return pull_request(lens, repo, pull)
 
 
 def ref(lens: Lens, repo: Repo, name: str) -> Node | None:
@@ -96,10 +87,7 @@ def commit(lens: Lens, repo: Repo, value: GitCommit) -> Node:
     """A commit."""
     verified = value.sha in repo.verified
     signature = {"__typename": "GpgSignature", "isValid": True, "state": "VALID", "wasSignedByGitHub": True}
-    people = {
-        role: {"__typename": "GitActor", "name": who.name, "email": who.email, "date": stamp(who.when)}
-        for role, who in (("author", value.author), ("committer", value.committer))
-    }
+    people = {role: _git_actor(lens, who) for role, who in (("author", value.author), ("committer", value.committer))}
     headline, _, body = value.message.partition("\n")
     return {
         "__typename": "Commit",
@@ -114,48 +102,26 @@ def commit(lens: Lens, repo: Repo, value: GitCommit) -> Node:
         "committedDate": stamp(value.committer.when),
         "authoredDate": stamp(value.author.when),
         "signature": signature if verified else None,
+        "parents": lambda given: _parents(lens, repo, value, given),
         **people,
     }
 
 
-def pull_request(lens: Lens, repo: Repo, pull: Pull) -> Node:
-    """A pull request."""
-    issue = repo.issues[pull.number]
-    merge_sha = pull.merge_sha
+def _git_actor(lens: Lens, who: Signature) -> Node:
+    """What a commit says of its author or committer. A bot's address leads to no `user`: the type knows people only."""
+    account = lens.hub.by_email(who.email)
+    person = actor(lens, account) if account is not None and account.type == "User" else None
+    return {"__typename": "GitActor", "name": who.name, "email": who.email, "date": stamp(who.when), "user": person}
+
+
+def _parents(lens: Lens, repo: Repo, value: GitCommit, given: Mapping[str, Any]) -> Node:
+    first = given.get("first")
+    if not isinstance(first, int):
+        message = "You must provide a `first` or `last` value to properly paginate the `parents` connection."
+        raise GraphQLError(message, "MISSING_PAGINATION_BOUNDARIES")
+    shas = value.parents[:first]
     return {
-        "__typename": "PullRequest",
-        "id": views_pull.node_id(pull),
-        "databaseId": pull.id,
-        "number": pull.number,
-        "title": issue.title,
-        "body": issue.body or "",
-        "url": lens.page(repo, f"/pull/{pull.number}"),
-        "state": "MERGED" if pull.merged_at else issue.state.upper(),
-        "isDraft": pull.draft,
-        "closed": issue.state == "closed",
-        "merged": pull.merged_at is not None,
-        "mergedAt": maybe_stamp(pull.merged_at),
-        "createdAt": stamp(issue.created_at),
-        "updatedAt": stamp(issue.updated_at),
-        "headRefName": pull.head,
-        "headRefOid": pull.head_sha,
-        "baseRefName": pull.base,
-        "baseRefOid": pull.base_sha,
-        "author": actor(lens, lens.hub.known(issue.user)),
-        "mergeCommit": lambda _: commit(lens, repo, repo.git.commit(merge_sha)) if merge_sha else None,
-        "mergeable": lambda _: _MERGEABLE[requirements.judge(lens.hub, repo, pull).mergeable],
-        "mergeStateStatus": lambda _: requirements.judge(lens.hub, repo, pull).state.upper(),
-        "autoMergeRequest": _auto_merge(lens, pull),
-        "repository": lambda _: repository(lens, repo),
+        "__typename": "CommitConnection",
+        "totalCount": len(value.parents),
+        "nodes": lambda _: [commit(lens, repo, repo.git.commit(sha)) for sha in shas],
     }
-
-
-_MERGEABLE = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}
-
-
-def _auto_merge(lens: Lens, pull: Pull) -> Node | None:
-    wish = pull.auto_merge
-    if wish is None:
-        return None
-    view = {"commitHeadline": wish.title, "commitBody": wish.message, "mergeMethod": wish.method.upper()}
-    return {"__typename": "AutoMergeRequest", "enabledBy": actor(lens, lens.hub.known(wish.by)), **view}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -246,6 +247,18 @@ class Repo:
         return tuple(c for c in self.comments.values() if c.number == number)
 
 
+@dataclass(frozen=True)
+class Use:
+    """One request as it came in: the operation, the permission that it needs (None: none), what its token may do, and
+    whether the token is an installation's."""
+
+    method: str
+    operation: str
+    need: tuple[str, str] | None
+    permissions: Mapping[str, str]
+    installation: bool
+
+
 Deliver = Callable[[str, Mapping[str, object]], None]
 
 
@@ -265,6 +278,7 @@ class Hub:
         self.accounts: dict[str, Account] = {}
         self.apps: dict[int, App] = {}
         self.repos: dict[str, Repo] = {}
+        self.uses: deque[Use] = deque(maxlen=10_000)
         self.web_flow = Account(next(self.ids), "web-flow", "User", clock())
         self.base_url = "http://localhost"
 

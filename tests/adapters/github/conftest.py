@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -47,10 +48,23 @@ class Recorder:
         if scope["type"] == "http":
             self.seen.append((scope["method"], scope["path"]))
             self.before.get(scope["path"], lambda: None)()
+            if scope["path"] == "/api/graphql":
+                receive = self._read(receive, len(self.seen) - 1)
         if scope.get("path") == "/api/graphql" and self.graphql:
             await JSONResponse(self.graphql.pop())(scope, receive, send)
             return
         await self.github.app(scope, receive, self._linked(send) if self.link else send)
+
+    def _read(self, receive: Receive, at: int) -> Receive:
+        """A query of GraphQL writes nothing: it is noted as QUERY."""
+
+        async def received() -> Message:
+            message = await receive()
+            if json.loads(message.get("body") or b"{}").get("query", "").startswith("query"):
+                self.seen[at] = ("QUERY", self.seen[at][1])
+            return message
+
+        return received
 
     def _linked(self, send: Send) -> Send:
         """Answers that name a next page."""
@@ -91,8 +105,9 @@ class Stage:
         return self.github.commit(self.name, who, files, message, branch=branch)
 
     def writes(self, path: str = "") -> int:
-        """How many requests that write went to paths that end so."""
-        return sum(method != "GET" and at.endswith(path) for method, at in self.requests)
+        """How many requests that write went to paths that end so; without one, of all but those for tokens."""
+        writing = [at for method, at in self.requests if method not in ("GET", "QUERY")]
+        return sum(at.endswith(path) and (bool(path) or not at.endswith("/access_tokens")) for at in writing)
 
     @property
     def repo(self) -> Repo:

@@ -55,7 +55,7 @@ def test_what_is_settled_is_not_asked_for_again(stage: Stage) -> None:
     first = found(forge)
     stage.requests.clear()
     assert found(forge) == first
-    assert [path for _, path in stage.requests] == [f"{stage.api}/pulls"] * 2
+    assert stage.requests == [("QUERY", "/api/graphql")]
 
 
 def test_fix_and_revert_are_two_actions(stage: Stage) -> None:
@@ -177,7 +177,7 @@ def test_an_approval_names_the_commit_that_it_was_given_to(stage: Stage) -> None
 def test_github_down_is_an_answer(stage: Stage) -> None:
     forge = stage.forge()
     stage.opened(forge)
-    stage.github.inject("GET", f"{stage.api}/.*", Fault(503), times=99)
+    stage.github.inject("POST", "/api/graphql", Fault(503), times=99)
     answers = (forge.actions(), forge.look(1))
     assert all(not isinstance(answer, tuple | PullRequest) and "503" in answer.reason for answer in answers)
 
