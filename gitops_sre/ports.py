@@ -25,6 +25,7 @@ from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.model.telemetry import ClusterEvent, LogLine, Span
+from gitops_sre.model.usage import Usage
 from gitops_sre.model.verdict import Verdict
 
 
@@ -252,6 +253,14 @@ class OpenedAction:
 
 class Forge(Protocol):
     """The GitHub side. Every effect is find-or-adopt: calling it again finds what the first call made."""
+
+    def spent(self) -> Usage:
+        """Requests that this thread has made since it began."""
+        ...
+
+    def wait(self) -> float:
+        """Seconds for which the forge wants to be left alone; 0 when it may be asked."""
+        ...
 
     def check(self) -> Done | Refused | Unavailable:
         """Whether the credentials work, and who the bot is with them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +25,10 @@ from gitops_sre.model.command import Command
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.signal import Alert
+from gitops_sre.model.usage import Usage
 from gitops_sre.ports import ConflictError, OpenedAction, Transition
+
+_log = logging.getLogger(__name__)
 
 Told = Callable[[Incident, Transition], None]
 """Somebody who wants to know of every transition (a display, a log)."""
@@ -70,6 +74,8 @@ class Bot:
     _busy: BusySet = field(default_factory=BusySet)
     _waits: dict[str, str] = field(default_factory=dict)
     """What incidents wait for, as last seen by this process: for people who ask."""
+    _spent: dict[str, Usage] = field(default_factory=dict)
+    """What incidents have cost on the forge, as far as this process has looked at them."""
     _board: Board = field(default_factory=Board)
 
     def sweep(self) -> tuple[Incident, ...]:
@@ -103,14 +109,29 @@ class Bot:
         )
 
     def look(self, incident_id: str) -> float | None:
-        """Advance one incident as far as the world allows; seconds until the next look, None when it is finished."""
-        poll = self.world.settings.timing.poll
+        """Advance one incident as far as the world allows; seconds until the next look, None when it is finished.
+
+        While the forge wants to be left alone there is nothing to look for: the next look is when it may be asked.
+        """
+        poll, forge = self.world.settings.timing.poll, self.world.forge
+        before = forge.spent()
         with self._alone(incident_id) as mine, suppress(ConflictError):
             if mine:
                 incident = self.world.store.load(incident_id)
-                if incident is None or incident.finished or advance(incident, self._hands()).finished:
+                if incident is None or incident.finished:
                     return None
-        return poll
+                after = advance(incident, self._hands())
+                self._note(after, forge.spent() - before)
+                if after.finished:
+                    return None
+        return max(poll, forge.wait())
+
+    def _note(self, incident: Incident, cost: Usage) -> None:
+        """Keep what a look has cost, and say what the whole incident did when it has ended."""
+        spent = self._spent.get(incident.id, Usage()) + cost
+        self._spent[incident.id] = spent
+        if incident.finished:
+            _log.info("%s has ended: %s on GitHub", incident.id, self._spent.pop(incident.id))
 
     @contextmanager
     def _alone(self, incident_id: str) -> Iterator[bool]:

@@ -158,3 +158,12 @@ def test_the_dashboard_shows_what_is_open_and_is_written_only_with_news(office: 
     assert office.stage.requests == []
     office.bot(dashboard=True).show(last=True)
     assert office.stage.writes("/issues/2") == 0
+
+
+def test_the_next_look_is_when_github_may_be_asked_again(office: Office) -> None:
+    bot = office.bot()
+    office.stage.github.inject("POST", "/api/graphql", Fault(429, {"retry-after": "300"}))
+    assert isinstance(bot.world.forge.actions(), Unavailable)
+    wait = bot.look(office.incident)
+    assert wait is not None
+    assert 290 < wait <= 300
