@@ -13,7 +13,7 @@ from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.plan import Plan, Reading
-from gitops_sre.model.pull import Report
+from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.model.verdict import Level, Verdict
@@ -112,6 +112,21 @@ def dismissal(incident: Incident) -> str:
 def reminder(incident: Incident) -> str:
     """Comment for reviewers who have not decided yet."""
     return page("reminder", context(incident))
+
+
+def made_again(incident: Incident, pull: PullRequest) -> str:
+    """Comment on a pull request that has got another commit."""
+    return page("again", {**context(incident), "pull": pull})
+
+
+def not_merged(why: str) -> str:
+    """Comment on a pull request that GitHub refuses to merge for good."""
+    return page("not_merged", {"why": why})
+
+
+def hands_off(pull: PullRequest) -> str:
+    """Comment on a pull request that a person has pushed to."""
+    return page("hands_off", {"pull": pull})
 
 
 def closing(incident: Incident) -> str:

@@ -39,7 +39,9 @@ def _newest_attempt(actions: Iterable[OpenedAction]) -> dict[str, OpenedAction]:
 def _behind(known: Incident, fix: OpenedAction) -> bool:
     if known.attempt != fix.record.attempt:
         return known.attempt < fix.record.attempt
-    return known.fix is None and known.state in _BEFORE_PROPOSAL
+    # While a pull request is to be made again, somebody may merge it as it was: then that is what landed.
+    unknown = known.fix is None or (fix.pull.state == "merged" and known.record != fix.record)
+    return unknown and known.state in _BEFORE_PROPOSAL
 
 
 def _merge(known: Incident | None, fix: OpenedAction, revert: OpenedAction | None) -> Incident:

@@ -141,7 +141,8 @@ class Moot(PullEvent):
 
 @dataclass(frozen=True)
 class BaseMoved(Event):
-    """The base branch changed an edited file since the change was made: make it again."""
+    """The base branch changed an edited file since the change was made: make it again. Whoever approved it approved
+    another commit."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitops_sre.engine import investigate, remedy, watch
+from gitops_sre.engine import again, investigate, remedy, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
@@ -38,7 +38,7 @@ _LOOKS: Mapping[State, Callable[[Incident, World], m.Event]] = {
     State.RECEIVED: investigate.begin,
     State.INVESTIGATING: investigate.investigate,
     State.DIAGNOSED: remedy.decide,
-    State.PLANNED: remedy.judge,
+    State.PLANNED: again.judge,
     State.AWAITING_APPROVAL: watch.fix,
     State.MERGING: watch.fix,
     State.SYNCING: watch.sync,

@@ -45,8 +45,23 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     if isinstance(made, Outdated):
         return m.BaseMoved(at, made.reason)
     if isinstance(made, Refused):
-        return m.Denied(at, made.reason)
-    return _seen(incident, made, at)
+        return _ended_meanwhile(incident, world, at) or m.Denied(at, made.reason)
+    return _seen(incident, made, at) if _told_again(incident, made, world) else m.Nothing(at, "GitHub does not answer")
+
+
+def _ended_meanwhile(incident: Incident, world: World, at: datetime) -> m.Event | None:
+    """What somebody did with the pull request while it was to be made again."""
+    now = world.forge.look(incident.fix.number) if incident.fix is not None else None
+    return watch.ended(now, at) if isinstance(now, PullRequest) else None
+
+
+def _told_again(incident: Incident, made: PullRequest, world: World) -> bool:
+    """Say on a pull request that was made again that it is another commit now."""
+    before = incident.fix
+    if before is None or made.head == before.head or made.state != "open" or not made.ours:
+        return True
+    key = f"{incident.id}/again-{made.head[:12]}"
+    return isinstance(world.forge.comment(made.number, key, text.made_again(incident, made)), Done)
 
 
 def _asked(record: ActionRecord, world: World) -> tuple[str, ...]:
@@ -73,7 +88,14 @@ def _merge_fix(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
     if incident.fix is None:
         return m.Nothing(at, "there is no pull request to merge")
-    return _merge(incident.fix, world, at, m.Merged)
+    event = _merge(incident.fix, world, at, m.Merged)
+    if not isinstance(event, m.Denied):
+        return event
+    moved = watch.base_moved(incident, world)
+    if moved:
+        return m.BaseMoved(at, f"{moved}: #{incident.fix.number} has to be made again")
+    world.forge.comment(incident.fix.number, f"{incident.id}/refused", text.not_merged(event.why))
+    return event
 
 
 def _merge(pull: PullRequest, world: World, at: datetime, landed: type[m.PullEvent]) -> m.Event:
@@ -143,6 +165,10 @@ def _conclude(incident: Incident, world: World) -> m.Event:
         now = world.forge.look(pull.number)
         if isinstance(now, Unavailable):
             return m.Nothing(at, f"GitHub: {now.reason}")
+        if now.state == "open" and not now.ours:
+            said = world.forge.comment(now.number, f"{incident.id}/hands-off", text.hands_off(now))
+            if isinstance(said, Unavailable):
+                return m.Nothing(at, f"GitHub: {said.reason}")
         waits_for_a_person = incident.revert is not None and pull.number == incident.revert.number
         if now.state == "open" and now.ours and not waits_for_a_person:
             closed = world.forge.close(now, text.closing(incident))

@@ -13,6 +13,7 @@ from gitops_sre.gitops import edit, proof
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Change, FieldEdit, Proof
 from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.evidence import Gap
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import Declared, NeedsHuman, Plan, VerificationPlan
@@ -115,9 +116,15 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
         policies = read(world.repository, base, world.settings.policy.path)
     except PolicyError as error:
         return Refused(str(error))
-    gaps = incident.diagnosis.gaps if incident.diagnosis else ()
+    gaps = incident.diagnosis.gaps if incident.diagnosis else (_forgotten(plan),)
     verdict = gate.judge(plan, shown, gaps, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
     return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
+
+
+def _forgotten(plan: Plan) -> Gap:
+    """A plan that was found on the forge comes without what was not seen when it was made."""
+    why = Unavailable("the diagnosis behind the plan is not remembered")
+    return Gap("diagnosis.forgotten", "diagnosis", plan.target.service, why)
 
 
 def common_labels(incident: Incident) -> dict[str, str]:

@@ -126,6 +126,11 @@ def _fix_pull(incident: Incident, event: m.PullEvent) -> dict[str, Any]:
     return {"fix": event.pull or incident.fix}
 
 
+def _base_moved(_: Incident, __: m.Event) -> dict[str, Any]:
+    """What was agreed to was another commit: whoever said so in a comment is asked anew."""
+    return {"said": (), "reminded": False}
+
+
 def _reminded(_: Incident, __: m.Event) -> dict[str, Any]:
     return {"reminded": True}
 
@@ -201,6 +206,7 @@ _ABSORB: Mapping[type[m.Event], Callable[[Incident, Any], dict[str, Any]]] = {
     m.RevertClosed: _revert_pull,
     m.Merged: _merged,
     m.PullEvent: _fix_pull,
+    m.BaseMoved: _base_moved,
     m.Reminded: _reminded,
     m.WentLive: _live,
     m.Assessed: _assessed,

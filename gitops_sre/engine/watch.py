@@ -61,9 +61,25 @@ def fix(incident: Incident, world: World) -> m.Event:
     if incident.hold is not None and incident.held(at):
         until = f"until {incident.hold.until:%Y-%m-%d %H:%M} UTC" if incident.hold.until else "until `/sre resume`"
         return m.Nothing(at, f"pull request #{pull.number} is held by {incident.hold.by} {until}")
+    moved = base_moved(incident, world)
+    if moved:
+        return m.BaseMoved(at, f"{moved}: #{pull.number} has to be made again")
     if incident.state is State.AWAITING_APPROVAL:
         return _approval(incident, replace(pull, reviews=_with_said(pull, incident.said)), at, world)
     return m.Nothing(at, f"pull request #{pull.number} is being merged")
+
+
+def base_moved(incident: Incident, world: World) -> str:
+    """Which edited file the base branch has another version of than the one that the change was made on; empty when
+    there is none, or that cannot be told now: GitHub itself merges nothing that conflicts."""
+    record = incident.record
+    head = world.repository.head() if record is not None else Unavailable("nothing was proposed")
+    if record is None or isinstance(head, Unavailable) or head == record.base:
+        return ""
+    for file in dict.fromkeys(edit.file for edit in record.edits):
+        if world.repository.read(head, file) != world.repository.read(record.base, file):
+            return f"{file} has changed on the base branch"
+    return ""
 
 
 def _with_said(pull: PullRequest, said: tuple[Review, ...]) -> tuple[Review, ...]:

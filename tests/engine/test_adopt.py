@@ -50,6 +50,14 @@ def test_memory_that_lags_behind_the_forge_is_brought_up_to_date_with_its_record
     assert (found.state, found.record, found.fix) == (State.MERGING, OPEN.record, OPEN.pull)
 
 
+def test_what_was_merged_while_it_was_to_be_made_again_is_what_landed() -> None:
+    known = b.incident(State.PROPOSED, fix=b.pull(), record=b.record(base="9" * 40))
+    found = adopt(known, [MERGED])
+    assert found is not None
+    assert (found.state, found.record, found.fix) == (State.SYNCING, MERGED.record, MERGED.pull)
+    assert adopt(known, [OPEN]) is known, "while it is open it is going to be made again"
+
+
 def test_only_the_newest_attempt_counts() -> None:
     second = OpenedAction(b.record(Level.L3, attempt=2, refuted=("x",)), b.pull(9))
     found = adopt(None, [MERGED, REVERT_MERGED, second])

@@ -57,6 +57,9 @@ def test_a_person_who_pushes_to_the_branch_takes_it_over(found: Founder) -> None
 
     assert place.states == ["open"]
     assert place.outcomes(place.pull()) == ["superseded"]
+    said = [comment.body for comment in place.repo.comments_of(place.pull().number)]
+    assert len(said) == 1
+    assert "theirs now" in said[0]
 
 
 def test_a_person_who_merges_early_is_as_good_as_an_approval(found: Founder) -> None:
@@ -98,6 +101,9 @@ def test_where_the_branch_is_protected_against_it_the_bot_stops_and_calls_a_pers
     assert "GitHub refuses to merge" in incident.reason
     assert place.merges == []
     assert len(place.reports) == 1
+    said = [comment.body for comment in place.repo.comments_of(place.pull().number) if "Not merged" in comment.body]
+    assert len(said) == 1
+    assert "approving review is required" in said[0]
 
 
 def test_the_next_bad_release_is_an_incident_of_its_own(found: Founder) -> None:

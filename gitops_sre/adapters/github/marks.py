@@ -27,10 +27,14 @@ OUTCOME = "gitops-sre/outcome"
 Conclusion = Literal["success", "failure", "neutral", "action_required"]
 _STATUS = {"success": "success", "failure": "failure", "neutral": "success", "action_required": "pending"}
 _ISSUES = 300
+_LEVEL = re.compile(rf"{LABEL}/L\d")
 
 
 def label(session: Session, raw: RawPull, *names: str) -> None:
-    """Put labels on a pull request; GitHub makes those that the repository does not have."""
+    """Put labels on a pull request, and take an earlier verdict's off; GitHub makes those that the repository lacks."""
+    for old in [each.name for each in raw.labels if _LEVEL.fullmatch(each.name) and each.name not in names]:
+        session.pace()
+        raw.remove_from_labels(old)
     missing = [name for name in names if name not in {label.name for label in raw.labels}]
     if missing:
         session.pace()
