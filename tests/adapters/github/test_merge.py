@@ -32,6 +32,16 @@ def test_a_merge_lands_on_the_base_branch_and_doing_it_again_is_done(stage: Stag
     assert stage.writes("/merge") == 1
 
 
+@pytest.mark.parametrize("method", ["merge", "squash", "rebase"])
+def test_however_it_is_merged_the_commit_that_landed_is_known(stage: Stage, method: str) -> None:
+    pull = stage.opened(stage.forge())
+    stage.commit("alice", {"README.md": b"# new\n"})
+    stage.as_person("alice", "PUT", "/pulls/1/merge", {"merge_method": method, "sha": pull.head})
+    merged = looked(stage)
+    assert (merged.state, merged.merge_sha) == ("merged", stage.repo.head_of("main"))
+    assert stage.repo.git.contains(merged.merge_sha, pull.head) is (method == "merge")
+
+
 def test_a_push_after_the_agreement_voids_it(stage: Stage) -> None:
     forge = stage.forge()
     pull = stage.opened(forge)
@@ -69,6 +79,14 @@ def test_a_required_check_that_is_not_there_yet_is_waited_for(stage: Stage) -> N
     assert isinstance(forge.merge(pull), Unavailable)
     stage.as_person("alice", "POST", f"/statuses/{pull.head}", {"state": "success", "context": "tests"})
     assert isinstance(forge.merge(pull), Done)
+
+
+def test_a_branch_that_takes_merges_from_a_queue_only_is_refused_with_githubs_words(stage: Stage) -> None:
+    forge = stage.forge()
+    pull = stage.opened(forge)
+    said = "Changes must be made through the merge queue"
+    stage.github.inject("PUT", f"{stage.api}/pulls/1/merge", Fault(405, message=said))
+    assert forge.merge(pull) == Refused(said)
 
 
 def test_a_conflict_is_refused(stage: Stage) -> None:
