@@ -395,6 +395,35 @@ class Store(Protocol):
         ...
 
 
+class Vessel(Store, Protocol):
+    """A store that can be filled with what was remembered elsewhere."""
+
+    def restore(self, incidents: Sequence[Incident], entries: Sequence[LedgerEntry]) -> None:
+        """Put all of these in as they are, versions and hashes too. Only into an empty store."""
+        ...
+
+
+class Branch(Protocol):
+    """A branch of the infra repository that files are only ever added to."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def tip(self) -> str | Refused | Unavailable:
+        """SHA of its last commit; empty when there is no such branch."""
+        ...
+
+    def create(self, files: Mapping[str, str], text: str) -> str | Refused | Unavailable:
+        """Make the branch with one commit that has no parent; its SHA."""
+        ...
+
+    def add(self, tip: str, path: str, content: str, text: str) -> str | Outdated | Refused | Unavailable:
+        """Add a file in one commit on top of `tip`; its SHA. Outdated when that is not the tip any more."""
+        ...
+
+
 class StoreError(Exception):
     """The store cannot be used: locked, full, corrupt or out of reach. Nothing was half written; the message names the
     remedy."""

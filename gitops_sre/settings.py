@@ -146,6 +146,16 @@ class TimingSettings(_Section):
 class EngineSettings(_Section):
     """Durable execution and storage."""
 
+    state: Literal["database", "branch"] = Field(
+        "database",
+        description="where incidents and the ledger are kept; branch: in ledger_branch of the infra repository, for "
+        "`run --once` on machines that are new each time",
+    )
+    ledger_branch: str = Field(
+        "gitops-sre/ledger",
+        pattern=r"^[A-Za-z0-9._/-]+$",
+        description="made when it is not there; protect it against deletion and forced pushes",
+    )
     database_url: str = Field(
         "sqlite:///gitops-sre.db",
         repr=False,  # it may hold a password

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from gitops_sre.adapters.alertmanager import AlertmanagerAlerts
 from gitops_sre.adapters.git import GitRepository, LocalRepository
@@ -15,9 +16,10 @@ from gitops_sre.adapters.kubernetes import KubernetesCluster
 from gitops_sre.adapters.prometheus import Prometheus
 from gitops_sre.adapters.render import ToolRenderer
 from gitops_sre.adapters.store import SqlStore
-from gitops_sre.delivery.seal import load_key
+from gitops_sre.delivery.seal import Key, load_key
 from gitops_sre.engine.bot import Bot, Told, nobody
 from gitops_sre.engine.intake import intake
+from gitops_sre.engine.journal import Journal
 from gitops_sre.engine.world import World
 from gitops_sre.gitops.locate import GitOpsLocator
 from gitops_sre.perception import presets
@@ -41,10 +43,20 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(settings.engine.database_url)
 
 
+def memory() -> str:
+    """URL of a new database in memory, which ends with this process."""
+    return f"sqlite:///file:/{uuid4().hex}?vfs=memdb&uri=true"  # sqlite.org/src/file?name=src/memdb.c
+
+
 def build(settings: Settings, environment: Mapping[str, str] | None = None) -> World:
     """The world that settings describe. Raises ConfigError or StoreError; nothing is asked of the network yet."""
     given = os.environ if environment is None else environment
-    forge = GitHubForge(settings.github, load_key(settings.signing.key_file), given)
+    key = load_key(settings.signing.key_file)
+    forge = GitHubForge(settings.github, key, given)
+    clock = SystemClock()
+    on_branch = settings.engine.state == "branch"
+    store = SqlStore(memory()) if on_branch else open_store(settings)
+    journal = _journal(settings, forge, store, clock, key) if on_branch else None
     try:
         repository = GitRepository(forge.git_url, settings.github.branch, settings.cache_dir, forge.git_token)
     except ValueError as error:
@@ -57,7 +69,7 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         settings=settings,
         catalogue=load_catalogue(),
         queries=presets.load(),
-        clock=SystemClock(),
+        clock=clock,
         metrics=prometheus,
         alerts=tuple(sources),
         cluster=KubernetesCluster(settings.kubernetes),
@@ -66,8 +78,22 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         locator=GitOpsLocator(repository),
         renderer=ToolRenderer(),
         forge=forge,
-        store=open_store(settings),
+        store=store,
+        journal=journal,
     )
+
+
+def _journal(settings: Settings, forge: GitHubForge, store: SqlStore, clock: SystemClock, key: Key) -> Journal:
+    """The way to the ledger branch, asked before every write on GitHub."""
+    name = settings.engine.ledger_branch
+    try:
+        clone = GitRepository(forge.git_url, name, settings.cache_dir, forge.git_token)
+    except ValueError as error:
+        raise ConfigError(f"engine.ledger_branch: {error}") from error
+    lease = timedelta(seconds=settings.engine.lease)
+    journal = Journal(forge.ledger(name), clone, store, clock, key, settings.github.repository, lease)
+    forge.guard(journal.before_write)
+    return journal
 
 
 def local(path: Path) -> LocalRepository:

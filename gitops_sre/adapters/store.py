@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -208,6 +208,14 @@ class SqlStore:
                     previous, expected = row.hash, expected + 1
         return None
 
+    def restore(self, incidents: Sequence[Incident], entries: Sequence[LedgerEntry]) -> None:
+        """Put all of these in as they are, versions and hashes too, into an empty store. Raises StoreError."""
+        with self._writes() as connection:
+            for incident in incidents:
+                connection.execute(insert(_INCIDENTS).values(_row(incident)))
+            for entry in entries:
+                connection.execute(insert(_LEDGER).values({**vars(entry), "at": _stamp(entry.at)}))
+
     def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
         """Take a lease that is free or has run out, or renew one's own; False while somebody else holds it.
 
@@ -373,16 +381,7 @@ def _begun(connection: Connection) -> None:
 
 def _swap(connection: Connection, after: Incident) -> None:
     """Insert the first version, or replace exactly the one before."""
-    row = {
-        "id": after.id,
-        "state": after.state.value,
-        "version": after.version,
-        "finished": after.finished,
-        "opened_at": _stamp(after.opened_at),
-        "since": _stamp(after.since),
-        # Not dump_json: it loses the lone surrogates that payloads may bring; json.dumps escapes them, and NULs.
-        "body": json.dumps(_BODY.dump_python(after), default=datetime.isoformat),
-    }
+    row = _row(after)
     if after.version > 1:
         expected = (_INCIDENTS.c.id == after.id, _INCIDENTS.c.version == after.version - 1)
         swapped = connection.execute(update(_INCIDENTS).where(*expected).values(row)).rowcount == 1
@@ -390,6 +389,19 @@ def _swap(connection: Connection, after: Incident) -> None:
         swapped = _inserted(connection, row)
     if not swapped:
         raise ConflictError(f"incident {after.id} was saved by somebody else after version {after.version - 1}")
+
+
+def _row(incident: Incident) -> dict[str, object]:
+    return {
+        "id": incident.id,
+        "state": incident.state.value,
+        "version": incident.version,
+        "finished": incident.finished,
+        "opened_at": _stamp(incident.opened_at),
+        "since": _stamp(incident.since),
+        # Not dump_json: it loses the lone surrogates that payloads may bring; json.dumps escapes them, and NULs.
+        "body": json.dumps(_BODY.dump_python(incident), default=datetime.isoformat),
+    }
 
 
 def _inserted(connection: Connection, row: Mapping[str, object]) -> bool:

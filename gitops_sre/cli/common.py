@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 import click
 
@@ -56,9 +55,10 @@ def load_all(paths: Sequence[Path]) -> tuple[s.Settings, ...]:
     for path in paths:
         settings = load(path)
         repository, database = settings.github.repository.lower(), settings.engine.database_url
+        shared = f"database {database}" if settings.engine.state == "database" else f"ledger branch of {repository}"
         for key, what, remedy in (
             (f"repository {repository}", "github.repository", "name each repository once"),
-            (f"database {database}", "engine.database_url", "give each its own, and leave DATABASE_URL unset"),
+            (shared, "engine.database_url", "give each its own, and leave DATABASE_URL unset"),
             (f"clone {settings.cache_dir.resolve()}", "cache_dir", "give each its own"),
         ):
             if key in taken:
@@ -78,8 +78,8 @@ def private_folder(folder: Path) -> None:
 
 def forgetful(settings: s.Settings) -> s.Settings:
     """The same settings with a database in memory, for commands that must leave nothing behind."""
-    memory = f"sqlite:///file:/{uuid4().hex}?vfs=memdb&uri=true"  # sqlite.org/src/file?name=src/memdb.c
-    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"database_url": memory})})
+    engine = {"database_url": wiring.memory(), "state": "database"}
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update=engine)})
 
 
 def database_file(settings: s.Settings) -> Path | None:

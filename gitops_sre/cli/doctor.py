@@ -125,6 +125,9 @@ def _key(settings: Settings) -> Finding:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     """The store and its ledger, when there is one already."""
+    if settings.engine.state == "branch":
+        yield _branch(settings)
+        return
     file = database_file(settings)
     name = str(file) if file else settings.engine.database_url.partition(":")[0]
     if file is not None and not file.exists():
@@ -146,6 +149,17 @@ def _database(settings: Settings) -> Iterator[Finding]:
     else:
         hint = "somebody changed the ledger: keep a copy of the database and find out who"
         yield Finding("ledger", f"the chain of hashes is broken at entry {broken}", hint)
+
+
+def _branch(settings: Settings) -> Finding:
+    """The ledger branch, read and checked as each pass does it."""
+    name = settings.engine.ledger_branch
+    try:
+        world = wiring.build(settings)
+        busy = world.journal.begin() if world.journal is not None else ""
+    except (ConfigError, StoreError) as error:
+        return Finding("ledger branch", name, str(error))
+    return Finding("ledger branch", f"{name}: {len(world.store.ledger())} entries{f'; {busy}' if busy else ''}")
 
 
 def _github(world: wiring.World) -> Iterator[Finding]:

@@ -32,8 +32,8 @@ from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
 from gitops_sre.policy import documents
-from gitops_sre.ports import ConflictError, StoreError
-from gitops_sre.settings import ConfigError
+from gitops_sre.ports import ConflictError, Store, StoreError
+from gitops_sre.settings import ConfigError, Settings
 from gitops_sre.web.service import service as build_service
 
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
@@ -159,11 +159,17 @@ def _pass(bot: Bot, begin: str) -> None:
     identity = bot.world.forge.check()
     if not isinstance(identity, Done):
         raise Failure(f"{identity.reason}; nothing was done: `gitops-sre doctor` says what is missing")
+    journal = bot.world.journal
+    busy = journal.begin() if journal is not None else ""
+    if busy:
+        _print(f"{begin}{busy}; nothing was done")
+        return
     incidents = bot.once()
+    lost = journal.finish() if journal is not None else ""
     _print(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
-    _complain([*blind, *_policies(bot.world)])
+    _complain([*blind, *_policies(bot.world), *([lost] if lost else [])])
 
 
 @click.command()
@@ -174,6 +180,10 @@ def serve(*, paths: tuple[Path, ...]) -> None:
     With several settings, `web` and `log` of the first one count.
     """
     several = load_all(paths)
+    for settings in several:
+        if settings.engine.state == "branch":
+            repository = settings.github.repository
+            raise Failure(f"{repository}: engine.state: branch is for `run --once`; a service needs a database")
     web = several[0].web
     _assert_free(web.host, web.port)
     service = build_service(several)
@@ -205,9 +215,19 @@ def _assert_free(host: str, port: int) -> None:
 @click.argument("incident_id", metavar="INCIDENT")
 def explain(*, path: Path, incident_id: str) -> None:
     """Tell the whole story of an incident: evidence, hypotheses, diff, verdict, and every step with its time."""
-    store = existing_store(load(path))
+    store = _records(load(path))
     incident = store.load(incident_id)
     if incident is None:
         known = ", ".join(each.id for each in store.recent(10)) or "none"
         raise Failure(f"no incident {incident_id}; the latest are: {known}")
     _print(show.incident(incident), show.ledger(store.ledger(incident_id)))
+
+
+def _records(settings: Settings) -> Store:
+    """What the bot remembers, wherever that is kept; nothing is written."""
+    if settings.engine.state == "database":
+        return existing_store(settings)
+    world = wiring.build(settings)
+    if world.journal is not None:
+        world.journal.begin()
+    return world.store

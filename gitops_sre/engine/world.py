@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gitops_sre.engine.journal import Journal
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception.presets import Catalogue as Queries
@@ -30,6 +31,8 @@ class World:
     renderer: Renderer
     forge: Forge
     store: Store
+    journal: Journal | None = None
+    """Where the store's content comes from and goes to when it is not kept (engine.state: branch)."""
 
     def seen_cluster(self, namespace: str = "") -> tuple[tuple[Application, ...], tuple[Workload, ...]] | Unavailable:
         """All Applications, and the workloads of a namespace (empty: all); Unavailable when either cannot be had."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github import comments, marks, nodes
 from gitops_sre.adapters.github.apps import web_url
+from gitops_sre.adapters.github.ledger import LedgerBranch
 from gitops_sre.adapters.github.lookout import Lookout
 from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
@@ -58,6 +59,14 @@ class GitHubForge:
         if self._settings.git_url:
             return self._settings.git_url
         return f"{web_url(self._settings.api_url)}/{self._settings.repository}.git"
+
+    def ledger(self, name: str) -> LedgerBranch:
+        """The ledger branch, written by the same bot."""
+        return LedgerBranch(self._session, name)
+
+    def guard(self, before_write: Callable[[], Unavailable | None]) -> None:
+        """Have somebody asked before each write but the ledger's own; an answer keeps it from being made."""
+        self._session.before_write = before_write
 
     def git_token(self) -> str:
         """A token for Git over HTTPS, good for some minutes. Raises ConnectionError when GitHub gives none."""

@@ -86,6 +86,8 @@ class Session:
     def __init__(self, settings: GitHubSettings, environment: Mapping[str, str]) -> None:
         """Raises ConfigError when there is neither an App nor a token."""
         self.repository = settings.repository
+        self.before_write: Callable[[], Unavailable | None] = lambda: None
+        """Asked before each write but the ledger's own; an answer keeps it from being made."""
         self._settings = settings
         self._lock = threading.RLock()
         self._pace = threading.Lock()
@@ -157,9 +159,13 @@ class Session:
                 self._tokens[powers] = token, time.monotonic()
             return token
 
-    def pace(self) -> None:
-        """Wait for this writer's turn: content-creating requests keep a distance from each other. When GitHub's limits
+    def pace(self, *, guarded: bool = True) -> None:
+        """To be called before every write: asks whether it may be done (`before_write`), and waits for this writer's
+        turn, since content-creating requests keep a distance from each other. When GitHub's limits
         of writes in a minute or an hour are reached the operation ends: that wait is the schedule's."""
+        refusal = self.before_write() if guarded else None
+        if refusal is not None:
+            raise Stop(refusal)
         with self._pace:
             full = self._wire.full(time.monotonic())
             if full > 0:
