@@ -6,9 +6,10 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -28,6 +29,7 @@ from gitops_sre.sandbox.github import GitHub, Repo
 from gitops_sre.sandbox.github.state import Permission
 from gitops_sre.settings import GitHubSettings
 from tests.delivery import sample
+from tests.sandbox.github import openapi
 
 BRANCH = "gitops-sre/inc-0123456789ab/fix-1"
 BOT = "gitops-sre[bot]"
@@ -169,16 +171,19 @@ class Stage:
         return [ref.removeprefix("refs/heads/") for ref in self.repo.git.refs("refs/heads/gitops-sre/")]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """The server that all tests share; each has a repository of its own."""
 
     github: GitHub
     url: str
     recorder: Recorder
+    wire: openapi.Recorder
     settings: GitHubSettings
     tokens: Mapping[str, str]
     numbers: Iterator[int]
+    spoilt: bool = False
+    """Whether the present test lets something go wrong on the wire."""
 
 
 @pytest.fixture(scope="package")
@@ -186,7 +191,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("github")
     github = GitHub(folder / "repositories")
     recorder = Recorder(github)
-    web = uvicorn.Server(uvicorn.Config(recorder, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
+    wire = openapi.Recorder(recorder)
+    web = uvicorn.Server(uvicorn.Config(wire, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=web.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
@@ -207,13 +213,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         timeout=5,
         min_write_interval=0,
     )
-    yield Server(github, url, recorder, settings, tokens, itertools.count(1))
+    yield Server(github, url, recorder, wire, settings, tokens, itertools.count(1))
     web.should_exit = True
     thread.join(10)
 
 
 @pytest.fixture
-def stage(server: Server, tmp_path: Path) -> Iterator[Stage]:
+def stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     name = f"infra-{next(server.numbers)}"
     base = server.github.create_repository(
         "acme",
@@ -224,9 +230,29 @@ def stage(server: Server, tmp_path: Path) -> Iterator[Stage]:
         when=sample.T0,
     )
     server.recorder.seen.clear()
+    server.wire.exchanges.clear()
+    server.spoilt = False
+    inject = server.github.inject
+
+    def spoil(*given: Any, **named: Any) -> None:
+        server.spoilt = True
+        inject(*given, **named)
+
+    monkeypatch.setattr(server.github, "inject", spoil)
     settings = server.settings.model_copy(update={"repository": f"acme/{name}"})
     yield Stage(server.github, server.url, f"acme/{name}", base, settings, server.recorder, tmp_path, server.tokens)
+    server.spoilt |= bool(server.recorder.link)
     server.github.clear_faults()
     server.recorder.link = ""
     server.recorder.graphql.clear()
     server.recorder.before.clear()
+    if not server.spoilt:
+        _assert_as_described(server.wire.exchanges)
+
+
+def _assert_as_described(exchanges: Sequence[openapi.Exchange]) -> None:
+    """Every request of the bot, and every answer to it, is as GitHub's own description has it."""
+    described = openapi.description()
+    if described is not None:
+        problems = [problem for exchange in exchanges for problem in described.problems(exchange)]
+        assert not problems, "\n".join(problems)

@@ -119,6 +119,7 @@ class Description:
     def __init__(self, file: Path) -> None:
         document: dict[str, Any] = json.loads(file.read_bytes(), object_hook=_mended)
         _take_bare_labels(document["paths"])
+        _take_plain_labels(document["components"]["schemas"])
         for name, item in document["x-webhooks"].items():
             document["paths"][f"{_WEBHOOKS}/{name}"] = item
         self.operations: dict[str, list[Operation]] = {}
@@ -209,6 +210,12 @@ def _take_bare_labels(paths: Mapping[str, Any]) -> None:
     for method in ("post", "put"):
         schema = item[method]["requestBody"]["content"]["application/json"]["schema"]
         schema["anyOf"].append({"type": "array", "items": {"type": "string"}})
+
+
+def _take_plain_labels(schemas: Mapping[str, Any]) -> None:
+    """A label has no description until somebody writes one, which the schema of listed pull requests forgets."""
+    label = schemas["pull-request-simple"]["properties"]["labels"]["items"]
+    label["properties"]["description"]["nullable"] = True
 
 
 def _operation(template: str, operation: Mapping[str, Any]) -> Operation:
