@@ -1,0 +1,97 @@
+"""The action's own steps, run from its file as GitHub runs them: bash, a clean folder, only the documented inputs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gitops_sre.cli.demo.processes import Place
+from gitops_sre.delivery.seal import create_key
+
+ACTION = Path(__file__).parents[2] / ".github" / "actions" / "gitops-sre" / "action.yml"
+
+
+def the_action() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(ACTION.read_text())
+    return loaded
+
+
+def evaluated(text: str, inputs: dict[str, str]) -> str:
+    """The expressions that the file uses: an input, or whether one is empty."""
+
+    def value(match: re.Match[str]) -> str:
+        name, compared = match["name"], match["compared"]
+        return inputs[name] if compared is None else str(inputs[name] == compared).lower()
+
+    return re.sub(r"\$\{\{ inputs\.(?P<name>[\w-]+)(?: == '(?P<compared>[^']*)')? \}\}", value, text)
+
+
+def run_action(given: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """The last step that runs; the others must be switched off by the inputs."""
+    action = the_action()
+    for name, described in action["inputs"].items():
+        assert name in given or not described.get("required"), name
+    inputs = {name: given.get(name, described.get("default", "")) for name, described in action["inputs"].items()}
+    assert set(given) <= set(inputs)
+    *earlier, step = [s for s in action["runs"]["steps"] if evaluated(s.get("if", "true"), inputs) == "true"]
+    assert not earlier
+    summary = folder / "summary.md"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "RUNNER_TEMP": str(folder)}
+    environment["GITHUB_STEP_SUMMARY"] = str(summary)
+    environment |= {name: evaluated(text, inputs) for name, text in step["env"].items()}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.fixture
+def inputs(place: Place, settings: Path, tmp_path: Path) -> dict[str, str]:
+    """What a workflow gives; the settings are those of an infra repository."""
+    keys, made = tmp_path / "keys", tmp_path / "made.pem"
+    loaded = yaml.safe_load(settings.read_text())
+    loaded["github"]["private_key_file"] = str(keys / "app.pem")
+    loaded["signing"] = {"key_file": str(keys / "signing.pem")}
+    loaded["engine"] = {"state": "branch"}
+    settings.write_text(yaml.safe_dump(loaded))
+    create_key(made)
+    return {
+        "settings": str(settings),
+        "keys": str(keys),
+        "app-private-key": place.private_key_file.read_text(),
+        "signing-key": made.read_text(),
+        "command": str(Path(sys.executable).parent / "gitops-sre"),
+    }
+
+
+def test_the_action_makes_a_pass_and_leaves_no_key(inputs: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "runner"
+    folder.mkdir()
+    done = run_action(inputs, folder)
+    assert done.returncode == 0, done
+    summary = (folder / "summary.md").read_text()
+    assert done.stdout.strip() in summary
+    assert list((tmp_path / "keys").iterdir()) == []
+    assert "PRIVATE KEY" not in done.stdout + done.stderr + summary
+
+
+def test_a_pass_that_fails_fails_the_action_and_leaves_no_key(inputs: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "runner"
+    folder.mkdir()
+    done = run_action({**inputs, "settings": "nowhere.yaml"}, folder)
+    assert done.returncode == 1
+    assert "nowhere.yaml" in (folder / "summary.md").read_text()
+    assert list((tmp_path / "keys").iterdir()) == []
+
+
+def test_what_others_wrote_is_pinned_by_commit() -> None:
+    used = [step["uses"] for step in the_action()["runs"]["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
