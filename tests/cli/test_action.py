@@ -16,10 +16,16 @@ from gitops_sre.cli.demo.processes import Place
 from gitops_sre.delivery.seal import create_key
 
 ACTION = Path(__file__).parents[2] / ".github" / "actions" / "gitops-sre" / "action.yml"
+WORKFLOW = ACTION.parents[2] / "workflows" / "investigate.yml"
 
 
 def the_action() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(ACTION.read_text())
+    return loaded
+
+
+def the_job() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())["jobs"]["pass"]
     return loaded
 
 
@@ -92,6 +98,21 @@ def test_a_pass_that_fails_fails_the_action_and_leaves_no_key(inputs: dict[str, 
 
 
 def test_what_others_wrote_is_pinned_by_commit() -> None:
-    used = [step["uses"] for step in the_action()["runs"]["steps"] if "uses" in step]
-    assert used
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
+    used = [step["uses"] for step in (*the_action()["runs"]["steps"], *the_job()["steps"]) if "uses" in step]
+    foreign = [each for each in used if not each.startswith("./")]
+    assert len(foreign) == 3
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in foreign)
+
+
+def test_the_workflow_gives_the_action_what_it_needs() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    called = workflow[True]["workflow_call"]  # YAML 1.1 reads `on` as a truth value
+    step = the_job()["steps"][-1]
+    inputs = the_action()["inputs"]
+    assert {name for name, one in inputs.items() if one.get("required")} <= set(step["with"]) <= set(inputs)
+    for text in step["with"].values():
+        kind, _, name = text.removeprefix("${{ ").removesuffix(" }}").partition(".")
+        assert name in called[kind]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not workflow["concurrency"]["cancel-in-progress"]
+    assert the_job()["timeout-minutes"] <= 10
