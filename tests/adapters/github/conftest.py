@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from gitops_sre.model.pull import Cover, PullRequest
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 from gitops_sre.sandbox.github import GitHub, Repo
-from gitops_sre.sandbox.github.state import Permission
+from gitops_sre.sandbox.github.state import Permission, Use
 from gitops_sre.settings import GitHubSettings
 from tests.delivery import sample
 from tests.sandbox.github import openapi
@@ -246,8 +248,29 @@ def stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     server.recorder.link = ""
     server.recorder.graphql.clear()
     server.recorder.before.clear()
+    _assert_listed(server.wire.exchanges, server.github.uses)
     if not server.spoilt:
         _assert_as_described(server.wire.exchanges)
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "github.md"
+
+
+@cache
+def _listed() -> frozenset[tuple[str, str]]:
+    """(method, operation) of every row of the table of operations in the docs."""
+    table = PAGE.read_text().partition("## Every operation")[2].partition("\n## ")[0]
+    return frozenset(re.findall(r"^\| `([A-Z]+) (/\S+)` \|", table, re.MULTILINE))
+
+
+def _assert_listed(exchanges: Sequence[openapi.Exchange], uses: Sequence[Use]) -> None:
+    """What the bot asked for stands in the table. Other clients' requests are people's, in these tests."""
+    bot = {(each.method, each.path) for each in exchanges if each.request_headers.get("user-agent") == "gitops-sre"}
+    for use in uses:
+        operation = re.sub(r":path}", "}", use.operation)
+        pattern = re.compile(re.sub(r"\\{\w+\\}", "[^?]+", re.escape(operation)))
+        if any(method == use.method and pattern.fullmatch(path) for method, path in bot):
+            assert (use.method, operation) in _listed(), f"{use.method} {operation} is missing in docs/github.md"
 
 
 def _assert_as_described(exchanges: Sequence[openapi.Exchange]) -> None:
