@@ -11,7 +11,6 @@ repository, the page's number and the commit it stands on, so that a page that w
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping
@@ -24,12 +23,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import TypeAdapter, ValidationError
 
-from gitops_sre.delivery.seal import Key
+from gitops_sre.delivery.seal import Key, sign, verify
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Refused
 from gitops_sre.ports import LedgerEntry
 
 VERSION = 1
+_PURPOSE = "gitops-sre ledger 1"
 README = """\
 # The ledger of gitops-sre
 
@@ -75,7 +75,7 @@ def write(page: Page, key: Key, repository: str) -> str:
     for incident in page.incidents:
         lines.append(_line({"kind": "incident", "version": incident.version, "body": _body().dump_python(incident)}))
     text = "".join(lines)
-    value = base64.urlsafe_b64encode(key.private.sign(_signed(text, repository))).decode()
+    value = sign(key, _PURPOSE, repository, text.encode())
     return text + _line({"kind": "signature", "key": key.id, "value": value})
 
 
@@ -88,7 +88,7 @@ def read(text: str, keys: Mapping[str, Ed25519PublicKey], repository: str) -> Pa
         key = keys.get(str(seal["key"]))
         if key is None:
             return Refused("it is signed with another key than this bot's")
-        key.verify(base64.b64decode(seal["value"], altchars=b"-_", validate=True), _signed(content, repository))
+        verify(key, seal["value"], _PURPOSE, repository, content.encode())
         return _page([json.loads(line) for line in content.splitlines()])
     except InvalidSignature:
         return Refused("its signature does not fit: it was changed, or written for another repository")
@@ -126,11 +126,6 @@ def _stamp(value: object) -> str:
     if not isinstance(value, datetime):
         raise TypeError(type(value).__name__)
     return value.astimezone(UTC).isoformat()
-
-
-def _signed(text: str, repository: str) -> bytes:
-    """What is signed. GitHub's repository names do not tell upper from lower case."""
-    return b"\0".join((b"gitops-sre ledger 1", repository.lower().encode(), text.encode()))
 
 
 @cache

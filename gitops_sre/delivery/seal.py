@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,7 @@ _MAX_JSON = 2_000_000
 _COMPRESS_ABOVE = 400
 _WIDTH = 72
 _PREFIX = "Gitops-Sre-"
+_RECORD = "gitops-sre record 1"
 _NAMES = ("Incident", "Kind", "Record", "Key", "Signature")
 
 
@@ -106,8 +107,8 @@ def seal(record: ActionRecord, key: Key, repository: str) -> str:
     text = _canonical(record)
     packed = zlib.compress(text, 9) if len(text) > _COMPRESS_ABOVE else text
     scheme = "1j." if packed is text else "1z."
-    signature = key.private.sign(_signed(text, repository, record.base))
-    values = (record.incident, record.kind, scheme + _encode(packed), key.id, _encode(signature))
+    signature = sign(key, _RECORD, repository, record.base.encode(), text)
+    values = (record.incident, record.kind, scheme + _encode(packed), key.id, signature)
     block = "\n".join(_fold(f"{_PREFIX}{name}: {value}") for name, value in zip(_NAMES, values, strict=True))
     if len(block) > MAX_SEAL:
         raise ValueError(f"the record of {record.incident} takes {len(block)} characters, more than {MAX_SEAL}")
@@ -133,7 +134,7 @@ def unseal(
     if isinstance(text, Refused):
         return text
     try:
-        key.verify(_decode(found["Signature"]), _signed(text, repository, parent))
+        verify(key, found["Signature"], _RECORD, repository, parent.encode(), text)
         record = _adapter().validate_json(text)
     except (InvalidSignature, ValidationError, ValueError):
         return Refused("the record's signature does not fit its content, this repository and this parent")
@@ -153,9 +154,19 @@ def _canonical(record: ActionRecord) -> bytes:
     return text.encode()
 
 
-def _signed(text: bytes, repository: str, parent: str) -> bytes:
+def sign(key: Key, purpose: str, repository: str, *parts: bytes) -> str:
+    """An Ed25519 signature as base64url. What is signed for one purpose or repository is worth nothing for another."""
+    return _encode(key.private.sign(_signed(purpose, repository, parts)))
+
+
+def verify(key: Ed25519PublicKey, signature: str, purpose: str, repository: str, *parts: bytes) -> None:
+    """Raises InvalidSignature, or ValueError for what is no base64url."""
+    key.verify(_decode(signature), _signed(purpose, repository, parts))
+
+
+def _signed(purpose: str, repository: str, parts: Sequence[bytes]) -> bytes:
     """What is signed. GitHub's repository names do not tell upper from lower case."""
-    return b"\0".join((b"gitops-sre record 1", repository.lower().encode(), parent.encode(), text))
+    return b"\0".join((purpose.encode(), repository.lower().encode(), *parts))
 
 
 def _encode(data: bytes) -> str:

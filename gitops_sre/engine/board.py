@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from gitops_sre.delivery.board import Opened, board
 from gitops_sre.engine.world import World
@@ -26,18 +26,20 @@ _Facts = tuple[tuple[str, str, str, str], ...]
 class Board:
     """What stands on the dashboard, as far as this process knows."""
 
-    _shown: _Facts | None = field(default=None)
-    _at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
+    _shown: _Facts | None = None
+    _at: datetime | None = None
 
     def keep(self, world: World, waits: Mapping[str, str], *, last: bool = False) -> None:
         """Bring the dashboard up to date when something on it has changed. `last`: nobody will come back to it soon."""
         if not world.settings.github.dashboard:
             return
         now = world.clock.now()
+        age = now - self._at if self._at is not None else ANEW
+        if age < PAUSE and not last:
+            return
         incidents = tuple({one.id: one for one in (*world.store.unfinished(), *world.store.recent(20))}.values())
         facts = tuple((one.id, one.state.value, one.reason, waits.get(one.id, "")) for one in incidents)
-        age = now - self._at if self._shown is not None else ANEW
-        if (facts == self._shown and age < ANEW) or (age < PAUSE and not last):
+        if facts == self._shown and age < ANEW:
             return
         if not isinstance(world.forge.board(_text(incidents, waits, world)), Unavailable):
             self._shown, self._at = facts, now

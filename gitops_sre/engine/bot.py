@@ -101,8 +101,7 @@ class Bot:
 
     def _receive(self, alerts: Sequence[Alert], complete: Collection[str]) -> tuple[Incident, ...]:
         at = self.world.clock.now()
-        known = {incident.id: incident for incident in (*self.world.store.recent(), *self.world.store.unfinished())}
-        changed = self.intake.take(alerts, tuple(known.values()), at, complete)
+        changed = self.intake.take(alerts, self._known(), at, complete)
         return tuple(
             self._save(incident, Transition("Alerts", incident.state, incident.state, _firing(incident), at))
             for incident in changed
@@ -154,8 +153,7 @@ class Bot:
     def steer(self) -> None:
         """Carry out what people ask for in comments, and answer: each order once, also after a crash in between."""
         store = self.world.store
-        known = {incident.id: incident for incident in (*store.recent(), *store.unfinished())}
-        homes = {number: incident.id for incident in known.values() for number in incident.numbers}
+        homes = {number: incident.id for incident in self._known() for number in incident.numbers}
         orders = self.world.forge.commands(homes.keys()) if homes else ()
         if isinstance(orders, Unavailable):
             return
@@ -164,6 +162,11 @@ class Bot:
                 incident = store.load(incident_id)
                 if mine and incident is not None:
                     self._obey(incident, [order for order in orders if homes[order.number] == incident_id])
+
+    def _known(self) -> tuple[Incident, ...]:
+        """The newest incidents, and those that are not finished."""
+        store = self.world.store
+        return tuple({incident.id: incident for incident in (*store.recent(), *store.unfinished())}.values())
 
     def _obey(self, incident: Incident, orders: Sequence[Command]) -> None:
         hands = self._hands()

@@ -10,6 +10,7 @@ from gitops_sre.engine import limits, remedy, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import customs
+from gitops_sre.model.change import Proof
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
@@ -37,9 +38,7 @@ def _propose_fix(incident: Incident, world: World) -> m.Event:
     waits = limits.waits_for(record, actions, world.settings.limits, at)
     if waits:
         return m.Nothing(at, waits)
-    body = text.fix_body(incident, customs.template(world.repository, record.base))
-    cover = Cover(body, text.full(incident), _asked(record, world))
-    made = world.forge.propose(record, proof.change.files, proof, verdict, cover)
+    made = world.forge.propose(record, proof.change.files, proof, verdict, _cover(incident, record, proof, world))
     if isinstance(made, Unavailable):
         return m.Nothing(at, f"GitHub: {made.reason}")
     if isinstance(made, Outdated):
@@ -62,6 +61,14 @@ def _told_again(incident: Incident, made: PullRequest, world: World) -> bool:
         return True
     key = f"{incident.id}/again-{made.head[:12]}"
     return isinstance(world.forge.comment(made.number, key, text.made_again(incident, made)), Done)
+
+
+def _cover(incident: Incident, record: ActionRecord, proof: Proof, world: World) -> Cover:
+    """What people see of the pull request of a fix or of its revert."""
+    template = customs.template(world.repository, record.base)
+    fix = record.kind == "fix"
+    body = text.fix_body(incident, template) if fix else text.revert_body(incident, proof, template)
+    return Cover(body, text.full(incident), _asked(record, world))
 
 
 def _asked(record: ActionRecord, world: World) -> tuple[str, ...]:
@@ -119,8 +126,7 @@ def _propose_revert(incident: Incident, world: World) -> m.Event:
     if isinstance(made, Refused):
         return m.Denied(at, made.reason)
     record, proof = made
-    body = text.revert_body(incident, proof, customs.template(world.repository, record.base))
-    cover = Cover(body, text.full(incident), _asked(record, world))
+    cover = _cover(incident, record, proof, world)
     pull = world.forge.propose(record, proof.change.files, proof, record.verdict, cover)
     if isinstance(pull, Unavailable | Outdated):
         return m.Nothing(at, f"GitHub: {pull.reason}")

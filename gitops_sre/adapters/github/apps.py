@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from github import Auth, BadAttributeException, Github, GithubException
 
-from gitops_sre.delivery.neutral import title
+from gitops_sre.adapters.github.session import message
 from gitops_sre.delivery.webhooks import EVENTS
 from gitops_sre.model.outcome import Refused, Unavailable
 
@@ -176,10 +176,9 @@ class Registrar:
         try:
             return ask()
         except GithubException as error:
-            said = title(str((error.data or {}).get("message") or "no reason was given"), 300)
             if error.status in (404, 422):
-                return Refused(f"GitHub refuses with {error.status}: {said}")
-            return Unavailable(f"GitHub fails with {error.status}: {said}")
+                return Refused(f"GitHub refuses with {error.status}: {message(error)}")
+            return Unavailable(f"GitHub fails with {error.status}: {message(error)}")
         except requests.RequestException as error:
             return Unavailable(f"GitHub does not answer ({type(error).__name__}); is {host} reachable?")
         except (KeyError, TypeError, ValueError, AssertionError, RuntimeError, BadAttributeException) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from github.IssueComment import IssueComment
 
-from gitops_sre.adapters.github.read import login_of, may_write
+from gitops_sre.adapters.github import marks
+from gitops_sre.adapters.github.read import login_of
 from gitops_sre.adapters.github.session import Session
 from gitops_sre.delivery.commands import parse
 from gitops_sre.model.command import LASTING, Command, Order, Reply
@@ -20,10 +21,11 @@ MOST = 500
 """Comments of the whole repository that are read in one go, the latest first."""
 
 _NUMBER = re.compile(r".*/issues/([0-9]+)")
-_MARK = re.compile(r"<!-- gitops-sre:command-([0-9]+) -->\s*\Z")
 
 
-def commands(session: Session, numbers: Collection[int], now: datetime) -> tuple[Command, ...]:
+def commands(
+    session: Session, numbers: Collection[int], may_write: Callable[[str], bool], now: datetime
+) -> tuple[Command, ...]:
     """Orders in the comments on these issues and pull requests, the oldest first. Bots' comments are none.
 
     All comments of the repository come in one list (`GET /repos/{owner}/{repo}/issues/comments`), however many pull
@@ -32,26 +34,23 @@ def commands(session: Session, numbers: Collection[int], now: datetime) -> tuple
     since = now.astimezone(UTC) - LOOKBACK
     listed = session.repo.get_issues_comments(sort="updated", direction="desc", since=since.replace(minute=0, second=0))
     comments = [one for one in islice(listed, MOST) if _number(one) in numbers]
-    answered = {
-        int(mark[1])
-        for one in comments
-        if login_of(one.user) == session.identity.login and (mark := _MARK.search(one.body)) is not None
-    }
     found = ((one, parse(one.body)) for one in reversed(comments) if _is_person(one))
-    writers: dict[str, bool] = {}
     return tuple(
-        _command(session, one, order, writers, answered=one.id in answered) for one, order in found if order is not None
+        _command(one, order, may_write, answered=any(marks.is_mine(session, each, _key(one.id)) for each in comments))
+        for one, order in found
+        if order is not None
     )
 
 
-def _command(session: Session, one: IssueComment, order: Order, writers: dict[str, bool], *, answered: bool) -> Command:
-    login = one.user.login
+def _command(one: IssueComment, order: Order, may_write: Callable[[str], bool], *, answered: bool) -> Command:
     # A stranger is answered by a reaction alone, which is looked for in the count: to ask who gave it costs a request.
     answered = answered or bool(one.reactions.get("-1"))
-    if login not in writers and (not answered or order.verb in LASTING):
-        writers[login] = may_write(session.repo, login)
-    writer = writers.get(login, False)
-    return Command(one.id, _number(one), login, one.updated_at, order, writer=writer, answered=answered)
+    writer = (not answered or order.verb in LASTING) and may_write(one.user.login)
+    return Command(one.id, _number(one), one.user.login, one.updated_at, order, writer=writer, answered=answered)
+
+
+def _key(comment: int) -> str:
+    return f"command-{comment}"
 
 
 def _is_person(one: IssueComment) -> bool:
@@ -69,6 +68,6 @@ def answer(session: Session, command: Command, reply: Reply) -> None:
     issue = session.repo.get_issue(command.number)
     if reply.body:
         session.pace()
-        issue.create_comment(f"{reply.body.rstrip()}\n\n<!-- gitops-sre:command-{command.id} -->")
+        issue.create_comment(marks.marked(reply.body, _key(command.id)))
     session.pace()
     issue.get_comment(command.id).create_reaction(reply.reaction)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from github import GithubException
 from github.GitTreeElement import GitTreeElement
@@ -48,59 +49,59 @@ def blob_id(text: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def append(
-    session: Session,
-    branch: str,
-    parent: str,
-    words: tuple[str, str],
-    files: Sequence[FileEdit],
-    modes: Mapping[str, str],
-) -> str:
-    """One commit on a branch that stands at `parent`; its SHA. Raises Again when the branch has moved."""
-    if any(mode != PLAIN for mode in modes.values()):
-        return _by_rest(session, branch, parent, words, files, modes)
+@dataclass(frozen=True)
+class Contents:
+    """What a commit is to hold: its parent, its message as headline and body, and the files with their modes."""
+
+    parent: str
+    message: tuple[str, str]
+    files: Sequence[FileEdit]
+    modes: Mapping[str, str]
+
+
+def append(session: Session, branch: str, wanted: Contents) -> str:
+    """One commit on a branch that stands at its parent; its SHA. Raises Again when the branch has moved."""
+    if any(mode != PLAIN for mode in wanted.modes.values()):
+        return _by_rest(session, branch, wanted)
+    headline, body = wanted.message
+    session.pace()
+    files = {file.path: file.after for file in wanted.files}
     try:
-        _by_graphql(session, branch, parent, words, files)
+        commit_on(session, branch, wanted.parent, {"headline": headline, "body": body}, files)
     except GithubException as error:
         if not is_unknown(error):
             raise
-        return _by_rest(session, branch, parent, words, files, modes)
+        return _by_rest(session, branch, wanted)
     tip = tip_of(session, branch)
-    if tip is None or tip == parent:
+    if tip is None or tip == wanted.parent:
         raise Again(f"branch {branch} has no commit yet")
     _assert_signed(session, tip)
     return tip
 
 
-def _by_graphql(session: Session, branch: str, parent: str, words: tuple[str, str], files: Sequence[FileEdit]) -> None:
-    headline, body = words
-    additions = [{"path": f.path, "contents": base64.b64encode(f.after.encode()).decode()} for f in files]
+def commit_on(session: Session, branch: str, parent: str, message: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """One commit with these files (path -> text) by GraphQL's compare-and-swap; its SHA, empty where the answer does
+    not name it. `message` has a headline and perhaps a body. Pace before it. Raises Again when the branch has moved."""
+    additions = [{"path": path, "contents": base64.b64encode(text.encode()).decode()} for path, text in files.items()]
     change = {
         "branch": {"repositoryNameWithOwner": session.repository, "branchName": branch},
-        "message": {"headline": headline, "body": body},
+        "message": message,
         "expectedHeadOid": parent,
         "fileChanges": {"additions": additions},
     }
-    session.pace()
     try:
-        session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")
+        made = session.repo.requester.graphql_named_mutation("createCommitOnBranch", change, "commit { oid }")[1]
     except GithubException as error:
         if "STALE_DATA" in error_types(error):
             raise Again(f"branch {branch} moved meanwhile") from error
         raise
+    return str(((made or {}).get("commit") or {}).get("oid") or "")
 
 
-def _by_rest(
-    session: Session,
-    branch: str,
-    parent: str,
-    words: tuple[str, str],
-    files: Sequence[FileEdit],
-    modes: Mapping[str, str],
-) -> str:
-    sha = loose(session, parent, words, files, modes)
+def _by_rest(session: Session, branch: str, wanted: Contents) -> str:
+    sha = loose(session, wanted)
     ref = session.repo.get_git_ref(f"heads/{branch}")
-    if ref.object.sha != parent:
+    if ref.object.sha != wanted.parent:
         raise Again(f"branch {branch} moved meanwhile")
     session.pace()
     try:
@@ -112,21 +113,19 @@ def _by_rest(
     return sha
 
 
-def loose(
-    session: Session, parent: str, words: tuple[str, str], files: Sequence[FileEdit], modes: Mapping[str, str]
-) -> str:
+def loose(session: Session, wanted: Contents) -> str:
     """A signed commit that no branch has yet; its SHA. GitHub signs it for an App that names no author."""
     repo = session.repo
-    wanted = []
-    for file in files:
+    changed = []
+    for file in wanted.files:
         session.pace()
         blob = repo.create_git_blob(base64.b64encode(file.after.encode()).decode(), "base64")
-        wanted.append(InputGitTreeElement(file.path, modes[file.path], "blob", sha=blob.sha))
-    before = repo.get_git_commit(parent)
+        changed.append(InputGitTreeElement(file.path, wanted.modes[file.path], "blob", sha=blob.sha))
+    before = repo.get_git_commit(wanted.parent)
     session.pace()
-    tree = repo.create_git_tree(wanted, before.tree)
+    tree = repo.create_git_tree(changed, before.tree)
     session.pace()
-    sha = repo.create_git_commit("\n\n".join(words), tree, [before]).sha
+    sha = repo.create_git_commit("\n\n".join(wanted.message), tree, [before]).sha
     _assert_signed(session, sha)
     return sha
 

@@ -237,7 +237,11 @@ class GitHubForge:
 
     def commands(self, numbers: Collection[int]) -> tuple[Command, ...] | Unavailable:
         """Orders in people's comments of the last days on these issues and pull requests, the oldest first."""
-        return _unavailable(self._session.attempt(lambda: comments.commands(self._session, numbers, datetime.now(UTC))))
+
+        def find() -> tuple[Command, ...]:
+            return comments.commands(self._session, numbers, self._lookout.may_write, datetime.now(UTC))
+
+        return _unavailable(self._session.attempt(find))
 
     def answer(self, command: Command, reply: Reply) -> Done | Unavailable:
         """React to an order, and reply where there is something to say."""

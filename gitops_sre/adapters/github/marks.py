@@ -12,6 +12,7 @@ from github import GithubException
 from github.Commit import Commit
 from github.CommitStatus import CommitStatus
 from github.Issue import Issue
+from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.PullRequest import PullRequest as RawPull
 
@@ -114,13 +115,11 @@ def read(session: Session, commit: Commit, name: str) -> str:
 
 def say(session: Session, raw: RawPull | Issue, key: str, body: str) -> None:
     """Comment once: the key finds an earlier comment, among the bot's own only."""
-    mark = _mark(key)
     comments = raw.get_issue_comments() if isinstance(raw, RawPull) else raw.get_comments()
-    for comment in comments:
-        if _is_mine(session, login_of(comment.user), comment.body, mark):
-            return
+    if any(is_mine(session, comment, key) for comment in comments):
+        return
     session.pace()
-    text = f"{body.rstrip()}\n\n{mark}"
+    text = marked(body, key)
     if isinstance(raw, RawPull):
         raw.create_issue_comment(text)
     else:
@@ -145,10 +144,9 @@ def board(session: Session, report: Report) -> str:
 
 
 def _find(session: Session, report: Report, *labels: str) -> Issue | None:
-    mark = _mark(report.key)
     found = session.repo.get_issues(state="all", labels=list(labels), sort="created", direction="desc")
     for one in islice(found, _ISSUES):
-        if _is_mine(session, login_of(one.user), one.body or "", mark):
+        if is_mine(session, one, report.key):
             return one
     return None
 
@@ -160,7 +158,7 @@ def _open(session: Session, report: Report) -> Issue:
 
 
 def _body(report: Report) -> str:
-    return f"{report.body.rstrip()}\n\n{_mark(report.key)}"
+    return marked(report.body, report.key)
 
 
 def _text(body: str) -> str:
@@ -168,9 +166,15 @@ def _text(body: str) -> str:
     return body.replace("\r\n", "\n").strip()
 
 
-def _is_mine(session: Session, login: str, body: str, mark: str) -> bool:
+def marked(body: str, key: str) -> str:
+    """A text that `is_mine` finds again by its key."""
+    return f"{body.rstrip()}\n\n{_mark(key)}"
+
+
+def is_mine(session: Session, one: Issue | IssueComment, key: str) -> bool:
+    """Whether an issue or a comment is the bot's and bears a key."""
     # At the end only: what stands before is text from outside, which could quote another key's mark.
-    return login == session.identity.login and body.rstrip().endswith(mark)
+    return login_of(one.user) == session.identity.login and (one.body or "").rstrip().endswith(_mark(key))
 
 
 def _mark(key: str) -> str:

@@ -11,15 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
-from gitops_sre.adapters.github.commits import append, blob_id, entries, loose, swap, tip_of
+from gitops_sre.adapters.github.commits import Contents, append, blob_id, entries, loose, swap, tip_of
 from gitops_sre.adapters.github.read import by_bot, record_of
-from gitops_sre.adapters.github.session import Again, Session, Stop, message
+from gitops_sre.adapters.github.session import Again, Session, Stop, is_there_already
 from gitops_sre.delivery.branch import branch_name
 from gitops_sre.model.change import FileEdit
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.record import ActionRecord
-
-"""A refusal that begins with it means: make the change again on the present base."""
 
 
 class BaseMovedError(Exception):
@@ -101,7 +99,7 @@ def _made_again(session: Session, raw: RawPull, wanted: Proposal, before_open: C
     anew, and GitHub, which closes a pull request whose branch has nothing of its own, never sees it without a commit.
     """
     modes = _assert_base(session, wanted)
-    sha = loose(session, wanted.record.base, wanted.message, wanted.files, modes)
+    sha = loose(session, Contents(wanted.record.base, wanted.message, wanted.files, modes))
     before_open(sha)
     if (raw.title, raw.body) != (wanted.title, wanted.body):
         session.pace()
@@ -130,7 +128,7 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
         try:
             repo.create_git_ref(f"refs/heads/{wanted.branch}", record.base)
         except GithubException as error:
-            if error.status == 422 and "already exists" in message(error).lower():
+            if is_there_already(error):
                 raise Again(f"branch {wanted.branch} was made meanwhile") from error
             raise
     elif tip != record.base:
@@ -145,7 +143,7 @@ def _branch_with_commit(session: Session, wanted: Proposal, keys: Mapping[str, E
             raise Again(f"branch {wanted.branch} moved meanwhile")
         session.pace()
         ref.edit(record.base, force=True)
-    return append(session, wanted.branch, record.base, wanted.message, wanted.files, modes)
+    return append(session, wanted.branch, Contents(record.base, wanted.message, wanted.files, modes))
 
 
 def _is_empty(session: Session, base: str, tip: str) -> bool:
@@ -172,7 +170,7 @@ def _open(session: Session, wanted: Proposal) -> RawPull:
             wanted.base, wanted.branch, title=wanted.title, body=wanted.body, draft=wanted.draft
         )
     except GithubException as error:
-        if error.status == 422 and "already exists" in message(error).lower():
+        if is_there_already(error):
             raise Again(f"the pull request of {wanted.branch} was made meanwhile") from error
         raise
 

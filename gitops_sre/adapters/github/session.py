@@ -139,10 +139,6 @@ class Session:
         """Requests that this thread has made since it began."""
         return self._wire.spent()
 
-    def counts(self) -> Mapping[tuple[str, int], int]:
-        """Requests of all threads by kind (`read`, `write`, `token`) and status, 0 for no answer."""
-        return dict(self._wire.counts)
-
     def wait(self) -> float:
         """Seconds for which GitHub wants to be left alone; 0 when it may be asked."""
         return max(0.0, self._blocked_until - time.monotonic())
@@ -326,6 +322,11 @@ def message(error: GithubException) -> str:
     ]
     parts = [str(data.get("message") or ""), *(str(detail) for detail in details)]
     return title("; ".join(part for part in parts if part) or "no reason was given", 300)
+
+
+def is_there_already(error: GithubException) -> bool:
+    """Whether GitHub refuses to make what is there: somebody was faster."""
+    return error.status == 422 and "already exists" in message(error).lower()
 
 
 def error_types(error: GithubException) -> frozenset[str]:

@@ -44,8 +44,6 @@ class Wire:
         self._answers: OrderedDict[str, RequestsResponse] = OrderedDict()
         self._mine = threading.local()
         self._writes: deque[float] = deque(maxlen=WRITES_PER_HOUR)
-        self.counts: Counter[tuple[str, int]] = Counter()
-        """Requests by kind (`read`, `write`, `token`) and status, of all threads; status 0 stands for no answer."""
 
     def spent(self) -> Usage:
         """What this thread has asked for since it began."""
@@ -93,9 +91,8 @@ class Wire:
     def _count(self, kind: str, status: int) -> None:
         mine: Counter[str] = self._mine.__dict__.setdefault("counts", Counter())
         mine["unchanged" if status == 304 else kind] += 1
-        with self._lock:
-            self.counts[kind, status] += 1
-            if kind == "write":
+        if kind == "write":
+            with self._lock:
                 self._writes.append(time.monotonic())
 
 

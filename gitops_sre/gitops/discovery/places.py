@@ -145,9 +145,8 @@ def environments_of(files: AtCommit, applied: Applied) -> tuple[tuple[Environmen
         if environment := environments.of(posixpath.dirname(path)):
             named.setdefault(environment, {})[path] = None
     for told, namespace, at in _in_manifests(files, applied):
-        own = (
-            frozenset((environments.of(namespace),)) & named.keys()
-        )  # its name says more than the folder that it is in
+        # Its name says more than the folder that it is in.
+        own = frozenset((environments.of(namespace),)) & named.keys()
         for environment in own or told & named.keys() or {""}:
             spaces.setdefault(environment, {}).setdefault(namespace, {})[at] = None
     loose = spaces.pop("", {})

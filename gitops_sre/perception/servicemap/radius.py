@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 
-from gitops_sre.model.servicemap import Affected, BlastRadius, ServiceMap
+from gitops_sre.model.servicemap import Affected, BlastRadius, CallGraph, ServiceMap
 
 ROUNDS = 100
 """Circles of calls settle long before."""
@@ -23,7 +22,7 @@ def blast_radius(known: ServiceMap, service: str, requests: Mapping[str, float] 
     p(c)), repeated until it settles where calls go in circles. Errors that callers handle are not known, so the shares
     are upper bounds.
     """
-    callers = _callers(known, service)
+    callers = (service, *CallGraph((callee, caller) for caller, callee in known.pairs).below(service))
     volumes = {name: _volume(known, name, requests or {}) for name in callers}
     shares: dict[str, float | None] = {name: float(name == service) for name in callers}
     for _ in range(ROUNDS):
@@ -92,14 +91,3 @@ def _volume(known: ServiceMap, name: str, requests: Mapping[str, float]) -> floa
 
 def _near(one: float | None, other: float | None) -> bool:
     return one is other if one is None or other is None else abs(one - other) < SETTLED
-
-
-def _callers(known: ServiceMap, service: str) -> tuple[str, ...]:
-    """Everything that calls a service, directly or not, itself first and the nearest before the others."""
-    found, waiting = {service: None}, deque([service])
-    while waiting:
-        for edge in known.called_by(waiting.popleft()):
-            if edge.caller not in found:
-                found[edge.caller] = None
-                waiting.append(edge.caller)
-    return tuple(found)
