@@ -18,17 +18,9 @@ from time import monotonic, sleep
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
-    Boolean,
-    Column,
     Connection,
     Engine,
-    Index,
-    Integer,
-    MetaData,
     Row,
-    String,
-    Table,
-    Text,
     create_engine,
     delete,
     desc,
@@ -45,12 +37,21 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from gitops_sre.adapters.store.tables import (
+    APPEND_ONLY,
+    DELIVERIES,
+    INCIDENTS,
+    LEASES,
+    LEDGER,
+    MAPS,
+    META,
+    SCHEMA,
+    VERSION,
+)
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
 
-VERSION = 1
-"""Of the tables below. Another one in the database is refused."""
 GENESIS = "0" * 64
 """What the first ledger entry names as its predecessor's hash."""
 DELIVERY_MEMORY = timedelta(days=30)
@@ -58,70 +59,6 @@ DELIVERY_MEMORY = timedelta(days=30)
 
 _SETUP_LOCK = 7_305_519_264_551
 """PostgreSQL advisory lock while tables are made; any number that nobody else uses."""
-
-_META = MetaData()
-_SCHEMA = Table("store_schema", _META, Column("version", Integer, primary_key=True, autoincrement=False))
-_INCIDENTS = Table(
-    "incidents",
-    _META,
-    Column("id", String(64), primary_key=True),
-    Column("state", String(32), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("finished", Boolean, nullable=False),
-    Column("opened_at", String(27), nullable=False),
-    Column("since", String(27), nullable=False),
-    Column("body", Text, nullable=False),
-    Index("incidents_unfinished", "finished", "opened_at"),
-)
-_LEDGER = Table(
-    "ledger",
-    _META,
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("incident", String(64), nullable=False, index=True),
-    Column("at", String(27), nullable=False),
-    Column("event", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("previous", String(64), nullable=False),
-    Column("hash", String(64), nullable=False),
-)
-_LEASES = Table(
-    "leases",
-    _META,
-    Column("name", String(255), primary_key=True),
-    Column("owner", String(255), nullable=False),
-    Column("until", String(27), nullable=False),
-)
-_DELIVERIES = Table(
-    "deliveries",
-    _META,
-    Column("digest", String(64), primary_key=True),
-    Column("at", String(27), nullable=False, index=True),
-)
-_MAPS = Table(
-    "service_maps",
-    _META,
-    Column("environment", String(255), primary_key=True),
-    Column("at", String(27), nullable=False),
-    Column("body", Text, nullable=False),
-)
-
-_APPEND_ONLY: Mapping[str, tuple[str, ...]] = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER ledger_no_{verb.lower()} BEFORE {verb} ON ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
-    ),
-    "postgresql": (
-        "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-        "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()",
-    ),
-}
-"""By dialect. Guards against slips and against a compromised query; an owner of the database can drop them, and then
-the hash chain shows it."""
 
 _BODY: TypeAdapter[Incident] = TypeAdapter(Incident)
 _MAP: TypeAdapter[ServiceMap] = TypeAdapter(ServiceMap)
@@ -152,28 +89,28 @@ class SqlStore:
         if _UNSTORABLE.search(incident):
             return None
         with self._reads() as connection:
-            row = connection.execute(select(_INCIDENTS).where(_INCIDENTS.c.id == incident)).one_or_none()
+            row = connection.execute(select(INCIDENTS).where(INCIDENTS.c.id == incident)).one_or_none()
         return None if row is None else self._thawed(row)
 
     def unfinished(self) -> tuple[Incident, ...]:
         """Incidents that need looking at, oldest first: not terminal, or the outcome does not stand on the forge."""
-        query = select(_INCIDENTS).where(_INCIDENTS.c.finished.is_(False))
+        query = select(INCIDENTS).where(INCIDENTS.c.finished.is_(False))
         with self._reads() as connection:
-            rows = connection.execute(query.order_by(_INCIDENTS.c.opened_at, _INCIDENTS.c.id)).all()
+            rows = connection.execute(query.order_by(INCIDENTS.c.opened_at, INCIDENTS.c.id)).all()
         return tuple(self._thawed(row) for row in rows)
 
     def recent(self, limit: int = 100) -> tuple[Incident, ...]:
         """The newest incidents by opening time, any state, newest first."""
-        order = (desc(_INCIDENTS.c.opened_at), _INCIDENTS.c.id)
+        order = (desc(INCIDENTS.c.opened_at), INCIDENTS.c.id)
         with self._reads() as connection:
-            rows = connection.execute(select(_INCIDENTS).order_by(*order).limit(limit)).all()
+            rows = connection.execute(select(INCIDENTS).order_by(*order).limit(limit)).all()
         return tuple(self._thawed(row) for row in rows)
 
     def resolved(self, limit: int = 100) -> tuple[Incident, ...]:
         """The incidents that ended last with the SLO recovered and the fix standing, newest first."""
-        query = select(_INCIDENTS).where(_INCIDENTS.c.state == State.RESOLVED.value)
+        query = select(INCIDENTS).where(INCIDENTS.c.state == State.RESOLVED.value)
         with self._reads() as connection:
-            rows = connection.execute(query.order_by(desc(_INCIDENTS.c.since), _INCIDENTS.c.id).limit(limit)).all()
+            rows = connection.execute(query.order_by(desc(INCIDENTS.c.since), INCIDENTS.c.id).limit(limit)).all()
         return tuple(self._thawed(row) for row in rows)
 
     def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:
@@ -189,9 +126,9 @@ class SqlStore:
 
     def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
         """Ledger entries in order, of one incident or all."""
-        query = select(_LEDGER).order_by(_LEDGER.c.sequence)
+        query = select(LEDGER).order_by(LEDGER.c.sequence)
         if incident:
-            query = query.where(_LEDGER.c.incident == incident)
+            query = query.where(LEDGER.c.incident == incident)
         with self._reads() as connection:
             return tuple(_entry(row) for row in connection.execute(query))
 
@@ -200,7 +137,7 @@ class SqlStore:
         order), None when it is whole. Entries cut off at the end cannot be seen from inside."""
         previous, expected = GENESIS, 1
         with self._reads() as connection:
-            query = select(_LEDGER).order_by(_LEDGER.c.sequence).execution_options(yield_per=1000)
+            query = select(LEDGER).order_by(LEDGER.c.sequence).execution_options(yield_per=1000)
             with connection.execute(query) as rows:
                 for row in rows:
                     if (row.sequence, row.previous) != (expected, previous) or not _intact(row):
@@ -212,23 +149,23 @@ class SqlStore:
         """Put all of these in as they are, versions and hashes too, into an empty store. Raises StoreError."""
         with self._writes() as connection:
             for incident in incidents:
-                connection.execute(insert(_INCIDENTS).values(_row(incident)))
+                connection.execute(insert(INCIDENTS).values(_row(incident)))
             for entry in entries:
-                connection.execute(insert(_LEDGER).values({**vars(entry), "at": _stamp(entry.at)}))
+                connection.execute(insert(LEDGER).values({**vars(entry), "at": _stamp(entry.at)}))
 
     def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
         """Take a lease that is free or has run out, or renew one's own; False while somebody else holds it.
 
         A holder that was paused past its `until` finds out when it renews or when `save` raises ConflictError.
         """
-        free = or_(_LEASES.c.owner == owner, _LEASES.c.until <= _stamp(now))
+        free = or_(LEASES.c.owner == owner, LEASES.c.until <= _stamp(now))
         values = {"owner": owner, "until": _stamp(until)}
         with self._guarded():
             try:
                 with self._writing.begin() as connection:
-                    taken = connection.execute(update(_LEASES).where(_LEASES.c.name == name, free).values(values))
+                    taken = connection.execute(update(LEASES).where(LEASES.c.name == name, free).values(values))
                     if taken.rowcount == 0:
-                        connection.execute(insert(_LEASES).values(name=name, **values))
+                        connection.execute(insert(LEASES).values(name=name, **values))
             except IntegrityError:
                 return False
         return True
@@ -236,12 +173,12 @@ class SqlStore:
     def release(self, name: str, owner: str) -> None:
         """Give a lease back; somebody else's is left alone."""
         with self._writes() as connection:
-            connection.execute(delete(_LEASES).where(_LEASES.c.name == name, _LEASES.c.owner == owner))
+            connection.execute(delete(LEASES).where(LEASES.c.name == name, LEASES.c.owner == owner))
 
     def service_map(self, environment: str) -> ServiceMap:
         """The map of an environment; an empty one where there is none that this program can read: it is only a
         memory, and the next incident draws it anew."""
-        query = select(_MAPS.c.body).where(_MAPS.c.environment == _named(environment))
+        query = select(MAPS.c.body).where(MAPS.c.environment == _named(environment))
         with self._reads() as connection:
             body = connection.execute(query).scalar_one_or_none()
         try:
@@ -254,8 +191,8 @@ class SqlStore:
         values = {"at": _stamp(at), "body": json.dumps(_MAP.dump_python(known))}
         name = _named(environment)
         with self._guarded(), suppress(IntegrityError), self._writing.begin() as connection:
-            if connection.execute(update(_MAPS).where(_MAPS.c.environment == name).values(values)).rowcount == 0:
-                connection.execute(insert(_MAPS).values(environment=name, **values))
+            if connection.execute(update(MAPS).where(MAPS.c.environment == name).values(values)).rowcount == 0:
+                connection.execute(insert(MAPS).values(environment=name, **values))
 
     def seen(self, delivery: str, at: datetime) -> bool:
         """Remember a webhook delivery id; True when it had been seen in the last DELIVERY_MEMORY."""
@@ -263,8 +200,8 @@ class SqlStore:
         with self._guarded():
             try:
                 with self._writing.begin() as connection:
-                    connection.execute(delete(_DELIVERIES).where(_DELIVERIES.c.at < _stamp(at - DELIVERY_MEMORY)))
-                    connection.execute(insert(_DELIVERIES).values(digest=digest, at=_stamp(at)))
+                    connection.execute(delete(DELIVERIES).where(DELIVERIES.c.at < _stamp(at - DELIVERY_MEMORY)))
+                    connection.execute(insert(DELIVERIES).values(digest=digest, at=_stamp(at)))
             except IntegrityError:
                 return True
         return False
@@ -274,14 +211,14 @@ class SqlStore:
         with self._writes() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_SETUP_LOCK)))
-            if not inspect(connection).has_table(_SCHEMA.name):
-                _META.create_all(connection)
-                for statement in _APPEND_ONLY[connection.dialect.name]:
+            if not inspect(connection).has_table(SCHEMA.name):
+                META.create_all(connection)
+                for statement in APPEND_ONLY[connection.dialect.name]:
                     connection.exec_driver_sql(statement)
-                connection.execute(insert(_SCHEMA).values(version=VERSION))
+                connection.execute(insert(SCHEMA).values(version=VERSION))
             # Came later than the others; a program that does not know it has no use for it.
-            _MAPS.create(connection, checkfirst=True)
-            found = connection.execute(select(_SCHEMA.c.version)).scalar_one()
+            MAPS.create(connection, checkfirst=True)
+            found = connection.execute(select(SCHEMA.c.version)).scalar_one()
         if found != VERSION:
             what = f"{self._name} has schema version {found}, this program speaks {VERSION}"
             raise StoreError(
@@ -383,8 +320,8 @@ def _swap(connection: Connection, after: Incident) -> None:
     """Insert the first version, or replace exactly the one before."""
     row = _row(after)
     if after.version > 1:
-        expected = (_INCIDENTS.c.id == after.id, _INCIDENTS.c.version == after.version - 1)
-        swapped = connection.execute(update(_INCIDENTS).where(*expected).values(row)).rowcount == 1
+        expected = (INCIDENTS.c.id == after.id, INCIDENTS.c.version == after.version - 1)
+        swapped = connection.execute(update(INCIDENTS).where(*expected).values(row)).rowcount == 1
     else:
         swapped = _inserted(connection, row)
     if not swapped:
@@ -406,7 +343,7 @@ def _row(incident: Incident) -> dict[str, object]:
 
 def _inserted(connection: Connection, row: Mapping[str, object]) -> bool:
     try:
-        connection.execute(insert(_INCIDENTS).values(row))
+        connection.execute(insert(INCIDENTS).values(row))
     except IntegrityError:
         return False
     return True
@@ -418,7 +355,7 @@ def _append(connection: Connection, incident: str, transitions: tuple[Transition
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE ledger IN EXCLUSIVE MODE"))
-    last = connection.execute(select(_LEDGER.c.sequence, _LEDGER.c.hash).order_by(desc(_LEDGER.c.sequence)).limit(1))
+    last = connection.execute(select(LEDGER.c.sequence, LEDGER.c.hash).order_by(desc(LEDGER.c.sequence)).limit(1))
     sequence, previous = last.one_or_none() or (0, GENESIS)
     for transition in transitions:
         sequence += 1
@@ -435,7 +372,7 @@ def _append(connection: Connection, incident: str, transitions: tuple[Transition
         )
         previous = digest(entry)
         row = {**vars(entry), "at": _stamp(entry.at), "hash": previous}
-        connection.execute(insert(_LEDGER).values(row))
+        connection.execute(insert(LEDGER).values(row))
 
 
 def digest(entry: LedgerEntry) -> str:
