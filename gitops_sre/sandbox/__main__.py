@@ -53,7 +53,7 @@ def main() -> int:
         world.start()
         served.start(control.app)
         described = json.dumps(describe(world, served.url))
-        _write_private(world.root / "world.json", described + "\n")
+        write_private(world.root / "world.json", described + "\n")
         _say("ready")
         print(described, flush=True)
         control.shutdown.wait()
@@ -69,8 +69,8 @@ def main() -> int:
 def describe(world: World, control_url: str) -> dict[str, object]:
     """Everything somebody needs to use the world. Writes the App's key and the kubeconfig as private files."""
     key, kubeconfig = world.root / "app.pem", world.root / "kubeconfig"
-    _write_private(key, world.app.private_key_pem)
-    _write_private(kubeconfig, KUBECONFIG.format(url=world.kubernetes_url, token=world.cluster_token))
+    write_private(key, world.app.private_key_pem)
+    write_private(kubeconfig, KUBECONFIG.format(url=world.kubernetes_url, token=world.cluster_token))
     return {
         "github": {
             "url": world.github_url,
@@ -112,11 +112,14 @@ def _watch_stdin(stop: threading.Event) -> None:
     stop.set()
 
 
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def write_private(path: Path, text: str) -> None:
+    """A file only its owner reads, whole from the moment that it is there: others wait for it to appear."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    beside.replace(path)
 
 
 if __name__ == "__main__":
