@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 RIVAL := .venv-bench
 RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-rca fit eval check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-requests bench-rca fit eval check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -38,6 +38,9 @@ bench-changes: $(STAMP) ## what changed in the last day of 50,000 commits, besid
 bench-scoring: $(STAMP) $(if $(SERIES),,$(RIVAL_STAMP)) ## score 2,000 series, beside BARO's robust scorer
 	$(BIN)/python -m tests.bench.scoring \
 	  $(if $(SERIES),--series $(SERIES) --rounds 2,--rival $(RIVAL)/bin/python --markdown docs/benchmarks.md)
+
+bench-requests: $(STAMP) ## what an incident costs on GitHub, in reads and writes
+	$(BIN)/python -m tests.bench.requests --markdown docs/github.md
 
 bench-rca: $(STAMP) ## score the diagnosis: make bench-rca RCA=DIR, a folder of labelled sets of incidents
 	$(BIN)/python -m tests.bench.rca $(if $(RCA),$(RCA) --leave-out --markdown docs/benchmarks.md --picture docs/reliability.svg,--generated $(or $(CASES),10))

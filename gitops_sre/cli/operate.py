@@ -6,7 +6,8 @@ import json
 import signal
 import socket
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from gitops_sre.cli.common import (
     settings_option,
     several_settings_option,
 )
+from gitops_sre.delivery import job
 from gitops_sre.engine.advance import REHEARSED
 from gitops_sre.engine.bot import Bot
 from gitops_sre.model.incident import Incident
@@ -135,27 +137,55 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
 @click.command()
 @several_settings_option
 @click.option("--once", is_flag=True, required=True, help="One pass: load, poll, advance, exit.")
-def run(*, paths: tuple[Path, ...], once: bool) -> None:  # noqa: ARG001 - required so that the command reads as what it does
+@click.option(
+    "--summary",
+    "summary_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append what the pass saw and did as Markdown, such as to $GITHUB_STEP_SUMMARY.",
+)
+def run(*, paths: tuple[Path, ...], once: bool, summary_file: Path | None) -> None:  # noqa: ARG001 - `once` is required so that the command reads as what it does
     """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy.
 
     Exit status 1 when GitHub cannot be asked (then nothing is done), and when an alert source or the cluster cannot, or
     the policies cannot be read (then all is done that can be).
     """
-    several = load_all(paths)
-    problems = []
-    for settings in several:
-        begin = f"{settings.github.repository}: " if len(several) > 1 else ""
-        try:
-            bot = wiring.bot(settings)
-            with closing(bot.world.repository):
-                _pass(bot, begin)
-        except (Failure, ConfigError, StoreError, ConflictError) as error:  # the others have their pass all the same
-            problems.append(f"{begin}{error}")
-    if problems:
-        raise Failure("\n".join(problems))
+    with _summarised(summary_file) as say:
+        several = load_all(paths)
+        problems = []
+        for settings in several:
+            begin = f"{settings.github.repository}: " if len(several) > 1 else ""
+            try:
+                bot = wiring.bot(settings)
+                with closing(bot.world.repository):
+                    _pass(bot, begin, say)
+            except (
+                Failure,
+                ConfigError,
+                StoreError,
+                ConflictError,
+            ) as error:  # the others have their pass all the same
+                problems.append(f"{begin}{error}")
+        if problems:
+            raise Failure("\n".join(problems))
 
 
-def _pass(bot: Bot, begin: str) -> None:
+@contextmanager
+def _summarised(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Where a pass says what it did, as Markdown; what keeps it from coming that far is said there too."""
+
+    def say(text: str) -> None:
+        if path is not None:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{text}\n")
+
+    try:
+        yield say
+    except (Failure, ConfigError) as error:
+        say(job.failure(str(error)))
+        raise
+
+
+def _pass(bot: Bot, begin: str, say: Callable[[str], None]) -> None:
     identity = bot.world.forge.check()
     if not isinstance(identity, Done):
         raise Failure(f"{identity.reason}; nothing was done: `gitops-sre doctor` says what is missing")
@@ -163,13 +193,23 @@ def _pass(bot: Bot, begin: str) -> None:
     busy = journal.begin() if journal is not None else ""
     if busy:
         _print(f"{begin}{busy}; nothing was done")
+        say(job.idle(bot.world.settings.github.repository, busy))
         return
     incidents = bot.once()
     lost = journal.finish() if journal is not None else ""
     _print(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
-    _complain([*blind, *_policies(bot.world), *([lost] if lost else [])])
+    problems = [*blind, *_policies(bot.world), *([lost] if lost else [])]
+    say(_summary(bot.world, incidents))
+    _complain(problems)
+
+
+def _summary(world: wiring.World, incidents: Sequence[Incident]) -> str:
+    entries = {one.id: world.store.ledger(one.id) for one in incidents}
+    return job.summary(
+        world.settings.github.repository, incidents, entries, world.clock.now(), spent=world.forge.spent()
+    )
 
 
 @click.command()

@@ -59,6 +59,8 @@ def incident(each: Incident) -> RenderableType:
         blocks.append(Text(f"\nVerdict: {each.verdict.level.name}"))
         blocks += [Text(seen(f"  {r.rule}: {r.text} (at most {r.ceiling.name})")) for r in each.verdict.reasons]
     blocks += [Text(f"  {pull.url} ({pull.state})") for pull in each.pulls]
+    if each.spent.total:
+        blocks.append(Text(f"  GitHub was asked: {each.spent}"))
     return Group(*blocks, Text(""))
 
 

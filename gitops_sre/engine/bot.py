@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
@@ -74,8 +74,8 @@ class Bot:
     _busy: BusySet = field(default_factory=BusySet)
     _waits: dict[str, str] = field(default_factory=dict)
     """What incidents wait for, as last seen by this process: for people who ask."""
-    _spent: dict[str, Usage] = field(default_factory=dict)
-    """What incidents have cost on the forge, as far as this process has looked at them."""
+    _owed: dict[str, Usage] = field(default_factory=dict)
+    """What looks at incidents have cost on the forge that is not saved with them yet: nothing had changed."""
     _board: Board = field(default_factory=Board)
 
     def sweep(self) -> tuple[Incident, ...]:
@@ -113,24 +113,32 @@ class Bot:
         While the forge wants to be left alone there is nothing to look for: the next look is when it may be asked.
         """
         poll, forge = self.world.settings.timing.poll, self.world.forge
-        before = forge.spent()
         with self._alone(incident_id) as mine, suppress(ConflictError):
             if mine:
                 incident = self.world.store.load(incident_id)
                 if incident is None or incident.finished:
                     return None
-                after = advance(incident, self._hands())
-                self._note(after, forge.spent() - before)
-                if after.finished:
+                if self._advance(incident).finished:
                     return None
         return max(poll, forge.wait())
 
-    def _note(self, incident: Incident, cost: Usage) -> None:
-        """Keep what a look has cost, and say what the whole incident did when it has ended."""
-        spent = self._spent.get(incident.id, Usage()) + cost
-        self._spent[incident.id] = spent
-        if incident.finished:
-            _log.info("%s has ended: %s on GitHub", incident.id, self._spent.pop(incident.id))
+    def _advance(self, incident: Incident) -> Incident:
+        """Advance it, and keep with it what that costs on the forge."""
+        forge, hands = self.world.forge, self._hands()
+        mark = forge.spent() - self._owed.pop(incident.id, Usage())
+
+        def save(changed: Incident, transition: Transition) -> Incident:
+            nonlocal mark
+            cost, mark = forge.spent() - mark, forge.spent()
+            return hands.save(replace(changed, spent=changed.spent + cost), transition)
+
+        try:
+            after = advance(incident, replace(hands, save=save))
+        finally:
+            self._owed[incident.id] = forge.spent() - mark
+        if after.finished:
+            _log.info("%s has ended: %s on GitHub", after.id, after.spent + self._owed.pop(after.id))
+        return after
 
     @contextmanager
     def _alone(self, incident_id: str) -> Iterator[bool]:

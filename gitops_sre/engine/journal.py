@@ -62,10 +62,14 @@ class Journal:
             self._lost = f"another pass is at work, until {last.until:%H:%M:%S} UTC at the latest"
         return self._lost
 
-    def before_write(self) -> Unavailable | None:
-        """To be asked before each effect on GitHub: writes what was decided so far. Unavailable: leave it."""
+    def before_write(self, lasting: bool) -> Unavailable | None:
+        """To be asked before each effect on GitHub: writes what was decided so far. Unavailable: leave it.
+
+        An effect that is not `lasting` only shows how things are: it needs the right to act, and nothing on record.
+        """
         now = self.clock.now()
-        if not self._lost and (self._pending() or self._until is None or now > self._until - self.lease / 2):
+        due = self._until is None or now > self._until - self.lease / 2
+        if not self._lost and (due or (lasting and self._pending())):
             self._add(now, now + self.lease)
         return Unavailable(self._lost) if self._lost else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -15,6 +15,7 @@ from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.target import NoTarget, Target
+from gitops_sre.model.usage import Usage
 from gitops_sre.model.verdict import Verdict
 from gitops_sre.model.verification import Assessment
 
@@ -96,6 +97,8 @@ class Incident:
     report_url: str = ""
     concluded: bool = False
     """The outcome stands on the forge."""
+    spent: Usage = field(default_factory=Usage)
+    """What looking after it has cost on the forge: its own looks, not the sweeps that all incidents share."""
     version: int = 0
 
     @property

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +11,11 @@ import yaml
 
 from gitops_sre import settings as s
 from gitops_sre.cli.init.remote import home
-from gitops_sre.delivery.seal import create_key
 from gitops_sre.policy import documents
-from gitops_sre.sandbox.github.auth import key_pair
 from tests.cli.conftest import Run, everything
 from tests.gitops.commits import History
 
+CALLED = Path(__file__).parents[2] / ".github" / "workflows" / "investigate.yml"
 POLICIES = ("freeze.yaml", "ladder.yaml", "rules.yaml")
 FLUX = (
     "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
@@ -174,47 +170,36 @@ def test_a_link_out_of_the_repository_is_not_followed(clone: History, run: Run, 
 
 
 def test_a_workflow_is_written_where_it_is_said_what_to_install(clone: History, run: Run) -> None:
-    assert run("init", clone.folder, "--yes").code == 0
-    assert not (clone.folder / ".github").exists()
     said = run("init", clone.folder, "--yes", "--project", "acme/gitops-sre@v0.1.0")
     assert said.code == 0
-    path = clone.folder / ".github/workflows/gitops-sre.yml"
-    steps = yaml.safe_load(path.read_text())["jobs"]["pass"]["steps"]
-    assert steps[1]["with"]["repository"] == "acme/gitops-sre"
-    assert steps[1]["with"]["ref"] == "v0.1.0"
-    assert "@" not in re.sub(r"uses: \S+", "", path.read_text())
+    (clone.folder / ".gitops-sre.yaml").write_text(
+        (clone.folder / ".gitops-sre.yaml").read_text().replace("app_id:", "app_id: 1")
+    )
+    assert s.load(clone.folder / ".gitops-sre.yaml", {}).engine.state == "branch"
+    job = yaml.safe_load((clone.folder / ".github/workflows/gitops-sre.yml").read_text())["jobs"]["gitops-sre"]
+    called = yaml.safe_load(CALLED.read_text())[True]["workflow_call"]  # YAML 1.1 reads `on` as a truth value
+    assert job["uses"] == "acme/gitops-sre/.github/workflows/investigate.yml@v0.1.0"
+    assert job["with"] == {
+        "project": "acme/gitops-sre",
+        "ref": "v0.1.0",
+        "runner": "self-hosted",
+        "keys": "~/.config/gitops-sre/acme/infra",
+    }
+    assert set(job["with"]) <= set(called["inputs"])
+    assert set(job["secrets"]) == set(called["secrets"])
     assert (
         "gh secret set GITOPS_SRE_APP_PRIVATE_KEY --repo acme/infra < ~/.config/gitops-sre/acme/infra/app.pem"
         in said.err
     )
 
 
-def test_the_workflow_puts_the_keys_where_the_settings_look_and_takes_them_away(
-    clone: History, run: Run, tmp_path: Path
-) -> None:
-    """Its last step, as a runner runs it: GitHub is not there, and that is what it complains of."""
-    assert run("init", clone.folder, "--yes", "--project", "acme/x@main", "--api-url", "http://127.0.0.1:9").code == 0
-    settings = clone.folder / ".gitops-sre.yaml"
-    settings.write_text(settings.read_text().replace("app_id:", "app_id: 1"))
-    workflow = yaml.safe_load((clone.folder / ".github/workflows/gitops-sre.yml").read_text())
-    step = workflow["jobs"]["pass"]["steps"][-1]
-    app_key, _ = key_pair()
-    create_key(tmp_path / "signing.pem")
-    assert step["env"].keys() == {"APP_PRIVATE_KEY", "SIGNING_KEY"}
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path / "home"),
-        "RUNNER_TEMP": str(tmp_path / "temp"),
-        "APP_PRIVATE_KEY": app_key,
-        "SIGNING_KEY": (tmp_path / "signing.pem").read_text(),
-    }
-    done = subprocess.run(
-        ["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert "GitHub does not answer" in done.stderr
-    assert not [path for path in (tmp_path / "temp").rglob("*") if path.is_file()]
-    assert not (tmp_path / "home").exists()
+def test_settings_that_were_there_before_the_workflow_are_to_be_completed(clone: History, run: Run) -> None:
+    assert run("init", clone.folder, "--yes").code == 0
+    assert not (clone.folder / ".github").exists()
+    assert "state: branch" not in (clone.folder / ".gitops-sre.yaml").read_text()
+    said = run("init", clone.folder, "--yes", "--project", "acme/gitops-sre@v0.1.0")
+    assert (said.code, (clone.folder / ".github/workflows/gitops-sre.yml").exists()) == (0, True)
+    assert "set `engine: {state: branch}` in .gitops-sre.yaml, which was there already" in said.err
 
 
 @pytest.mark.parametrize("project", ["acme", "acme/gitops-sre", "acme/gitops-sre@", "acme/gitops-sre@a b", "a/b@x\n y"])

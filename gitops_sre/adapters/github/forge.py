@@ -64,8 +64,9 @@ class GitHubForge:
         """The ledger branch, written by the same bot."""
         return LedgerBranch(self._session, name)
 
-    def guard(self, before_write: Callable[[], Unavailable | None]) -> None:
-        """Have somebody asked before each write but the ledger's own; an answer keeps it from being made."""
+    def guard(self, before_write: Callable[[bool], Unavailable | None]) -> None:
+        """Have somebody asked before each write but the ledger's own, and told whether it is lasting; an answer keeps
+        it from being made."""
         self._session.before_write = before_write
 
     def git_token(self) -> str:

@@ -136,9 +136,9 @@ def board(session: Session, report: Report) -> str:
     # It is the oldest of all issues with the common label soon: looked for by its own.
     one = _find(session, report, *report.labels)
     if one is None:
-        return _open(session, report).html_url
+        return _open(session, report, lasting=False).html_url
     if one.state == "open" and (one.title, _text(one.body or "")) != (report.title, _text(_body(report))):
-        session.pace()
+        session.pace(lasting=False)
         one.edit(title=report.title, body=_body(report))
     return one.html_url
 
@@ -151,8 +151,8 @@ def _find(session: Session, report: Report, *labels: str) -> Issue | None:
     return None
 
 
-def _open(session: Session, report: Report) -> Issue:
-    session.pace()
+def _open(session: Session, report: Report, *, lasting: bool = True) -> Issue:
+    session.pace(lasting=lasting)
     labels = list(dict.fromkeys((LABEL, *report.labels)))
     return session.repo.create_issue(report.title, _body(report), labels=labels)
 

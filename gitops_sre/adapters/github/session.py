@@ -86,8 +86,9 @@ class Session:
     def __init__(self, settings: GitHubSettings, environment: Mapping[str, str]) -> None:
         """Raises ConfigError when there is neither an App nor a token."""
         self.repository = settings.repository
-        self.before_write: Callable[[], Unavailable | None] = lambda: None
-        """Asked before each write but the ledger's own; an answer keeps it from being made."""
+        self.before_write: Callable[[bool], Unavailable | None] = lambda _: None
+        """Asked before each write but the ledger's own, and told whether it is lasting; an answer keeps it from being
+        made."""
         self._settings = settings
         self._lock = threading.RLock()
         self._pace = threading.Lock()
@@ -155,11 +156,12 @@ class Session:
                 self._tokens[powers] = token, time.monotonic()
             return token
 
-    def pace(self, *, guarded: bool = True) -> None:
-        """To be called before every write: asks whether it may be done (`before_write`), and waits for this writer's
-        turn, since content-creating requests keep a distance from each other. When GitHub's limits
-        of writes in a minute or an hour are reached the operation ends: that wait is the schedule's."""
-        refusal = self.before_write() if guarded else None
+    def pace(self, *, guarded: bool = True, lasting: bool = True) -> None:
+        """To be called before every write: asks whether it may be done (`before_write`, which is told whether the
+        write is lasting), and waits for this writer's turn, since content-creating requests keep a distance from
+        each other. When GitHub's limits of writes in a minute or an hour are reached the operation ends: that wait is
+        the schedule's."""
+        refusal = self.before_write(lasting) if guarded else None
         if refusal is not None:
             raise Stop(refusal)
         with self._pace:

@@ -54,7 +54,7 @@ def init(*, folder: Path, level: str, yes: bool, dry_run: bool, **given: str) ->
     texts = {
         SETTINGS_FILE: text.settings(found, wanted),
         **dict(policies(folder, found, level)),
-        **dict(workflow(wanted, given["project"])),
+        **dict(workflow(wanted)),
     }
     planned = layout(folder, texts)
     for line in summary(found, planned.kept):
@@ -68,7 +68,7 @@ def init(*, folder: Path, level: str, yes: bool, dry_run: bool, **given: str) ->
     if not yes:
         _ask(planned)
     planned.write()
-    for line in _next(found, wanted, given["project"]):
+    for line in _next(found, wanted, planned):
         click.echo(seen(line), err=True)
 
 
@@ -102,7 +102,7 @@ def _wanted(folder: Path, repository: LocalRepository, given: dict[str, str]) ->
     keys = given["keys"] or f"~/.config/gitops-sre/{where.repository}"
     if (folder / Path(keys).expanduser()).resolve().is_relative_to(folder.resolve()):
         raise Failure(f"--keys {keys}: keys do not belong in the repository; name a folder outside of it")
-    return text.Wanted(where, given["branch"] or origin.branch or "main", keys.rstrip("/"))
+    return text.Wanted(where, given["branch"] or origin.branch or "main", keys.rstrip("/"), given["project"])
 
 
 def _ask(planned: Layout) -> None:
@@ -115,18 +115,21 @@ def _ask(planned: Layout) -> None:
         raise Failure("nothing was written")
 
 
-def _next(found: Discovery, wanted: text.Wanted, project: str) -> list[str]:
+def _next(found: Discovery, wanted: text.Wanted, planned: Layout) -> list[str]:
     """What is left to do."""
     steps = [
         f"gitops-sre doctor --create-key {wanted.keys}/signing.pem",
         "gitops-sre app create   # makes the GitHub App; or put a token into GITHUB_TOKEN",
         "gitops-sre doctor   # until all is well; then commit the files by a pull request like any other",
     ]
-    if project:
+    if wanted.project:
         names = ("GITOPS_SRE_APP_PRIVATE_KEY", "app.pem"), ("GITOPS_SRE_SIGNING_KEY", "signing.pem")
         steps[2:2] = [
             f"gh secret set {name} --repo {wanted.home.repository} < {wanted.keys}/{key}" for name, key in names
         ]
+        steps.append("protect the branch gitops-sre/ledger by a ruleset: no deletion, no forced push")
+        if SETTINGS_FILE not in {file.path for file in planned.new}:
+            steps.insert(0, f"set `engine: {{state: branch}}` in {SETTINGS_FILE}, which was there already")
     if found.monitoring.prometheus is None:
         steps.insert(0, f"write the address of Prometheus into {SETTINGS_FILE}")
     return ["Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]

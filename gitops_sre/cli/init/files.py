@@ -19,7 +19,7 @@ IGNORED = (".gitops-sre-cache/", "gitops-sre.db*")
 """What the bot keeps beside its settings where they do not say otherwise."""
 WORKFLOW = ".github/workflows/gitops-sre.yml"
 _PROJECT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(?P<ref>[A-Za-z0-9][A-Za-z0-9._/-]*)")
-_FOLDER = re.compile(r"(?:\$HOME|/)?[A-Za-z0-9._/-]*")
+_FOLDER = re.compile(r"(?:~/)?[A-Za-z0-9._/-]*")
 _CLOSED = "  levels: []\n"
 
 
@@ -114,19 +114,20 @@ def policies(folder: Path, found: Discovery, level: str) -> Iterator[tuple[str, 
         yield f"{where}/{path.name}", opened(text, found, level) if path.name == "ladder.yaml" else text
 
 
-def workflow(wanted: Wanted, project: str) -> Iterator[tuple[str, str]]:
+def workflow(wanted: Wanted) -> Iterator[tuple[str, str]]:
     """The workflow (path, text) that makes a pass now and then; none unless it is known where it finds this program.
     Raises Failure."""
-    if not project:
+    if not wanted.project:
         return
-    found = _PROJECT.fullmatch(project)
+    found = _PROJECT.fullmatch(wanted.project)
     if found is None:
-        raise Failure(f"--project {project}: give OWNER/NAME@REF, the repository and the tag or commit of this program")
-    keys = wanted.keys.replace("~/", "$HOME/", 1) if wanted.keys.startswith("~/") else wanted.keys
-    if not _FOLDER.fullmatch(keys):
+        raise Failure(
+            f"--project {wanted.project}: give OWNER/NAME@REF, the repository and the tag or commit of this program"
+        )
+    if not _FOLDER.fullmatch(wanted.keys):
         raise Failure(f"--keys {wanted.keys}: a workflow needs a plain path; give one of letters, digits and ./_-")
     text = (s.shipped("templates") / "workflow.yml").read_text(encoding="utf-8")
-    for place, value in (("@PROJECT@", found["name"]), ("@REF@", found["ref"]), ("@KEYS@", f'"{keys}"')):
+    for place, value in (("@PROJECT@", found["name"]), ("@REF@", found["ref"]), ("@KEYS@", wanted.keys)):
         text = text.replace(place, value)
     yield WORKFLOW, text
 

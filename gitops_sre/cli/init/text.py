@@ -17,11 +17,13 @@ _COLUMN = 100
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the settings are to say beside what was found: the repository's home, its branch, and the folder of keys."""
+    """What the settings are to say beside what was found: the repository's home, its branch, the folder of keys, and
+    where a scheduled job finds this program (`OWNER/NAME@REF`; empty without one)."""
 
     home: Home
     branch: str
     keys: str
+    project: str = ""
 
 
 def settings(found: Discovery, wanted: Wanted) -> str:
@@ -35,6 +37,7 @@ def settings(found: Discovery, wanted: Wanted) -> str:
         _environments(found),
         _objectives(found),
         _signing(wanted),
+        _engine(wanted),
     )
     return "\n".join("".join(f"{line}\n" for line in part) for part in map(tuple, parts) if part)
 
@@ -155,6 +158,12 @@ def _signing(wanted: Wanted) -> Iterator[str]:
     yield _line(
         f"  key_file: {_quoted(f'{wanted.keys}/signing.pem')}", "signs the bot's plans; keep it as the App's key"
     )
+
+
+def _engine(wanted: Wanted) -> Iterator[str]:
+    if wanted.project:
+        yield "engine:"
+        yield _line("  state: branch", "incidents and ledger on a branch here: the job's machine is new each time")
 
 
 def _line(text: str, why: str) -> str:

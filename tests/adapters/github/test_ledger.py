@@ -137,6 +137,23 @@ def test_who_comes_while_another_one_acts_goes_and_comes_back_when_it_died(stage
     assert isinstance(one.act("inc-3"), Unavailable)
 
 
+def test_the_dashboard_needs_the_right_to_act_and_no_record_of_its_own(stage: Stage) -> None:
+    one = begun(stage)
+    one.journal.begin()
+    assert isinstance(one.act(), str)
+    before = tip(stage)
+    one.decide("inc-2")
+    assert isinstance(one.forge.board(Report("board", "All", "It is so.", ("gitops-sre", "board"))), Done)
+    assert tip(stage) == before
+    one.clock.moment = sample.T0 + LEASE
+    other = begun(stage, 2)
+    other.clock.moment = sample.T0 + LEASE
+    assert other.journal.begin() == ""
+    assert isinstance(other.act("inc-2"), str)
+    assert isinstance(one.forge.board(Report("board", "Mine", "It was so.", ("gitops-sre", "board"))), Unavailable)
+    assert "Mine" not in [issue.title for issue in stage.repo.issues.values()]
+
+
 def test_what_was_decided_is_on_record_before_each_effect(stage: Stage) -> None:
     one = begun(stage)
     one.journal.begin()
