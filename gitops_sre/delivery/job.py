@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from gitops_sre.delivery.neutral import Safe, code, fence
 from gitops_sre.delivery.page import page, sentence
@@ -14,6 +14,7 @@ from gitops_sre.ports import LedgerEntry
 
 MOST = 8
 """Incidents in the chart: more cannot be read."""
+_SECOND = timedelta(seconds=1)
 
 
 def summary(
@@ -64,10 +65,10 @@ def _chart(incidents: Iterable[Incident], entries: Mapping[str, Sequence[LedgerE
             lines += [
                 _bar(step, until) for step, until in zip(steps, [*(each.at for each in steps[1:]), end], strict=True)
             ]
-    return "\n".join(["gantt", "  dateFormat X", "  axisFormat %d %b %H:%M", *lines]) if lines else ""
+    return "\n".join(["gantt", "  dateFormat YYYY-MM-DDTHH:mm:ss", "  axisFormat %d %b %H:%M", *lines]) if lines else ""
 
 
 def _bar(step: LedgerEntry, until: datetime) -> str:
-    """At least a second wide, so that it can be seen; the chart counts seconds since 1970."""
-    since = int(step.at.timestamp())
-    return f"  {step.target.replace('_', ' ')} :{since}, {max(int(until.timestamp()), since + 1)}"
+    """At least a second wide, so that it can be seen. Mermaid takes numbers for milliseconds whatever it is told."""
+    begin, end = (at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") for at in (step.at, max(until, step.at + _SECOND)))
+    return f"  {step.target.replace('_', ' ')} :{begin}, {end}"
