@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 RIVAL := .venv-bench
 RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-requests bench-rca fit eval check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-requests bench-rca fit eval check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -38,6 +38,9 @@ bench-changes: $(STAMP) ## what changed in the last day of 50,000 commits, besid
 bench-scoring: $(STAMP) $(if $(SERIES),,$(RIVAL_STAMP)) ## score 2,000 series, beside BARO's robust scorer
 	$(BIN)/python -m tests.bench.scoring \
 	  $(if $(SERIES),--series $(SERIES) --rounds 2,--rival $(RIVAL)/bin/python --markdown docs/benchmarks.md)
+
+bench-ledger: $(STAMP) ## check a ledger of 100,000 entries, beside the signatures alone
+	$(BIN)/python -m tests.bench.ledger $(if $(ENTRIES),--entries $(ENTRIES),--markdown docs/ledger.md)
 
 bench-requests: $(STAMP) ## what an incident costs on GitHub, in reads and writes
 	$(BIN)/python -m tests.bench.requests --markdown docs/github.md

@@ -327,7 +327,8 @@ class Transition:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One line of the append-only ledger: `hash` = SHA-256 over the previous hash and this entry's content."""
+    """One line of the append-only ledger: `hash` = SHA-256 over the previous hash and this entry's content, `seal` the
+    bot's signature over that (empty: written before there were any)."""
 
     sequence: int
     incident: str
@@ -338,6 +339,7 @@ class LedgerEntry:
     detail: str
     previous: str
     hash: str
+    seal: str = ""
 
 
 class Store(Protocol):

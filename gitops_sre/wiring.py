@@ -16,6 +16,7 @@ from gitops_sre.adapters.kubernetes import KubernetesCluster
 from gitops_sre.adapters.prometheus import Prometheus
 from gitops_sre.adapters.render import ToolRenderer
 from gitops_sre.adapters.store import SqlStore
+from gitops_sre.delivery.ledger import sealer
 from gitops_sre.delivery.seal import Key, load_key
 from gitops_sre.engine.bot import Bot, Told, nobody
 from gitops_sre.engine.intake import intake
@@ -43,6 +44,12 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(settings.engine.database_url)
 
 
+def _store(settings: Settings, key: Key) -> SqlStore:
+    """The store of whoever may add to the ledger: it signs what it adds."""
+    url = memory() if settings.engine.state == "branch" else settings.engine.database_url
+    return SqlStore(url, sealed=sealer(key, settings.github.repository))
+
+
 def memory() -> str:
     """URL of a new database in memory, which ends with this process."""
     return f"sqlite:///file:/{uuid4().hex}?vfs=memdb&uri=true"  # sqlite.org/src/file?name=src/memdb.c
@@ -55,7 +62,7 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
     forge = GitHubForge(settings.github, key, given)
     clock = SystemClock()
     on_branch = settings.engine.state == "branch"
-    store = SqlStore(memory()) if on_branch else open_store(settings)
+    store = _store(settings, key)
     journal = _journal(settings, forge, store, clock, key) if on_branch else None
     try:
         repository = GitRepository(forge.git_url, settings.github.branch, settings.cache_dir, forge.git_token)

@@ -11,6 +11,7 @@ import click
 from gitops_sre import settings as s
 from gitops_sre import wiring
 from gitops_sre.adapters.store import SqlStore
+from gitops_sre.ports import Store
 
 
 class Failure(Exception):  # noqa: N818 - the field speaks of failures
@@ -94,3 +95,13 @@ def existing_store(settings: s.Settings) -> SqlStore:
     if file is not None and not file.exists():
         raise Failure(f"{file}: no database yet; `gitops-sre run --once` or `serve` makes it, with these settings")
     return wiring.open_store(settings)
+
+
+def records(settings: s.Settings) -> Store:
+    """What the bot remembers, wherever that is kept; nothing is written. Raises Failure, StoreError or ConfigError."""
+    if settings.engine.state == "database":
+        return existing_store(settings)
+    world = wiring.build(settings)
+    if world.journal is not None:
+        world.journal.begin()
+    return world.store

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import click
 from pydantic import TypeAdapter
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from gitops_sre import wiring
 from gitops_sre.cli import show
 from gitops_sre.cli.common import (
     Failure,
-    existing_store,
     forgetful,
     load,
     load_all,
+    records,
     settings_option,
     several_settings_option,
 )
@@ -34,8 +34,8 @@ from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.signal import Alert
 from gitops_sre.perception.alerts import AlertError, from_anything
 from gitops_sre.policy import documents
-from gitops_sre.ports import ConflictError, Store, StoreError
-from gitops_sre.settings import ConfigError, Settings
+from gitops_sre.ports import ConflictError, StoreError
+from gitops_sre.settings import ConfigError
 from gitops_sre.web.service import service as build_service
 
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
@@ -75,7 +75,7 @@ def _investigate(bot: Bot, alert_file: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps([json.loads(_INCIDENT.dump_json(incident)) for incident in incidents]))
     else:
         shown: list[RenderableType] = [show.incident(incident) for incident in incidents]
-        _print(*(shown or ["Nothing fires."]))
+        show.printed(*(shown or ["Nothing fires."]))
     stuck = [f"{incident.id}: {incident.reason}" for incident in incidents if incident.state in REHEARSED]
     _complain([*stuck, *_policies(bot.world)])
 
@@ -96,14 +96,6 @@ def _policies(world: wiring.World) -> list[str]:
     except (documents.PolicyError, OSError) as error:
         return [f"policies at {head[:12]}: {error}"]
     return []
-
-
-def _print(*parts: RenderableType) -> None:
-    """For a terminal in its width; elsewhere wide, since nobody reads folded lines with another program."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
-    console.print(*parts, sep="\n")
 
 
 def _read(path: Path) -> tuple[Alert, ...]:
@@ -192,12 +184,12 @@ def _pass(bot: Bot, begin: str, say: Callable[[str], None]) -> None:
     journal = bot.world.journal
     busy = journal.begin() if journal is not None else ""
     if busy:
-        _print(f"{begin}{busy}; nothing was done")
+        show.printed(f"{begin}{busy}; nothing was done")
         say(job.idle(bot.world.settings.github.repository, busy))
         return
     incidents = bot.once()
     lost = journal.finish() if journal is not None else ""
-    _print(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
+    show.printed(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
     problems = [*blind, *_policies(bot.world), *([lost] if lost else [])]
@@ -255,19 +247,9 @@ def _assert_free(host: str, port: int) -> None:
 @click.argument("incident_id", metavar="INCIDENT")
 def explain(*, path: Path, incident_id: str) -> None:
     """Tell the whole story of an incident: evidence, hypotheses, diff, verdict, and every step with its time."""
-    store = _records(load(path))
+    store = records(load(path))
     incident = store.load(incident_id)
     if incident is None:
         known = ", ".join(each.id for each in store.recent(10)) or "none"
         raise Failure(f"no incident {incident_id}; the latest are: {known}")
-    _print(show.incident(incident), show.ledger(store.ledger(incident_id)))
-
-
-def _records(settings: Settings) -> Store:
-    """What the bot remembers, wherever that is kept; nothing is written."""
-    if settings.engine.state == "database":
-        return existing_store(settings)
-    world = wiring.build(settings)
-    if world.journal is not None:
-        world.journal.begin()
-    return world.store
+    show.printed(show.incident(incident), show.ledger(store.ledger(incident_id)))

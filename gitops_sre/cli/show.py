@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
@@ -20,6 +20,14 @@ from gitops_sre.ports import LedgerEntry
 def seen(text: str) -> str:
     """Text from outside as a terminal may show it: alerts and commits could hold control sequences."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def printed(*parts: RenderableType) -> None:
+    """For a terminal in its width; elsewhere wide, since nobody reads folded lines with another program."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    console.print(*parts, sep="\n")
 
 
 def _cell(text: str) -> str:
@@ -99,18 +107,25 @@ def _proof(each: Incident) -> RenderableType:
     return Text(seen("\n".join(lines)))
 
 
-def ledger(entries: Iterable[LedgerEntry]) -> Table:
-    """Every step with its time."""
-    table = Table("Time (UTC)", "Event", "From", "To", "Why", title="Ledger", title_justify="left")
-    for entry in entries:
-        table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.event, entry.source, entry.target, _cell(why(entry)))
+def ledger(entries: Iterable[LedgerEntry], *, whose: bool = False) -> Table:
+    """Every step with its number and time; `whose`: and its incident."""
+    names = ("", "Time (UTC)", *(("Incident",) if whose else ()), "Event", "From", "To", "Why")
+    table = Table(*names, title="Ledger", title_justify="left")
+    for each in entries:
+        begin = (str(each.sequence), f"{each.at:%Y-%m-%d %H:%M:%S}", *((each.incident,) if whose else ()))
+        table.add_row(*begin, each.event, each.source, each.target, _cell(why(each)))
     return table
+
+
+def facts(entry: LedgerEntry) -> dict[str, object]:
+    """What an entry's detail records; older ones may be plain text."""
+    try:
+        found = json.loads(entry.detail)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"why": entry.detail}
 
 
 def why(entry: LedgerEntry) -> str:
     """The sentence in a ledger entry's detail."""
-    try:
-        facts = json.loads(entry.detail)
-    except ValueError:
-        return entry.detail
-    return str(facts.get("why", "")) if isinstance(facts, dict) else entry.detail
+    return str(facts(entry).get("why", ""))

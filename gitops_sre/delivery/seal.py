@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 from pydantic import TypeAdapter, ValidationError
 
@@ -62,13 +63,18 @@ class Key:
 
     @property
     def id(self) -> str:
-        """First 16 hex digits of SHA-256 over the raw public key."""
-        return hashlib.sha256(self.public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+        """As `key_id` names it."""
+        return key_id(self.public)
 
     @property
     def ring(self) -> Mapping[str, Ed25519PublicKey]:
         """What `unseal` takes when this is the only key."""
         return {self.id: self.public}
+
+
+def key_id(public: Ed25519PublicKey) -> str:
+    """First 16 hex digits of SHA-256 over the raw public key."""
+    return hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
 
 def create_key(path: Path) -> Key:
@@ -97,6 +103,23 @@ def load_key(path: Path) -> Key:
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigError(f"{path}: holds another kind of key than Ed25519; {remedy}")
     return Key(private)
+
+
+def load_public(path: Path) -> Mapping[str, Ed25519PublicKey]:
+    """The public key of a PEM file, by id; of a private key its public half. Raises ConfigError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); `gitops-sre ledger key` prints one") from error
+    if b"PRIVATE KEY" in data:
+        return load_key(path).ring
+    try:
+        public = load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path}: not a PEM key; `gitops-sre ledger key` prints one") from error
+    if not isinstance(public, Ed25519PublicKey):
+        raise ConfigError(f"{path}: holds another kind of key than Ed25519; `gitops-sre ledger key` prints one")
+    return {key_id(public): public}
 
 
 def seal(record: ActionRecord, key: Key, repository: str) -> str:
@@ -174,7 +197,11 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.b64decode(text, altchars=b"-_", validate=True)
+    """Only from the one text that `_encode` gives: unused bits at the end could be anything."""
+    data = base64.b64decode(text, altchars=b"-_", validate=True)
+    if _encode(data) != text:
+        raise ValueError("not canonical base64url")
+    return data
 
 
 def _fold(line: str) -> str:

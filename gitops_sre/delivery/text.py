@@ -134,9 +134,10 @@ def closing(incident: Incident) -> str:
     return page("closing", context(incident))
 
 
-def outcome(incident: Incident) -> str:
-    """Summary of the outcome's check run."""
-    return page("outcome", context(incident), _DROP)
+def outcome(incident: Incident, head: str = "") -> str:
+    """Summary of the outcome's check run. `head` names the ledger's last entry on it as `NUMBER:HASH`: noted
+    outside of the ledger, it shows whether that was cut off."""
+    return page("outcome", {**context(incident), "head": head}, _DROP)
 
 
 def verdict_title(verdict: Verdict) -> str:

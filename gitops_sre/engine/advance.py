@@ -6,11 +6,11 @@ are find-or-adopt, so a pass that is killed anywhere is simply made again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gitops_sre.engine import messages as m
+from gitops_sre.engine.audit import detail
 from gitops_sre.engine.step import step
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.ports import Transition
@@ -44,31 +44,9 @@ def hear(incident: Incident, event: m.Event, hands: Hands) -> tuple[Incident, tu
     """Step on one event and save what changed."""
     after, intents = step(incident, event)
     if after != incident:
-        transition = Transition(
-            type(event).__name__, incident.state.value, after.state.value, _detail(event, after), event.at
-        )
+        transition = Transition(type(event).__name__, incident.state.value, after.state.value, detail(event), event.at)
         after = hands.save(after, transition)
     return after, intents
-
-
-def _detail(event: m.Event, after: Incident) -> str:
-    """Facts that an auditor needs beside the states, as canonical JSON."""
-    facts: dict[str, object] = {"why": event.why}
-    if isinstance(event, m.Judged) and event.verdict is not None:
-        facts["level"] = event.verdict.level.name
-        facts["policy"] = event.verdict.policy_commit
-        facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
-    if isinstance(event, m.PullEvent) and event.pull is not None:
-        facts["pull"] = event.pull.number
-        facts["head"] = event.pull.head
-        facts["merge"] = event.pull.merge_sha
-    if isinstance(event, m.Approved):
-        facts["approver"] = event.approver
-    if isinstance(event, m.Planned) and after.plan is not None:
-        facts["action"] = after.plan.action
-        facts["parameters"] = dict(after.plan.parameters)
-        facts["confidence"] = round(after.plan.confidence, 4)
-    return json.dumps(facts, sort_keys=True, ensure_ascii=False)
 
 
 REHEARSED = frozenset({State.RECEIVED, State.INVESTIGATING, State.DIAGNOSED, State.PLANNED})

@@ -167,6 +167,8 @@ def _conclude(incident: Incident, world: World) -> m.Event:
     """The outcome on every pull request of the incident. A fix that is still open is closed, since nobody would verify
     it any more; a revert that GitHub held back stays open for the person who was called."""
     at = world.clock.now()
+    last = next(reversed(world.store.ledger(incident.id)), None)
+    outcome = text.outcome(incident, f"{last.sequence}:{last.hash}" if last is not None else "")
     for pull in incident.pulls:
         now = world.forge.look(pull.number)
         if isinstance(now, Unavailable):
@@ -180,7 +182,7 @@ def _conclude(incident: Incident, world: World) -> m.Event:
             closed = world.forge.close(now, text.closing(incident))
             if isinstance(closed, Unavailable):
                 return m.Nothing(at, f"GitHub: {closed.reason}")
-        left = world.forge.conclude(now, incident.state.value, text.outcome(incident))
+        left = world.forge.conclude(now, incident.state.value, outcome)
         if isinstance(left, Unavailable):
             return m.Nothing(at, f"GitHub: {left.reason}")
     return m.Concluded(at, incident.reason)

@@ -132,7 +132,9 @@ def test_without_a_command_it_installs_what_its_own_checkout_locks(
     inputs: dict[str, str], runner: Path, tmp_path: Path
 ) -> None:
     project, root = runner / "project", ACTION.parents[3]
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
     for name in filter(None, listed.split("\0")):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, project / name)

@@ -87,7 +87,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "closing": lambda: text.closing(
         sample.incident(state=State.SUPERSEDED, reason="the alert resolved before the merge")
     ),
-    "outcome-resolved": lambda: text.outcome(after_fix(State.RESOLVED, "the SLO recovered", "recovered")),
+    "outcome-resolved": lambda: text.outcome(
+        after_fix(State.RESOLVED, "the SLO recovered", "recovered"), "57:" + "9f2c" * 16
+    ),
     "outcome-escalated": lambda: text.outcome(
         replace(ESCALATED, state=State.ESCALATED, report_url="https://github.com/acme/infra/issues/9")
     ),

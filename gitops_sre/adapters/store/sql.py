@@ -21,6 +21,8 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
+    Select,
+    Table,
     create_engine,
     delete,
     desc,
@@ -38,7 +40,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from gitops_sre.adapters.store.tables import (
-    APPEND_ONLY,
     DELIVERIES,
     INCIDENTS,
     LEASES,
@@ -46,14 +47,15 @@ from gitops_sre.adapters.store.tables import (
     MAPS,
     META,
     SCHEMA,
+    SEALS,
     VERSION,
+    append_only,
 )
+from gitops_sre.delivery.ledger import GENESIS, Sealer, digest, flaw, stamp
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
 
-GENESIS = "0" * 64
-"""What the first ledger entry names as its predecessor's hash."""
 DELIVERY_MEMORY = timedelta(days=30)
 """How long a webhook delivery is remembered; GitHub offers redelivery for three days."""
 
@@ -68,9 +70,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class SqlStore:
     """ports.Store. Safe for threads, processes and, on PostgreSQL, machines."""
 
-    def __init__(self, url: str, *, patience: float = 10.0) -> None:
-        """Open the database and make its tables when it is new. `patience`: seconds to wait for a lock or a
-        connection. Raises StoreError."""
+    def __init__(self, url: str, *, sealed: Sealer | None = None, patience: float = 10.0) -> None:
+        """Open the database and make its tables when it is new. `sealed` signs what is added to the ledger;
+        `patience`: seconds to wait for a lock or a connection. Raises StoreError."""
+        self._sealed = sealed
         self._url = _parsed(url)
         self._engine = _engine(self._url, patience)
         self._writing = self._engine.execution_options(writing=True)
@@ -121,12 +124,12 @@ class SqlStore:
         after = replace(incident, version=incident.version + 1)
         with self._writes() as connection:
             _swap(connection, after)
-            _append(connection, after.id, tuple(transitions))
+            _append(connection, after.id, tuple(transitions), self._sealed)
         return after
 
     def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
         """Ledger entries in order, of one incident or all."""
-        query = select(LEDGER).order_by(LEDGER.c.sequence)
+        query = _sealed_ledger()
         if incident:
             query = query.where(LEDGER.c.incident == incident)
         with self._reads() as connection:
@@ -135,15 +138,11 @@ class SqlStore:
     def verify(self) -> int | None:
         """Walk the hash chain: the first sequence number where it is broken (an entry changed, missing or out of
         order), None when it is whole. Entries cut off at the end cannot be seen from inside."""
-        previous, expected = GENESIS, 1
         with self._reads() as connection:
-            query = select(LEDGER).order_by(LEDGER.c.sequence).execution_options(yield_per=1000)
+            query = _sealed_ledger().execution_options(yield_per=1000)
             with connection.execute(query) as rows:
-                for row in rows:
-                    if (row.sequence, row.previous) != (expected, previous) or not _intact(row):
-                        return expected
-                    previous, expected = row.hash, expected + 1
-        return None
+                found = flaw(_entry(row) for row in rows)
+        return None if found is None else found.sequence
 
     def restore(self, incidents: Sequence[Incident], entries: Sequence[LedgerEntry]) -> None:
         """Put all of these in as they are, versions and hashes too, into an empty store. Raises StoreError."""
@@ -151,15 +150,15 @@ class SqlStore:
             for incident in incidents:
                 connection.execute(insert(INCIDENTS).values(_row(incident)))
             for entry in entries:
-                connection.execute(insert(LEDGER).values({**vars(entry), "at": _stamp(entry.at)}))
+                _add(connection, entry)
 
     def lease(self, name: str, owner: str, until: datetime, now: datetime) -> bool:
         """Take a lease that is free or has run out, or renew one's own; False while somebody else holds it.
 
         A holder that was paused past its `until` finds out when it renews or when `save` raises ConflictError.
         """
-        free = or_(LEASES.c.owner == owner, LEASES.c.until <= _stamp(now))
-        values = {"owner": owner, "until": _stamp(until)}
+        free = or_(LEASES.c.owner == owner, LEASES.c.until <= stamp(now))
+        values = {"owner": owner, "until": stamp(until)}
         with self._guarded():
             try:
                 with self._writing.begin() as connection:
@@ -188,7 +187,7 @@ class SqlStore:
 
     def keep_service_map(self, environment: str, known: ServiceMap, at: datetime) -> None:
         """Put a map in the place of the one before; the one that somebody else keeps just now may stay instead."""
-        values = {"at": _stamp(at), "body": json.dumps(_MAP.dump_python(known))}
+        values = {"at": stamp(at), "body": json.dumps(_MAP.dump_python(known))}
         name = _named(environment)
         with self._guarded(), suppress(IntegrityError), self._writing.begin() as connection:
             if connection.execute(update(MAPS).where(MAPS.c.environment == name).values(values)).rowcount == 0:
@@ -200,8 +199,8 @@ class SqlStore:
         with self._guarded():
             try:
                 with self._writing.begin() as connection:
-                    connection.execute(delete(DELIVERIES).where(DELIVERIES.c.at < _stamp(at - DELIVERY_MEMORY)))
-                    connection.execute(insert(DELIVERIES).values(digest=digest, at=_stamp(at)))
+                    connection.execute(delete(DELIVERIES).where(DELIVERIES.c.at < stamp(at - DELIVERY_MEMORY)))
+                    connection.execute(insert(DELIVERIES).values(digest=digest, at=stamp(at)))
             except IntegrityError:
                 return True
         return False
@@ -213,11 +212,13 @@ class SqlStore:
                 connection.execute(select(func.pg_advisory_xact_lock(_SETUP_LOCK)))
             if not inspect(connection).has_table(SCHEMA.name):
                 META.create_all(connection)
-                for statement in APPEND_ONLY[connection.dialect.name]:
-                    connection.exec_driver_sql(statement)
+                _protect(connection, LEDGER, SEALS)
                 connection.execute(insert(SCHEMA).values(version=VERSION))
-            # Came later than the others; a program that does not know it has no use for it.
+            # Came later than the others; a program that does not know them has no use for them.
             MAPS.create(connection, checkfirst=True)
+            if not inspect(connection).has_table(SEALS.name):
+                SEALS.create(connection)
+                _protect(connection, SEALS)
             found = connection.execute(select(SCHEMA.c.version)).scalar_one()
         if found != VERSION:
             what = f"{self._name} has schema version {found}, this program speaks {VERSION}"
@@ -334,8 +335,8 @@ def _row(incident: Incident) -> dict[str, object]:
         "state": incident.state.value,
         "version": incident.version,
         "finished": incident.finished,
-        "opened_at": _stamp(incident.opened_at),
-        "since": _stamp(incident.since),
+        "opened_at": stamp(incident.opened_at),
+        "since": stamp(incident.since),
         # Not dump_json: it loses the lone surrogates that payloads may bring; json.dumps escapes them, and NULs.
         "body": json.dumps(_BODY.dump_python(incident), default=datetime.isoformat),
     }
@@ -349,7 +350,7 @@ def _inserted(connection: Connection, row: Mapping[str, object]) -> bool:
     return True
 
 
-def _append(connection: Connection, incident: str, transitions: tuple[Transition, ...]) -> None:
+def _append(connection: Connection, incident: str, transitions: tuple[Transition, ...], sealed: Sealer | None) -> None:
     """Chain entries to the ledger's end, one writer at a time (SQLite: the transaction already is)."""
     if not transitions:
         return
@@ -371,37 +372,47 @@ def _append(connection: Connection, incident: str, transitions: tuple[Transition
             hash="",
         )
         previous = digest(entry)
-        row = {**vars(entry), "at": _stamp(entry.at), "hash": previous}
-        connection.execute(insert(LEDGER).values(row))
+        _add(connection, replace(entry, hash=previous, seal=sealed(previous) if sealed else ""))
 
 
-def digest(entry: LedgerEntry) -> str:
-    """The entry's hash: SHA-256, hex, over a JSON array of the previous hash and every other field in their order;
-    the time as ISO 8601 in UTC with microseconds; ASCII, no spaces. Anybody can recompute it."""
-    fields = (entry.previous, entry.sequence, entry.incident, _stamp(entry.at))
-    content = (*fields, entry.event, entry.source, entry.target, entry.detail)
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode("ascii")).hexdigest()
+def _add(connection: Connection, entry: LedgerEntry) -> None:
+    row = {**vars(entry), "at": stamp(entry.at)}
+    seal = row.pop("seal")
+    connection.execute(insert(LEDGER).values(row))
+    if seal:
+        connection.execute(insert(SEALS).values(sequence=entry.sequence, seal=seal))
+
+
+def _sealed_ledger() -> Select[tuple[object, ...]]:
+    joined = LEDGER.outerjoin(SEALS, LEDGER.c.sequence == SEALS.c.sequence)
+    columns = (LEDGER, func.coalesce(SEALS.c.seal, "").label("seal"))
+    return select(*columns).select_from(joined).order_by(LEDGER.c.sequence)
+
+
+def _protect(connection: Connection, *tables: Table) -> None:
+    for table in tables:
+        for statement in append_only(table.name, connection.dialect.name):
+            connection.exec_driver_sql(statement)
 
 
 def _entry(row: Row[tuple[object, ...]]) -> LedgerEntry:
-    return LedgerEntry(**{**row._mapping, "at": datetime.fromisoformat(row.at)})
-
-
-def _intact(row: Row[tuple[object, ...]]) -> bool:
+    """The entry of a row. SQLite keeps whatever was put into a column: what can be no entry becomes one without
+    content, which its hash does not fit."""
+    told = dict(row._mapping)
     try:
-        return digest(_entry(row)) == str(row.hash)
+        entry = LedgerEntry(**{**told, "at": datetime.fromisoformat(row.at)})
+        digest(entry)
     except (TypeError, ValueError):
-        return False  # SQLite keeps whatever was put into a column
+        blank = dict.fromkeys(("incident", "event", "source", "target"), "")
+        blank["detail"] = "this entry cannot be read"
+        kept = {name: str(told[name]) for name in ("previous", "hash", "seal")}
+        return LedgerEntry(sequence=row.sequence, at=datetime.min.replace(tzinfo=UTC), **blank, **kept)
+    return entry
 
 
 def _named(environment: str) -> str:
     """An environment's name as any database takes it."""
     return _UNSTORABLE.sub("\ufffd", environment)[:255]
-
-
-def _stamp(at: datetime) -> str:
-    """UTC, fixed width: sorts as text as it does in time."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _remedy(what: str) -> str:

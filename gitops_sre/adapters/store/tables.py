@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, Text
 
 VERSION = 1
@@ -36,6 +34,13 @@ LEDGER = Table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+SEALS = Table(
+    "ledger_seals",
+    META,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("seal", Text, nullable=False),
+)
+"""Signatures of the ledger's entries."""
 LEASES = Table(
     "leases",
     META,
@@ -57,18 +62,19 @@ MAPS = Table(
     Column("body", Text, nullable=False),
 )
 
-APPEND_ONLY: Mapping[str, tuple[str, ...]] = {
-    "sqlite": tuple(
-        f"CREATE TRIGGER ledger_no_{verb.lower()} BEFORE {verb} ON ledger "
-        "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
-    ),
-    "postgresql": (
-        "CREATE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+
+def append_only(table: str, dialect: str) -> tuple[str, ...]:
+    """Statements that keep a table's rows from being changed. They guard against slips and against a compromised query;
+    an owner of the database can drop them, and then the hash chain and the seals show it."""
+    if dialect == "sqlite":
+        return tuple(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+            for verb in ("UPDATE", "DELETE")
+        )
+    return (
+        "CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-        "CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()",
-    ),
-}
-"""By dialect. Guards against slips and against a compromised query; an owner of the database can drop them, and then
-the hash chain shows it."""
+    )

@@ -6,12 +6,17 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from gitops_sre.adapters.store import GENESIS, SqlStore, digest
+from gitops_sre.adapters.store import SqlStore
+from gitops_sre.delivery.ledger import GENESIS, digest, flaw, sealer
+from gitops_sre.delivery.seal import Key
 from tests import builders as b
 from tests.adapters.store.cases import moved, named, run
+
+KEY = Key(Ed25519PrivateKey.generate())
 
 
 class TestLedger:
@@ -76,6 +81,36 @@ class TestLedger:
         assert store.verify() is None
         run(url, *_WITHOUT_TRIGGERS[make_url(url).get_backend_name()], statement)
         assert store.verify() == broken
+
+
+class TestSeals:
+    """Signatures beside the entries."""
+
+    def test_each_entry_is_signed_by_who_adds_it(self, url: str) -> None:
+        store = SqlStore(url, sealed=sealer(KEY, "acme/infra"))
+        store.save(b.incident(), [moved(), moved("diagnosed")])
+        store.save(named(9), [moved()])
+        assert len({entry.seal for entry in store.ledger()}) == 3
+        assert flaw(store.ledger(), KEY.ring, "acme/infra") is None
+        store.close()
+
+    def test_a_ledger_from_before_there_were_signatures_goes_on_with_them(self, store: SqlStore, url: str) -> None:
+        store.save(b.incident(), [moved()])
+        run(url, "DROP TABLE ledger_seals")
+        later = SqlStore(url, sealed=sealer(KEY, "acme/infra"))
+        later.save(named(9), [moved()])
+        old, new = later.ledger()
+        assert (old.seal, bool(new.seal), later.verify()) == ("", True, None)
+        assert flaw(later.ledger(), KEY.ring, "acme/infra") is None
+        later.close()
+
+    @pytest.mark.parametrize("statement", ["UPDATE ledger_seals SET seal = 'x'", "DELETE FROM ledger_seals"])
+    def test_they_are_append_only_too(self, url: str, statement: str) -> None:
+        store = SqlStore(url, sealed=sealer(KEY, "acme/infra"))
+        store.save(b.incident(), [moved()])
+        with pytest.raises(DBAPIError, match="append-only"):
+            run(url, statement)
+        store.close()
 
 
 _WITHOUT_TRIGGERS = {

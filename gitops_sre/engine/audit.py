@@ -1,0 +1,122 @@
+"""What the ledger keeps of each event: facts from which somebody can tell later who decided what, on which evidence.
+
+Long things are kept by digest (SHA-256 of their canonical JSON, or of the text): the incident holds them whole, the
+policy stands in the repository at the commit that is named, and the digest says whether what is shown is what was
+judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache, singledispatch
+
+from pydantic import TypeAdapter
+
+from gitops_sre.engine import messages as m
+from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.evidence import Evidence
+
+Facts = dict[str, object]
+_TOP = 3
+"""Hypotheses that are named."""
+
+
+def detail(event: m.Event) -> str:
+    """The facts of an event, as canonical JSON."""
+    return json.dumps({"why": event.why, **_facts(event)}, sort_keys=True, ensure_ascii=False)
+
+
+@singledispatch
+def _facts(event: m.Event) -> Facts:  # noqa: ARG001 - the registered ones read it
+    return {}
+
+
+@_facts.register(m.Diagnosed)
+@_facts.register(m.NoFault)
+def _(event: m.Diagnosed | m.NoFault) -> Facts:
+    if event.diagnosis is None:
+        return {}
+    top = [
+        {
+            "cause": each.cause,
+            "service": each.service,
+            "posterior": round(each.posterior, 4),
+            "change": each.change.commit.sha if each.change else "",
+        }
+        for each in event.diagnosis.hypotheses[:_TOP]
+    ]
+    found = len(event.diagnosis.evidence)
+    return {"evidence": found, "evidence_digest": evidence_digest(event.diagnosis), "hypotheses": top}
+
+
+@_facts.register
+def _(event: m.Planned) -> Facts:
+    plan = event.plan
+    if plan is None:
+        return {}
+    return {
+        "action": plan.action,
+        "parameters": dict(plan.parameters),
+        "confidence": round(plan.confidence, 4),
+        "service": plan.target.service,
+        "environment": plan.target.environment,
+    }
+
+
+@_facts.register
+def _(event: m.Judged) -> Facts:
+    facts: Facts = {}
+    if event.verdict is not None:
+        facts["level"] = event.verdict.level.name
+        facts["policy"] = event.verdict.policy_commit
+        facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
+    if event.proof is not None:
+        facts["diff_digest"] = _sha(event.proof.diff)
+        facts["checks"] = {check.name: check.outcome.kind for check in event.proof.checks}
+    if event.record is not None:
+        facts["base"] = event.record.base
+        facts["files"] = sorted({edit.file for edit in event.record.edits})
+    return facts
+
+
+@_facts.register
+def _(event: m.PullEvent) -> Facts:
+    pull = event.pull
+    return {"pull": pull.number, "head": pull.head, "merge": pull.merge_sha} if pull is not None else {}
+
+
+@_facts.register
+def _(event: m.Approved) -> Facts:
+    return {**_facts.dispatch(m.PullEvent)(event), "approver": event.approver}
+
+
+@_facts.register
+def _(event: m.WentLive) -> Facts:
+    return {"live_at": event.live_at.isoformat()} if event.live_at is not None else {}
+
+
+@_facts.register
+def _(event: m.Assessed) -> Facts:
+    found = event.assessment
+    return {"verification": found.state, "worse": found.worse} if found is not None else {}
+
+
+@_facts.register
+def _(event: m.Asked) -> Facts:
+    return {"by": event.by, "comment": event.command}
+
+
+def evidence_digest(diagnosis: Diagnosis) -> str:
+    """SHA-256 over the evidence of a diagnosis as canonical JSON."""
+    plain = _evidence().dump_python(diagnosis.evidence, mode="json")
+    return _sha(json.dumps(plain, sort_keys=True, separators=(",", ":")))
+
+
+@cache
+def _evidence() -> TypeAdapter[tuple[Evidence, ...]]:
+    return TypeAdapter(tuple[Evidence, ...])
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
