@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 RIVAL := .venv-bench
 RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-requests bench-rca fit eval check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-requests bench-rca fit eval safety check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -56,6 +56,10 @@ eval: $(STAMP) ## play generated incidents from alert to diff: make eval [SEED=1
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	$(BIN)/python -m gitops_sre.sandbox.scenarios $$dir --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3) && \
 	$(BIN)/gitops-sre eval $$dir
+
+safety: $(STAMP) ## randomised incidents, a third of them misleading: make safety [N=600] [SEED=1] [CASE=17] [JOBS=2]
+	$(BIN)/python -m tests.safety --cases $(or $(N),600) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) \
+	  $(if $(CASE),--case $(CASE),$(if $(N),,--markdown docs/safety.md))
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

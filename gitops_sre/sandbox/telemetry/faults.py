@@ -50,7 +50,20 @@ class Blip:
     latency_factor: float = 1.8
 
 
-Fault = ImageFault | PlaceFault | Blip
+@dataclass(frozen=True)
+class Surge:
+    """More visitors: traffic from outside times `factor`, from `begins` until `ends` (Unix seconds, `ends` excluded).
+
+    It strikes an environment as a whole; what it does to a service is the flow's business.
+    """
+
+    environment: str
+    factor: float
+    begins: float
+    ends: float
+
+
+Fault = ImageFault | PlaceFault | Blip | Surge
 
 
 @dataclass(frozen=True)
@@ -77,12 +90,21 @@ def effect_of(faults: tuple[Fault, ...], environment: str, service: str, tag: st
     """The joint effect of `faults` on `service` running `tag` in `environment` at the Unix second `at`."""
     total = NO_EFFECT
     for fault in faults:
-        if fault.service == service:
+        if not isinstance(fault, Surge) and fault.service == service:
             total = total.and_also(_single(fault, environment, tag, at))
     return total
 
 
-def _single(fault: Fault, environment: str, tag: str, at: float) -> Effect:
+def surge(faults: tuple[Fault, ...], environment: str, at: float) -> float:
+    """Traffic in an environment at the Unix second `at`, relative to what is usual at that hour."""
+    factor = 1.0
+    for fault in faults:
+        if isinstance(fault, Surge) and fault.environment == environment and fault.begins <= at < fault.ends:
+            factor *= fault.factor
+    return factor
+
+
+def _single(fault: ImageFault | PlaceFault | Blip, environment: str, tag: str, at: float) -> Effect:
     match fault:
         case ImageFault(tag=bad) if bad == tag:
             return Effect(fault.error_rate, fault.latency_factor, fault.memory_growth)

@@ -14,7 +14,7 @@ from random import Random
 from gitops_sre.sandbox import shop
 from gitops_sre.sandbox.shop import ENVIRONMENTS, TRAFFIC_SHARE, Service
 from gitops_sre.sandbox.telemetry import flow
-from gitops_sre.sandbox.telemetry.faults import Effect, Fault, effect_of
+from gitops_sre.sandbox.telemetry.faults import Effect, Fault, effect_of, surge
 from gitops_sre.sandbox.telemetry.flow import CALLERS_FIRST, Response
 from gitops_sre.sandbox.telemetry.place import MIB, PlaceState
 from gitops_sre.sandbox.telemetry.series import Series, Tick
@@ -112,7 +112,7 @@ class Simulation:
     ) -> None:
         running = {s.name: world.get((environment, s.name), ABSENT) for s in CALLERS_FIRST}
         serving = {name for name, state in running.items() if state.ready > 0}
-        level = TRAFFIC_SHARE[environment] * daily_shape(at)
+        level = TRAFFIC_SHARE[environment] * daily_shape(at) * surge(faults, environment, at)
         entry = {s.name: s.entry_rate * level * self._noise(TRAFFIC_NOISE) for s in CALLERS_FIRST if s.entry_rate}
         demand = flow.demand(entry, serving)
         responses: dict[str, Response] = {}
