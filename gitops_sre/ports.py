@@ -266,6 +266,18 @@ class Forge(Protocol):
         """Whether the credentials work, and who the bot is with them."""
         ...
 
+    def halted(self) -> str | Unavailable:
+        """Who or what keeps the bot from writing anything now; empty when nobody does."""
+        ...
+
+    def halt(self, report: Report) -> str | Unavailable:
+        """Keep the bot from writing anything until the issue that this opens is closed; the issue's URL."""
+        ...
+
+    def resume(self, report: Report) -> str | Unavailable:
+        """Close that issue. What still says stop; empty when nothing does."""
+        ...
+
     def actions(self) -> tuple[OpenedAction, ...] | Unavailable:
         """The bot's own actions: open ones and those closed lately, verified by identity and signature."""
         ...
@@ -368,8 +380,8 @@ class Store(Protocol):
         """
         ...
 
-    def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
-        """Ledger entries in order, of one incident or all."""
+    def ledger(self, incident: str = "", events: Collection[str] = ()) -> tuple[LedgerEntry, ...]:
+        """Ledger entries in order, of one incident or all, of some events or all."""
         ...
 
     def verify(self) -> int | None:

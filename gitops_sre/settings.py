@@ -191,6 +191,19 @@ class LimitSettings(_Section):
     per_hour: int = Field(6, ge=1, description="fixes proposed within an hour")
 
 
+class BreakerSettings(_Section):
+    """When the bot's own record takes levels away (docs/policies.md). A failure: verified without help, never known, or
+    taken back by a person."""
+
+    same_action: int = Field(2, ge=1, description="failures in a row of one action on a service: a person merges")
+    service: int = Field(3, ge=1, description="failures in a row of any action on a service: a person merges")
+    action: int = Field(3, ge=1, description="failures in a row of one action anywhere: a person merges")
+    everything: int = Field(4, ge=1, description="failures in a row of anything anywhere: a person merges")
+    flaps: int = Field(3, ge=1, description="times that the same action has helped a service within `flap_window`")
+    flap_window: Seconds = Field(86_400, description="for `flaps`")
+    earn_back: int = Field(3, ge=1, description="approved successes that give an action its L4 back after a wrong one")
+
+
 class DecisionSettings(_Section):
     """When the diagnosis is good enough to act on."""
 
@@ -225,6 +238,7 @@ class Settings(_Section):
     policy: PolicySettings = PolicySettings()
     decision: DecisionSettings = DecisionSettings()
     limits: LimitSettings = LimitSettings()
+    breaker: BreakerSettings = BreakerSettings()
     web: WebSettings = WebSettings()
     cache_dir: Path = Field(Path(".gitops-sre-cache"), description="clone of the infra repository; may be deleted")
     log: Literal["text", "json"] = Field("text", description="form of the service's log lines")

@@ -167,6 +167,11 @@ def _github(world: wiring.World) -> Iterator[Finding]:
     identity = world.forge.check()
     if isinstance(identity, Done):
         yield Finding("GitHub", identity.note)
+        halted = world.forge.halted()
+        if isinstance(halted, Unavailable):
+            yield Finding("kill switch", "cannot be asked: nothing is written until it can", halted.reason)
+        elif halted:
+            yield Finding("kill switch", "nothing is written", f"{halted}: take that away and it goes on")
     else:
         yield Finding("GitHub", settings.api_url, identity.reason)
     head = world.repository.head()

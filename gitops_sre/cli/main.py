@@ -12,7 +12,7 @@ from importlib import metadata
 
 import click
 
-from gitops_sre.cli import app, config, demo, diagnose, doctor, evaluate, hands, init, ledger, operate
+from gitops_sre.cli import app, config, demo, diagnose, doctor, evaluate, halt, hands, init, ledger, operate
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
@@ -39,6 +39,7 @@ cli.add_command(app.app)
 cli.add_command(config.config)
 cli.add_command(diagnose.diagnose)
 cli.add_command(evaluate.evaluate)
+cli.add_command(halt.halt)
 cli.add_command(ledger.ledger)
 cli.add_command(hands.locate)
 cli.add_command(hands.propose)

@@ -192,7 +192,9 @@ def _pass(bot: Bot, begin: str, say: Callable[[str], None]) -> None:
     show.printed(*([begin.rstrip()] if begin else []), show.overview(incidents) if incidents else "Nothing to do.")
     asked = [*(source.firing() for source in bot.world.alerts), bot.world.cluster.applications()]
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
-    problems = [*blind, *_policies(bot.world), *([lost] if lost else [])]
+    halted = bot.world.forge.halted()
+    stopped = [f"nothing was written: {halted}"] if isinstance(halted, str) and halted else []
+    problems = [*blind, *stopped, *_policies(bot.world), *([lost] if lost else [])]
     say(_summary(bot.world, incidents))
     _complain(problems)
 

@@ -9,7 +9,7 @@ from gitops_sre.delivery.page import page
 from gitops_sre.delivery.text import LABEL, place
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.pull import Report
-from gitops_sre.model.verdict import Level
+from gitops_sre.model.verdict import Level, Reason
 
 TITLE = "gitops-sre: what it is doing"
 
@@ -26,12 +26,17 @@ class Opened:
 
 
 def board(
-    incidents: Sequence[Incident], waits: Mapping[str, str], levels: Sequence[Opened], path: str, problem: str = ""
+    incidents: Sequence[Incident],
+    waits: Mapping[str, str],
+    levels: Sequence[Opened],
+    path: str,
+    problem: str = "",
+    lost: Sequence[Reason] = (),
 ) -> Report:
     """The dashboard's text. It says nothing that moves by itself (ages), so that it changes only with the facts.
 
     `incidents` come newest first; `waits` says what they wait for, by id; `path` is where policy stands, `problem` why
-    it cannot be read.
+    it cannot be read; `lost` is what the bot's own record takes away.
     """
     body = page(
         "board",
@@ -41,6 +46,7 @@ def board(
             "levels": tuple(levels),
             "path": path,
             "problem": problem,
+            "lost": tuple(lost),
         },
         ("lately", "levels"),
     )

@@ -21,6 +21,9 @@ from gitops_sre.model.verdict import Level, Verdict
 LABEL = "gitops-sre"
 """On everything that the bot opens."""
 
+HALT = "gitops-sre/halt"
+"""On any open issue or pull request it keeps the bot from writing anything."""
+
 _DROP = (
     "drop_hypotheses",
     "drop_checks",
@@ -138,6 +141,11 @@ def outcome(incident: Incident, head: str = "") -> str:
     """Summary of the outcome's check run. `head` names the ledger's last entry on it as `NUMBER:HASH`: noted
     outside of the ledger, it shows whether that was cut off."""
     return page("outcome", {**context(incident), "head": head}, _DROP)
+
+
+def halt(why: str) -> Report:
+    """The issue that halts the bot while it is open."""
+    return Report("halt", "gitops-sre is halted", page("halt", {"why": why}), (LABEL, HALT))
 
 
 def verdict_title(verdict: Verdict) -> str:

@@ -61,6 +61,7 @@ def _(event: m.Planned) -> Facts:
         "confidence": round(plan.confidence, 4),
         "service": plan.target.service,
         "environment": plan.target.environment,
+        "tier": plan.target.tier,
     }
 
 

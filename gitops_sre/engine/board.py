@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitops_sre.delivery.board import Opened, board
+from gitops_sre.engine.ceilings import demotions
+from gitops_sre.engine.track import EVENTS, trials
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
@@ -50,12 +52,13 @@ def _text(incidents: tuple[Incident, ...], waits: Mapping[str, str], world: Worl
     head = world.repository.head()
     if isinstance(head, Unavailable):
         return board(incidents, waits, (), path, head.reason)
+    lost = demotions(trials(world.store.ledger(events=EVENTS)), world.settings.breaker)
     try:
         policies = documents.read(world.repository, head, path)
     except (documents.PolicyError, OSError) as error:
-        return board(incidents, waits, (), path, str(error))
+        return board(incidents, waits, (), path, str(error), lost)
     levels = [
         Opened(each.action, each.environment, each.tier, each.service, Level[each.level])
         for each in (placed.entry for placed in policies.ladder)
     ]
-    return board(incidents, waits, levels, path)
+    return board(incidents, waits, levels, path, lost=lost)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from gitops_sre.action import ACTIONS
 from gitops_sre.engine import hands, investigate, room
 from gitops_sre.engine import messages as m
+from gitops_sre.engine.ceilings import ceilings
+from gitops_sre.engine.track import EVENTS, trials
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
 from gitops_sre.gitops import target as targets
@@ -118,6 +120,8 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
         return Refused(str(error))
     gaps = incident.diagnosis.gaps if incident.diagnosis else (_forgotten(plan),)
     verdict = gate.judge(plan, shown, gaps, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
+    record_of_all = trials(world.store.ledger(events=EVENTS))
+    verdict = gate.lowered(verdict, ceilings(plan, record_of_all, world.settings.breaker, at))
     return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
 
 

@@ -7,7 +7,7 @@ source, a condition that fails) lowers like a rule that applies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from itertools import product
@@ -46,6 +46,12 @@ def judge(
         *_frozen(case, policies),
     )
     return Verdict(min(reason.ceiling for reason in reasons), reasons, approvers, policies.commit)
+
+
+def lowered(verdict: Verdict, reasons: Sequence[Reason]) -> Verdict:
+    """A verdict with more reasons: what is said later can only lower it."""
+    level = min((verdict.level, *(reason.ceiling for reason in reasons)))
+    return replace(verdict, level=level, reasons=(*verdict.reasons, *reasons))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
 from gitops_sre.adapters.github.read import action_of, outcome_of, pull_of
 from gitops_sre.adapters.github.session import Session, Stop, message
+from gitops_sre.adapters.github.switch import Switch
 from gitops_sre.delivery import text
 from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
@@ -51,6 +52,8 @@ class GitHubForge:
         self._settings, self._key = settings, key
         self._session = Session(settings, environment)
         self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME)
+        self._switch = Switch(self._session, settings.branch, environment)
+        self._session.halted = self._switch.before_write
         self._settled: dict[int, tuple[datetime, OpenedAction]] = {}
 
     @property
@@ -265,6 +268,18 @@ class GitHubForge:
     def report(self, report: Report) -> str | Unavailable:
         """Find or create an issue by its key; the URL."""
         return _unavailable(self._session.attempt(lambda: marks.issue(self._session, report), powers=Powers.REPORT))
+
+    def halted(self) -> str | Unavailable:
+        """Who or what keeps the bot from writing now; empty when nobody does."""
+        return _unavailable(self._session.attempt(self._switch.why, tries=2))
+
+    def halt(self, report: Report) -> str | Unavailable:
+        """Keep the bot from writing anything until an issue is closed; the issue's URL."""
+        return _unavailable(self._session.attempt(lambda: self._switch.halt(report), powers=Powers.REPORT))
+
+    def resume(self, report: Report) -> str | Unavailable:
+        """Close that issue. What still says stop; empty when nothing does."""
+        return _unavailable(self._session.attempt(lambda: self._switch.resume(report), powers=Powers.REPORT))
 
     def _now(self, number: int) -> PullRequest:
         """A pull request as it stands at this moment."""

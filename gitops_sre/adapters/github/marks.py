@@ -128,22 +128,23 @@ def say(session: Session, raw: RawPull | Issue, key: str, body: str) -> None:
 
 def issue(session: Session, report: Report) -> str:
     """Find or open a report's issue; its URL."""
-    return (_find(session, report, LABEL) or _open(session, report)).html_url
+    return (find(session, report, LABEL) or open_issue(session, report)).html_url
 
 
 def board(session: Session, report: Report) -> str:
     """Find or open a report's issue and bring it up to date, unless a person has closed it; its URL."""
     # It is the oldest of all issues with the common label soon: looked for by its own.
-    one = _find(session, report, *report.labels)
+    one = find(session, report, *report.labels)
     if one is None:
-        return _open(session, report, lasting=False).html_url
+        return open_issue(session, report, lasting=False).html_url
     if one.state == "open" and (one.title, _text(one.body or "")) != (report.title, _text(_body(report))):
         session.pace(lasting=False)
         one.edit(title=report.title, body=_body(report))
     return one.html_url
 
 
-def _find(session: Session, report: Report, *labels: str) -> Issue | None:
+def find(session: Session, report: Report, *labels: str) -> Issue | None:
+    """The newest issue of the bot's with a report's key among those with these labels, open or closed."""
     found = session.repo.get_issues(state="all", labels=list(labels), sort="created", direction="desc")
     for one in islice(found, _ISSUES):
         if is_mine(session, one, report.key):
@@ -151,8 +152,9 @@ def _find(session: Session, report: Report, *labels: str) -> Issue | None:
     return None
 
 
-def _open(session: Session, report: Report, *, lasting: bool = True) -> Issue:
-    session.pace(lasting=lasting)
+def open_issue(session: Session, report: Report, *, guarded: bool = True, lasting: bool = True) -> Issue:
+    """Open an issue for a report. `guarded` and `lasting` as `Session.pace` has them."""
+    session.pace(guarded=guarded, lasting=lasting)
     labels = list(dict.fromkeys((LABEL, *report.labels)))
     return session.repo.create_issue(report.title, _body(report), labels=labels)
 

@@ -89,6 +89,8 @@ class Session:
         self.before_write: Callable[[bool], Unavailable | None] = lambda _: None
         """Asked before each write but the ledger's own, and told whether it is lasting; an answer keeps it from being
         made."""
+        self.halted: Callable[[], Unavailable | None] = lambda: None
+        """Asked before that: an answer keeps every write from being made."""
         self._settings = settings
         self._lock = threading.RLock()
         self._pace = threading.Lock()
@@ -157,11 +159,11 @@ class Session:
             return token
 
     def pace(self, *, guarded: bool = True, lasting: bool = True) -> None:
-        """To be called before every write: asks whether it may be done (`before_write`, which is told whether the
-        write is lasting), and waits for this writer's turn, since content-creating requests keep a distance from
-        each other. When GitHub's limits of writes in a minute or an hour are reached the operation ends: that wait is
-        the schedule's."""
-        refusal = self.before_write(lasting) if guarded else None
+        """To be called before every write: asks whether it may be done (`halted`, and `before_write`, which is told
+        whether the write is lasting), and waits for this writer's turn, since content-creating requests keep a distance
+        from each other. When GitHub's limits of writes in a minute or an hour are reached the operation ends: that wait
+        is the schedule's."""
+        refusal = (self.halted() or self.before_write(lasting)) if guarded else None
         if refusal is not None:
             raise Stop(refusal)
         with self._pace:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -127,11 +127,13 @@ class SqlStore:
             _append(connection, after.id, tuple(transitions), self._sealed)
         return after
 
-    def ledger(self, incident: str = "") -> tuple[LedgerEntry, ...]:
-        """Ledger entries in order, of one incident or all."""
+    def ledger(self, incident: str = "", events: Collection[str] = ()) -> tuple[LedgerEntry, ...]:
+        """Ledger entries in order, of one incident or all, of some events or all."""
         query = _sealed_ledger()
         if incident:
             query = query.where(LEDGER.c.incident == incident)
+        if events:
+            query = query.where(LEDGER.c.event.in_(events))
         with self._reads() as connection:
             return tuple(_entry(row) for row in connection.execute(query))
 

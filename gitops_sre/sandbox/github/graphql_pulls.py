@@ -10,7 +10,7 @@ from gitops_sre.sandbox.github import requirements, views_pull
 from gitops_sre.sandbox.github.graphql_text import GraphQLError
 from gitops_sre.sandbox.github.graphql_types import Node, actor, commit, repository
 from gitops_sre.sandbox.github.http import Call
-from gitops_sre.sandbox.github.state import AutoMerge, CheckRun, Pull, Repo, Status
+from gitops_sre.sandbox.github.state import AutoMerge, CheckRun, Issue, Pull, Repo, Status
 from gitops_sre.sandbox.github.views import maybe_stamp, stamp
 
 _MOST = 100
@@ -85,11 +85,42 @@ def with_pulls(call: Call, repo: Repo) -> Node:
             raise GraphQLError(message, "NOT_FOUND")
         return pull_request(call, repo, pull)
 
-    return {**repository(call.lens, repo), "pullRequests": listed, "pullRequest": numbered}
+    def issues(given: Given) -> Node:
+        call.caller.demand("issues", "read")
+        wanted, states = set(given.get("labels") or ()), given.get("states")
+        found = [
+            issue
+            for number, issue in sorted(repo.issues.items())
+            if number not in repo.pulls and (not states or issue.state.upper() in states)
+            if not wanted or wanted & set(issue.labels)
+        ]
+        return connection("IssueConnection", "issues", found, _issue, given)
+
+    def object_at(given: Given) -> Node | None:
+        call.caller.demand("contents", "read")
+        branch, _, path = str(given.get("expression", "")).partition(":")
+        head = repo.head_of(branch)
+        entry = repo.git.entry(head, path) if head else None
+        return {"__typename": "Tree" if entry.kind == "tree" else "Blob", "oid": entry.sha} if entry else None
+
+    return {
+        **repository(call.lens, repo),
+        "pullRequests": listed,
+        "pullRequest": numbered,
+        "issues": issues,
+        "object": object_at,
+    }
+
+
+def _issue(issue: Issue) -> Node:
+    return {"__typename": "Issue", "number": issue.number, "title": issue.title, "state": issue.state.upper()}
 
 
 def _wanted(repo: Repo, pull: Pull, given: Given) -> bool:
     states, base, head = given.get("states"), given.get("baseRefName"), given.get("headRefName")
+    labels = set(given.get("labels") or ())
+    if labels and not labels & set(repo.issues[pull.number].labels):
+        return False
     return (not states or _state(repo, pull) in states) and base in (None, pull.base) and head in (None, pull.head)
 
 

@@ -1,0 +1,105 @@
+"""What the bot's own record allows a plan at most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from gitops_sre.engine.ceilings import ceilings
+from gitops_sre.model.plan import Plan
+from gitops_sre.model.track import Outcome, Trial
+from gitops_sre.model.verdict import Level
+from gitops_sre.settings import BreakerSettings
+from tests import builders as b
+
+SETTINGS = BreakerSettings()
+NOW = b.after(100_000)
+
+
+def record(*outcomes: Outcome, service: str = "checkout", action: str = "rollback_image", **more: str) -> list[Trial]:
+    """Trials a minute apart, the last one just now."""
+    given = {"environment": "staging", "tier": "staging", **more}
+    first = NOW - timedelta(minutes=len(outcomes))
+    return [
+        Trial(
+            f"inc-{service}-{n}",
+            action,
+            service,
+            given["environment"],
+            given["tier"],
+            first + n * timedelta(minutes=1),
+            one,
+        )
+        for n, one in enumerate(outcomes)
+    ]
+
+
+def allowed(trials: list[Trial], plan: Plan | None = None) -> dict[str, Level]:
+    """The lowest ceiling by rule."""
+    found: dict[str, Level] = {}
+    for reason in ceilings(plan or b.plan(), sorted(trials, key=lambda one: one.at), SETTINGS, NOW):
+        found[reason.rule] = min(reason.ceiling, found.get(reason.rule, Level.L4))
+    return found
+
+
+def test_a_clean_record_lowers_nothing() -> None:
+    assert allowed([]) == {}
+    assert allowed(record("recovered", "recovered", "rejected")) == {}
+
+
+@pytest.mark.parametrize("outcome", ["failed", "taken back"])
+def test_one_wrong_action_takes_l4_from_its_kind_in_its_tier_at_once(outcome: Outcome) -> None:
+    trials = record("recovered", outcome, service="cart")
+    assert allowed(trials) == {"demotion": Level.L3}
+    (reason,) = ceilings(b.plan(), trials, SETTINGS, NOW)
+    assert "inc-cart-1" in reason.text
+    assert "0 of 3 reviewed successes since" in reason.text
+    assert allowed(trials, b.plan(action="scale")) == {}
+    assert allowed(record(outcome, tier="production")) == {}
+
+
+def test_it_is_earned_back_by_successes_after_it() -> None:
+    assert allowed(record("failed", "recovered", "recovered")) == {"demotion": Level.L3}
+    earned = record("failed", "recovered", "rejected", "recovered", "recovered", service="cart")
+    assert allowed(earned) == {}
+    again = record("failed", "recovered", "recovered", "failed", "recovered", service="cart")
+    assert allowed(again) == {"demotion": Level.L3}
+
+
+def test_what_was_never_known_does_not_demote_but_counts_for_the_breaker() -> None:
+    assert allowed(record("inconclusive")) == {}
+    assert allowed(record("inconclusive", "inconclusive")) == {"breaker": Level.L2}
+
+
+def test_the_same_action_that_fails_twice_is_left_to_a_person() -> None:
+    trials = record("failed", "failed")
+    assert allowed(trials) == {"demotion": Level.L3, "breaker": Level.L2}
+    assert allowed(trials, b.plan(target=b.target("cart"))) == {"demotion": Level.L3}
+
+
+def test_a_success_closes_the_breaker_and_a_rejection_does_not() -> None:
+    assert allowed(record("failed", "failed", "rejected"))["breaker"] is Level.L2
+    assert "breaker" not in allowed(record("failed", "failed", "recovered"))
+
+
+def test_it_opens_for_a_service_whatever_is_tried_and_for_an_action_wherever_it_is_tried() -> None:
+    service = record("failed", "inconclusive", action="scale") + record("failed", action="set_config")
+    assert allowed(service)["breaker"] is Level.L2
+    action = [one for name in ("cart", "orders", "web") for one in record("failed", service=name)]
+    assert allowed(action)["breaker"] is Level.L2
+
+
+def test_it_opens_for_everything() -> None:
+    trials = [one for n in range(4) for one in record("failed", service=f"s{n}", action=f"action-{n}")]
+    assert allowed(trials, b.plan(action="resume", target=b.target("other")))["breaker"] is Level.L2
+
+
+def test_what_has_to_be_fixed_again_and_again_is_not_fixed() -> None:
+    thrice = record("recovered", "recovered", "recovered")
+    assert allowed(thrice) == {"breaker": Level.L2}
+    (reason,) = ceilings(b.plan(), thrice, SETTINGS, NOW)
+    assert "flapping" in reason.text
+    long_ago = [replace(one, at=one.at - timedelta(days=2)) for one in thrice]
+    assert allowed(long_ago) == {}
