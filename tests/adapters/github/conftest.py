@@ -31,7 +31,7 @@ from gitops_sre.sandbox.github import GitHub, Repo
 from gitops_sre.sandbox.github.state import Permission, Use
 from gitops_sre.settings import GitHubSettings
 from tests.delivery import sample
-from tests.sandbox.github import openapi
+from tests.sandbox.github import graphql_schema, openapi
 
 BRANCH = "gitops-sre/inc-0123456789ab/fix-1"
 BOT = "gitops-sre[bot]"
@@ -45,6 +45,8 @@ class Recorder:
     def __init__(self, github: GitHub) -> None:
         self.github, self.seen, self.link = github, list[tuple[str, str]](), ""
         self.graphql: list[Mapping[str, object]] = []
+        self.asked: list[Mapping[str, Any]] = []
+        """Every request of GraphQL."""
         self.before: dict[str, Callable[[], None]] = {}
         """What happens in the moment in which a request to a path arrives."""
 
@@ -57,6 +59,7 @@ class Recorder:
         if path == "/api/graphql":
             body, receive = await _whole(receive)
             asked = json.loads(body or b"{}")
+            self.asked.append(asked)
             if asked.get("query", "").startswith("query"):  # it writes nothing
                 self.seen[-1] = ("QUERY", path)
             if "$file" in asked.get(
@@ -247,6 +250,7 @@ def stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         when=sample.T0,
     )
     server.recorder.seen.clear()
+    server.recorder.asked.clear()
     server.wire.exchanges.clear()
     server.spoilt = False
     inject = server.github.inject
@@ -264,6 +268,7 @@ def stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     server.recorder.graphql.clear()
     server.recorder.before.clear()
     _assert_listed(server.wire.exchanges, server.github.uses)
+    _assert_in_schema(server.recorder.asked)
     if not server.spoilt:
         _assert_as_described(server.wire.exchanges)
 
@@ -286,6 +291,20 @@ def _assert_listed(exchanges: Sequence[openapi.Exchange], uses: Sequence[Use]) -
         pattern = re.compile(re.sub(r"\\{\w+\\}", "[^?]+", re.escape(operation)))
         if any(method == use.method and pattern.fullmatch(path) for method, path in bot):
             assert (use.method, operation) in _listed(), f"{use.method} {operation} is missing in docs/github.md"
+
+
+def _assert_in_schema(asked: Sequence[Mapping[str, Any]]) -> None:
+    """Every request of GraphQL, and its variables, is one that GitHub's own schema knows."""
+    published = graphql_schema.schema()
+    for each in asked if published is not None else ():
+        wrong = _problems(each["query"], json.dumps(each.get("variables") or {}))
+        assert not wrong, f"{each['query']}\n{wrong}"
+
+
+@cache
+def _problems(query: str, variables: str) -> Sequence[str]:
+    published = graphql_schema.schema()
+    return graphql_schema.problems(published, query, json.loads(variables)) if published is not None else ()
 
 
 def _assert_as_described(exchanges: Sequence[openapi.Exchange]) -> None:
