@@ -15,6 +15,8 @@ from tests.safety.shop import Servers, Shop, found
 
 LONGEST = 300
 """Seconds after which a case is broken off; what is unfinished then is counted as such."""
+SHOWS = 40
+"""Seconds after a release in which an alert may still come."""
 TURN = 2
 """Seconds between two looks of the bot."""
 AFTER = 12
@@ -66,6 +68,7 @@ def run(shop: Shop, case: Case, began: float) -> None:
     """Let it happen."""
     plot = case.plot
     deploys = sorted(plot.deploys, key=lambda deploy: deploy.at)
+    ends = max([plot.lasts, *(deploy.at + SHOWS for deploy in deploys)])
     idle = 0
     for second in range(1, LONGEST):
         while deploys and deploys[0].at <= second:
@@ -77,7 +80,7 @@ def run(shop: Shop, case: Case, began: float) -> None:
         if second % TURN == 0:
             shop.bot.once()
             idle = 0 if any(not incident.finished for incident in shop.incidents()) else idle + TURN
-        if not deploys and second >= plot.lasts and idle >= AFTER:
+        if not deploys and second >= ends and idle >= AFTER:
             return
 
 

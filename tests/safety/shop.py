@@ -35,7 +35,7 @@ from gitops_sre.sandbox.shop import BY_NAME
 from gitops_sre.sandbox.telemetry.alerting import Alert, RuleGroup
 from gitops_sre.sandbox.telemetry.faults import Blip, Fault, ImageFault, PlaceFault, Surge
 from gitops_sre.sandbox.telemetry.model import Simulation
-from gitops_sre.sandbox.telemetry.rules import rules_file
+from gitops_sre.sandbox.telemetry.rules import LATENCY_MARGIN, healthy, quantile, rules_file
 from gitops_sre.sandbox.telemetry.series import Tick
 from gitops_sre.sandbox.telemetry.store import Store
 from gitops_sre.settings import Settings
@@ -73,15 +73,15 @@ TIMING = {
     "clock_skew": 2,
     "group_window": 30,
     "investigate_after": 1,
-    "approval": 60,
-    "remind": 30,
+    "approval": 20,
+    "remind": 10,
     "live": 30,
     "settle": 5,
     "window": 4,
     "deadline": 30,
     "cooldown": 600,
 }
-"""As the demo has them."""
+"""As the demo has them, but that less time is spent waiting for people, of whom there are none."""
 
 
 @dataclass(frozen=True)
@@ -299,6 +299,14 @@ def _kept(commit: history.Commit, environment: str) -> history.Commit:
     return replace(commit, files=files)
 
 
+def _objectives() -> list[dict[str, object]]:
+    """What each service promises: few errors, and the latency at which its alert fires."""
+    return [
+        {"services": [name], "error_ratio": 0.02, "latency_p99": quantile(usual, 0.99) * LATENCY_MARGIN}
+        for name, usual in healthy().items()
+    ]
+
+
 def _world(servers: Servers, name: str) -> World:
     folder = servers.folder / name.rpartition("/")[2]
     folder.mkdir()
@@ -318,7 +326,7 @@ def _world(servers: Servers, name: str) -> World:
             "prometheus": {"url": servers.prometheus_url},
             "kubernetes": {"kubeconfig": kubeconfig},
             "environments": {each: {"namespaces": (each,)} for each in ("dev", "staging", "production")},
-            "slos": [{"error_ratio": 0.02}],
+            "slos": _objectives(),
             "timing": TIMING,
             "engine": {"database_url": f"sqlite:///{folder / 'bot.db'}"},
             "signing": {"key_file": servers.folder / "signing.pem"},
