@@ -15,7 +15,7 @@ from gitops_sre.gitops import edit, proof
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Change, FieldEdit, Proof
 from gitops_sre.model.diagnosis import Diagnosis
-from gitops_sre.model.evidence import Gap
+from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import Declared, NeedsHuman, Plan, VerificationPlan
@@ -118,8 +118,9 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
         policies = read(world.repository, base, world.settings.policy.path)
     except PolicyError as error:
         return Refused(str(error))
-    gaps = incident.diagnosis.gaps if incident.diagnosis else (_forgotten(plan),)
-    verdict = gate.judge(plan, shown, gaps, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
+    found = incident.diagnosis
+    left_open: tuple[Gap | Doubt, ...] = (*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),)
+    verdict = gate.judge(plan, shown, left_open, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
     record_of_all = trials(world.store.ledger(events=EVENTS))
     verdict = gate.lowered(verdict, ceilings(plan, record_of_all, world.settings.breaker, at))
     return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))

@@ -108,6 +108,13 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What was seen and says in one sentence that a person should judge the remedy, however probable its reason."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Gap:
     """Evidence that should be there and could not be had; shown beside the rest and caps the level at L3."""
 

@@ -31,15 +31,16 @@ OVERLAP = 2
 
 def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout], onset: int) -> list[Evidence]:
     """Findings for each rollout and signal that pods of both versions report. `version_<signal>` compares both versions
-    at the same time; `replaced_<signal>` the new one with what the old one was used to. What counts is the time from
-    column `onset` on, where anything is known of it: a new version may turn bad later. The score is in standard
-    deviations of the old version."""
+    at the same time; `replaced_<signal>` the new one with what the old one was used to; `early_<signal>` the same at
+    first, before column `onset`: it served, and nothing was wrong yet. For the others the time from column `onset` on
+    counts, where anything is known of it: a new version may turn bad later. The score is in standard deviations of the
+    old version."""
     found: list[Evidence | None] = []
     for rollout in rollouts:
         new, old = _rows(board, rollout)
         test = _Test(board, floor, rollout, onset)
         for signal in sorted({board.rows[number].signal for number in new} & COMPARED):
-            same, past = test.of(
+            same, past, early = test.of(
                 signal,
                 [number for number in new if board.rows[number].signal == signal],
                 [number for number in old if board.rows[number].signal == signal],
@@ -47,6 +48,7 @@ def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout], onset: int
             found += [
                 _found(f"version_{signal}", rollout, same, "at the same time"),
                 _found(f"replaced_{signal}", rollout, past, "before it"),
+                _found(f"early_{signal}", rollout, early, "before it, at first"),
             ]
     return [item for item in found if item is not None]
 
@@ -101,18 +103,22 @@ class _Test:
     rollout: Rollout
     onset: int
 
-    def of(self, signal: str, new: Sequence[int], old: Sequence[int]) -> tuple[list[_Compared], list[_Compared]]:
-        """New pods against old ones at the same time, and against what the old ones were used to; for each statistic
-        of the signal that allows it."""
+    def of(
+        self, signal: str, new: Sequence[int], old: Sequence[int]
+    ) -> tuple[list[_Compared], list[_Compared], list[_Compared]]:
+        """New pods against old ones at the same time, against what the old ones were used to, and the same at first;
+        for each statistic of the signal that allows it."""
         rows, values = self.board.rows, self.board.values
         fresh = _settled(self.board, self.rollout, new)
         begins = max(1, self.board.column(self.rollout.at.timestamp()))
         since = np.arange(values.shape[1]) >= self.onset
         same: list[_Compared | None] = []
         past: list[_Compared | None] = []
+        early: list[_Compared | None] = []
         for kind in sorted({rows[number].stat for number in new} & {rows[number].stat for number in old}):
             theirs = [number for number in old if rows[number].stat == kind]
-            now = _middle(fresh[[n for n, number in enumerate(new) if rows[number].stat == kind]], signal)
+            ours = [n for n, number in enumerate(new) if rows[number].stat == kind]
+            now = _middle(fresh[ours], signal)
             then = _middle(values[theirs], signal)
             least = float(np.median(self.floor[theirs]))
             both = np.isfinite(now) & np.isfinite(then)
@@ -122,7 +128,21 @@ class _Test:
             lately = np.isfinite(now) & since
             lately = lately if lately.any() else np.isfinite(now)
             past.append(_compared(then[:begins], now[lately], then[:begins], least, signal))
-        return [each for each in same if each is not None], [each for each in past if each is not None]
+            first = self._first(_middle(values[[new[n] for n in ours]], signal))
+            if first.size:
+                early.append(_compared(then[:begins], first, then[:begins], least, signal))
+        return _known(same), _known(past), _known(early)
+
+    def _first(self, level: Matrix) -> Matrix:
+        """The new version's first samples: half of those before the onset, which may have been found too late."""
+        begins = max(0, self.board.column(self.rollout.at.timestamp()))
+        before = level[begins : self.onset]
+        before = before[np.isfinite(before)]
+        return before[: max(1, before.size // 2)]
+
+
+def _known(compared: Iterable[_Compared | None]) -> list[_Compared]:
+    return [each for each in compared if each is not None]
 
 
 def _compared(history: Matrix, now: Matrix, then: Matrix, least: float, signal: str) -> _Compared | None:

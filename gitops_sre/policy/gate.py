@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 
 from gitops_sre.model.change import Check, Proof
-from gitops_sre.model.evidence import Gap
+from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.outcome import Done, Inconclusive, Refused
 from gitops_sre.model.plan import ActionSpec, Plan
 from gitops_sre.model.verdict import Level, Reason, Verdict
@@ -25,7 +25,7 @@ from gitops_sre.policy.schema import Limits, Rule, level
 def judge(
     plan: Plan,
     proof: Proof,
-    gaps: Sequence[Gap],
+    open_questions: Sequence[Gap | Doubt],
     spec: ActionSpec,
     policies: Policies,
     now: datetime,
@@ -40,7 +40,7 @@ def judge(
     approvers, disjoint = _approvers(rule for rule, _ in rules)
     reasons = (
         *_ladder(case, policies),
-        *_built_in(case, gaps),
+        *_built_in(case, open_questions),
         *(reason for rule, failure in rules for reason in _lowered(case, rule, failure)),
         *disjoint,
         *_frozen(case, policies),
@@ -132,14 +132,13 @@ def _ladder(case: _Case, policies: Policies) -> Iterator[Reason]:
             yield Reason("ladder", Level.L1, f"no ladder opens {subject}")
 
 
-def _built_in(case: _Case, gaps: Sequence[Gap]) -> Iterator[Reason]:
+def _built_in(case: _Case, open_questions: Sequence[Gap | Doubt]) -> Iterator[Reason]:
     """What no document can lift."""
     checks = case.proof.checks
     yield from (_checked(check) for check in checks if not isinstance(check.outcome, Done))
     if not checks:
         yield Reason("proof", Level.L3, "nothing about the change was checked")
-    for gap in gaps:
-        yield Reason("evidence", Level.L3, f"{gap.signal} of {gap.subject} could not be read: {gap.why.reason}")
+    yield from (_open(each) for each in open_questions)
     if not case.spec.reversible:
         yield Reason("irreversible", Level.L3, f"{case.plan.action} cannot be taken back by a commit")
     if not case.plan.verification.slis:
@@ -148,6 +147,14 @@ def _built_in(case: _Case, gaps: Sequence[Gap]) -> Iterator[Reason]:
         yield Reason("confidence", Level.L1, f"a confidence of {case.plan.confidence} means nothing")
     if not all(case.environments):
         yield Reason("environment", Level.L1, "the change touches something whose environment is not known")
+
+
+def _open(question: Gap | Doubt) -> Reason:
+    """What was not seen, or what was and speaks against acting alone."""
+    if isinstance(question, Doubt):
+        return Reason("doubt", Level.L3, question.text)
+    why = f"{question.signal} of {question.subject} could not be read: {question.why.reason}"
+    return Reason("evidence", Level.L3, why)
 
 
 def _checked(check: Check) -> Reason:

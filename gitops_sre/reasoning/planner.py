@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gitops_sre.model.change_feed import ChangeRecord
 from gitops_sre.model.diagnosis import Diagnosis, Hypothesis, certainty
-from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.evidence import Doubt, Evidence
 from gitops_sre.model.plan import Declared, NeedsHuman, Plan, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.reasoning import capacity, remedies
@@ -21,6 +23,8 @@ SOON = 3600.0
 """Seconds after a change of limits or replicas within which it is to blame for what runs out."""
 LASTING = "lasting"
 """Signal of the findings that say whether users still feel anything now."""
+BEFORE: Mapping[str, str] = {"early": "at first", "version": "while both served"}
+"""How a version may be compared with the old one apart from what it has come to."""
 FELT = ("errors", "latency", "restarts", "saturation", "cpu", "memory")
 """Signals in which a version may be worse."""
 
@@ -137,17 +141,34 @@ def _no_worse(diagnosis: Diagnosis, top: Hypothesis) -> str:
     """
     if top.change is None:
         return ""
-    compared = [item for item in diagnosis.evidence if _of_change(item, top)]
+    compared = [item for item in diagnosis.evidence if _of_change(item, top) and not item.signal.startswith("early_")]
     if not compared or any(_worse(item) for item in compared):
         return ""
     seen = "; ".join(item.statement for item in compared if item.signal.partition("_")[2] in FELT[:2])
     return f"pods with the change are no worse than those without it, so taking it back would not help ({seen})"
 
 
+def doubts(diagnosis: Diagnosis) -> tuple[Doubt, ...]:
+    """Why a person should judge the remedy of a hypothesis however probable it is.
+
+    A version that was no worse than the old one at first, or while both served, and is worse now: what came later and
+    from elsewhere would look just like that, and nothing but the time speaks against the version.
+    """
+    compared = {item.signal: item for item in diagnosis.evidence if _of_change(item, diagnosis.top)}
+    felt = [signal for signal in FELT if (item := compared.get(f"replaced_{signal}")) is not None and _worse(item)]
+    found: list[Doubt] = []
+    for how, when in BEFORE.items():
+        known = {signal: item for signal in FELT if (item := compared.get(f"{how}_{signal}")) is not None}
+        if not any(_worse(item) for item in known.values()):
+            said = [known[signal].statement for signal in felt if signal in known]
+            found += [Doubt(f"the new version was no worse {when}: {each}") for each in said]
+    return tuple(found)
+
+
 def _of_change(item: Evidence, top: Hypothesis) -> bool:
     """Whether a finding compares the pods of before and after the change that a hypothesis blames."""
     how, _, signal = item.signal.partition("_")
-    if how not in ("version", "replaced") or signal not in FELT or item.subject != top.service:
+    if how not in ("replaced", *BEFORE) or signal not in FELT or item.subject != top.service:
         return False
     if item.symptom == "unknown":
         return False

@@ -96,11 +96,26 @@ def test_a_version_that_turns_bad_when_no_old_one_is_left_is_found() -> None:
     ]
     early = RolloutStep(moment(ROLLED - 600), moment(ROLLED - 580), 1, 1, ("cart-b",), ("cart-a",))
     seen = look([*WEB, *late], Rollout("cart", "", "v1", "v2", (early,), 2))
-    together, afterwards = (found(seen, f"{name}_latency/cart/v2") for name in ("version", "replaced"))
+    names = ("version", "early", "replaced")
+    together, first, afterwards = (found(seen, f"{name}_latency/cart/v2") for name in names)
     assert together is not None
     assert together.symptom == "normal"
+    assert first is not None
+    assert first.symptom == "normal"
     assert afterwards is not None
     assert afterwards.symptom == "high"
+
+
+def test_a_version_that_is_bad_from_the_first_is_seen_to_be_so_before_the_rest_notices() -> None:
+    bad = [
+        pod("cart-a", "cart", 0.1, ends=ROLLED),
+        pod("cart-b", "cart", 0.5, begins=ROLLED - 600, version="v2"),
+    ]
+    first = RolloutStep(moment(ROLLED - 600), moment(ROLLED - 580), 1, 1, ("cart-b",), ("cart-a",))
+    seen = look([*WEB, *bad], Rollout("cart", "", "v1", "v2", (first,), 2))
+    early = found(seen, "early_latency/cart/v2")
+    assert early is not None
+    assert early.symptom == "high"
 
 
 def test_a_version_that_fails_now_and_then_is_found() -> None:

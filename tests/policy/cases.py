@@ -9,7 +9,7 @@ from typing import Any
 
 from gitops_sre.model.change import BlastRadius, Check, Proof
 from gitops_sre.model.change_feed import Commit
-from gitops_sre.model.evidence import Gap
+from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.outcome import Done, Unavailable
 from gitops_sre.model.plan import ActionSpec, Plan
 from gitops_sre.model.verdict import Verdict
@@ -76,7 +76,7 @@ def verdict(
     what: Plan | None = None,
     shown: Proof | None = None,
     *,
-    gaps: tuple[Gap, ...] = (),
+    gaps: tuple[Gap | Doubt, ...] = (),
     spec: ActionSpec = ROLLBACK,
     now: datetime = b.NOW,
     labels: Mapping[str, str] | None = None,

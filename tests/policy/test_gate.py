@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gitops_sre.model.change import Check
-from gitops_sre.model.evidence import Gap
+from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.outcome import Inconclusive, Outcome, Refused, Unavailable
 from gitops_sre.model.plan import VerificationPlan
 from gitops_sre.model.verdict import Level, Verdict
@@ -226,6 +226,10 @@ class TestBuiltIn:
 
     def test_nothing_checked_is_not_proven(self) -> None:
         assert verdict(policies(OPEN), shown=proof(checks=())).level is Level.L3
+
+    def test_a_doubt_about_the_diagnosis(self) -> None:
+        given = verdict(policies(OPEN), gaps=(Doubt("as good as the old one at first"),))
+        assert (given.level, [reason.rule for reason in given.binding]) == (Level.L3, ["doubt"])
 
     def test_a_gap_in_the_evidence(self) -> None:
         gap = Gap("errors/checkout", "errors", "checkout", Unavailable("timed out"))

@@ -11,7 +11,7 @@ from gitops_sre.model.evidence import Evidence, Symptom
 from gitops_sre.model.plan import NeedsHuman, Plan, Reading, Sli, VerificationPlan
 from gitops_sre.model.target import NoTarget
 from gitops_sre.reasoning.capacity import CAUSES
-from gitops_sre.reasoning.planner import plan
+from gitops_sre.reasoning.planner import doubts, plan
 from gitops_sre.reasoning.remedies import PERSON
 from gitops_sre.settings import DecisionSettings
 from tests.builders import NOW, target
@@ -222,6 +222,51 @@ def test_a_version_that_is_worse_or_not_comparable_is_rolled_back(evidence: tupl
     made = plan(rolled(*evidence), target(), DECISION, VERIFICATION)
     assert isinstance(made, Plan)
     assert made.action == "rollback_image"
+
+
+BETTER_SINCE = compared("replaced_errors", "normal", 0.1, 0.01, 0.01, version="v2")
+WORSE_SINCE = compared("replaced_errors", "high", 40.0, 0.3, 0.01, version="v2")
+AS_GOOD = compared("version_errors", "normal", 0.1, 0.01, 0.01, version="v2")
+
+
+def early(score: float) -> Evidence:
+    return compared("early_errors", "high" if score > 2 else "normal", score, 0.01 + score / 100, 0.01, version="v2")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "when"),
+    [
+        ((AS_GOOD, WORSE_SINCE), "while both served"),
+        ((early(0.1), WORSE_SINCE), "at first"),
+        ((early(0.1), WORSE_SINCE, compared("version_errors", "high", 40.0, 0.3, 0.01, version="v2")), "at first"),
+    ],
+    ids=["beside the old one", "before the onset", "what is left of the old one's rates speaks against it"],
+)
+def test_a_version_that_turned_bad_only_later_is_a_matter_for_a_person(
+    evidence: tuple[Evidence, ...], when: str
+) -> None:
+    found = rolled(*evidence)
+    (doubt,) = doubts(found)
+    assert f"the new version was no worse {when}" in doubt.text
+    assert isinstance(plan(found, target(), DECISION, VERIFICATION), Plan)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        (compared("version_errors", "high", 40.0, 0.3, 0.01, version="v2"), WORSE_SINCE),
+        (AS_GOOD, WORSE_SINCE, compared("version_latency", "high", 9.0, 0.4, 0.1, version="v2")),
+        (early(30.0), WORSE_SINCE),
+        (WORSE_SINCE,),
+        (AS_GOOD, compared("replaced_latency", "high", 9.0, 0.4, 0.1, version="v2")),
+        (AS_GOOD, early(0.1), BETTER_SINCE),
+    ],
+    ids=["worse beside it", "in another signal", "worse at first", "not compared", "another signal", "never worse"],
+)
+def test_a_version_that_was_worse_from_the_first_or_cannot_be_compared_raises_no_doubt(
+    evidence: tuple[Evidence, ...],
+) -> None:
+    assert doubts(rolled(*evidence)) == ()
 
 
 def felt(subject: str, symptom: Symptom) -> Evidence:
