@@ -296,6 +296,10 @@ class Forge(Protocol):
         """Merge with the expected head."""
         ...
 
+    def unqueue(self, pull: PullRequest) -> Done | Unavailable:
+        """Take a pull request out of the merge queue, when it stands in one."""
+        ...
+
     def close(self, pull: PullRequest, comment: str) -> Done | Unavailable:
         """Close with a comment and delete the branch."""
         ...

@@ -289,6 +289,11 @@ class MergeFix(Intent):
 
 
 @dataclass(frozen=True)
+class Unqueue(Intent):
+    """Take the fix out of the merge queue: somebody asked to wait."""
+
+
+@dataclass(frozen=True)
 class ProposeRevert(Intent):
     """Find or open the pull request with the exact inverse."""
 

@@ -105,6 +105,14 @@ def _merge_fix(incident: Incident, world: World) -> m.Event:
     return event
 
 
+def _unqueue(incident: Incident, world: World) -> m.Event:
+    at = world.clock.now()
+    if incident.fix is None:
+        return m.Nothing(at, "there is no pull request to hold")
+    left = world.forge.unqueue(incident.fix)
+    return m.Nothing(at, f"GitHub: {left.reason}" if isinstance(left, Unavailable) else "held")
+
+
 def _merge(pull: PullRequest, world: World, at: datetime, landed: type[m.PullEvent]) -> m.Event:
     """Merge, and look again: what is there then is what happened."""
     result = world.forge.merge(pull)
@@ -191,6 +199,7 @@ def _conclude(incident: Incident, world: World) -> m.Event:
 _HOW: Mapping[type[m.Intent], Callable[[Incident, World], m.Event]] = {
     m.ProposeFix: _propose_fix,
     m.MergeFix: _merge_fix,
+    m.Unqueue: _unqueue,
     m.ProposeRevert: _propose_revert,
     m.MergeRevert: _merge_revert,
     m.Remind: _remind,

@@ -34,7 +34,7 @@ def wants(incident: Incident, event: m.Event) -> tuple[m.Intent, ...]:
     if state in TERMINAL:
         return () if incident.finished else (m.Conclude(),)
     if state is State.MERGING and incident.held(event.at):
-        return ()
+        return (m.Unqueue(),)
     if state is State.REVERTING:
         return _revert_wants(incident)
     if state is State.AWAITING_APPROVAL:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
-from gitops_sre.adapters.github import comments, marks, nodes
+from gitops_sre.adapters.github import comments, marks, nodes, queue
 from gitops_sre.adapters.github.apps import web_url
 from gitops_sre.adapters.github.ledger import LedgerBranch
 from gitops_sre.adapters.github.lookout import Lookout
@@ -54,6 +54,8 @@ class GitHubForge:
         self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME)
         self._switch = Switch(self._session, settings.branch, environment)
         self._session.halted = self._switch.before_write
+        self._queued: set[int] = set()
+        """Pull requests into a branch that takes merges from a queue alone, as far as this process has tried."""
         self._settled: dict[int, tuple[datetime, OpenedAction]] = {}
 
     @property
@@ -173,11 +175,16 @@ class GitHubForge:
             return Refused("its head is not the commit that was agreed to")
         if now.draft:
             return Refused("it is a draft, which people mark ready and merge")
+        if pull.number in self._queued:
+            return queue.stand_in_line(self._session, pull.number, pull.head)
         self._session.pace()
         raw = self._session.repo.get_pull(pull.number)
         try:
             done = raw.merge(sha=pull.head, merge_method=self._method())
         except GithubException as error:
+            if error.status in (405, 409) and queue.asks_for_it(message(error)):
+                self._queued.add(pull.number)
+                return queue.stand_in_line(self._session, pull.number, pull.head)
             if error.status in (405, 409):
                 return _not_merged(error, raw)
             raise
@@ -191,6 +198,15 @@ class GitHubForge:
         if repo.allow_merge_commit is not False:
             return "merge"
         return "squash" if repo.allow_squash_merge is not False else "rebase"
+
+    def unqueue(self, pull: PullRequest) -> Done | Unavailable:
+        """Take a pull request out of the merge queue, when it stands in one."""
+
+        def leave() -> Done:
+            queue.leave(self._session, pull.number)
+            return Done()
+
+        return _unavailable(self._session.attempt(leave, powers=Powers.MERGE))
 
     def close(self, pull: PullRequest, comment: str) -> Done | Unavailable:
         """Close with a comment and delete the branch, unless somebody else has pushed to it."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from gitops_sre.sandbox.github import app as web
-from gitops_sre.sandbox.github import auth, pulls, rest_reviews
+from gitops_sre.sandbox.github import auth, merging, pulls, rest_reviews
 from gitops_sre.sandbox.github.auth import AppCredentials
 from gitops_sre.sandbox.github.faults import Fault, Faults
 from gitops_sre.sandbox.github.gitrepo import ZERO, GitRepo
@@ -92,13 +93,35 @@ class GitHub:
         required_checks: Sequence[str] = (),
         *,
         enforce_admins: bool = False,
+        merge_queue: bool = False,
         repo: str = "",
     ) -> None:
         """Protect a branch of one repository, or of all when none is named. All of it is replaced at each call."""
         with self._hub.lock:
             targets = [self.repository(repo)] if repo else list(self._hub.repos.values())
+            wanted = Protection(required_reviews, tuple(required_checks), enforce_admins, merge_queue)
             for target in targets:
-                target.protections[branch] = Protection(required_reviews, tuple(required_checks), enforce_admins)
+                target.protections[branch] = wanted
+
+    def allow_merges(self, repo: str, *methods: str) -> None:
+        """Let a repository be merged into by these methods only."""
+        with self._hub.lock:
+            self.repository(repo).merge_methods = methods
+
+    def run_queue(self, repo: str, fails: str = "") -> None:
+        """Let the merge queue do its work: everything in it is merged, or removed with the reason why it `fails`."""
+        with self._hub.lock:
+            target = self.repository(repo)
+            for pull in sorted(target.pulls.values(), key=lambda each: each.number):
+                if pull.queued_by is None:
+                    continue
+                who = self._hub.known(pull.queued_by)
+                left = replace(pull, queued_by=None)
+                if fails:
+                    left = replace(left, unqueued=(*left.unqueued, (fails, self._hub.now())))
+                target.pulls[pull.number] = left
+                if not fails:
+                    merging.merge(self._hub, target, left, who)
 
     def commit(
         self,

@@ -13,7 +13,7 @@ from gitops_sre.sandbox.github.graphql_text import Field, GraphQLError, parse
 from gitops_sre.sandbox.github.graphql_types import Node
 from gitops_sre.sandbox.github.http import ApiError, Body, Call
 from gitops_sre.sandbox.github.rest_git import decode_base64
-from gitops_sre.sandbox.github.state import AutoMerge, Pull, Repo
+from gitops_sre.sandbox.github.state import AutoMerge, Protection, Pull, Repo
 from gitops_sre.sandbox.github.views import Json
 
 
@@ -244,6 +244,38 @@ def _set_auto_merge(call: Call, value: _Input, where: tuple[Repo, Pull], wish: A
     )
 
 
+def _enqueue(call: Call, given: Mapping[str, Any]) -> Node:
+    value = _Input.of(given)
+    repo, pull = _find_pull(call, value.body.text("pullRequestId"))
+    call.caller.demand("pull_requests", "write")
+    call.caller.demand("contents", "write")
+    if not repo.protections.get(pull.base, Protection()).merge_queue:
+        raise GraphQLError("Merge queue is not enabled for this branch", "UNPROCESSABLE")
+    expected = value.body.maybe("expectedHeadOid")
+    if expected is not None and expected != pull.head_sha:
+        raise GraphQLError(f'Head branch was modified: expected "{expected}".', "STALE_DATA")
+    refusal = requirements.judge(call.hub, repo, pull).refusal
+    if refusal:
+        raise GraphQLError(refusal, "UNPROCESSABLE")
+    changed = _requeued(call, repo, pull, call.by.login)
+    entry = graphql_pulls.queue_entry(repo, changed)
+    return value.payload("EnqueuePullRequestPayload", mergeQueueEntry=lambda _: entry)
+
+
+def _dequeue(call: Call, given: Mapping[str, Any]) -> Node:
+    value = _Input.of(given)
+    repo, pull = _find_pull(call, value.body.text("id"))
+    call.caller.demand("pull_requests", "write")
+    _requeued(call, repo, pull, None)
+    return value.payload("DequeuePullRequestPayload", mergeQueueEntry=None)
+
+
+def _requeued(call: Call, repo: Repo, pull: Pull, by: str | None) -> Pull:
+    changed = repo.pulls[pull.number] = replace(pull, queued_by=by)
+    pulls.touch(call.hub, repo, pull.number)
+    return changed
+
+
 _Root = Callable[[Call, Mapping[str, Any]], Node]
 _QUERIES: Mapping[str, _Root] = {"viewer": _viewer, "repository": _repository, "node": _node}
 _MUTATIONS: Mapping[str, _Root] = {
@@ -253,4 +285,6 @@ _MUTATIONS: Mapping[str, _Root] = {
     "markPullRequestReadyForReview": _draft(False, "MarkPullRequestReadyForReviewPayload"),
     "enablePullRequestAutoMerge": _enable_auto_merge,
     "disablePullRequestAutoMerge": _disable_auto_merge,
+    "enqueuePullRequest": _enqueue,
+    "dequeuePullRequest": _dequeue,
 }

@@ -159,8 +159,17 @@ def pull_request(call: Call, repo: Repo, pull: Pull) -> Node:
         "repository": lambda _: with_pulls(call, repo),
         "commits": lambda given: _commits(call, repo, pull, given),
         "reviews": lambda given: _reviews(call, repo, pull, given),
+        "mergeQueueEntry": lambda _: queue_entry(repo, pull),
         "timelineItems": lambda given: _timeline(call, repo, pull, given),
     }
+
+
+def queue_entry(repo: Repo, pull: Pull) -> Node | None:
+    """A pull request's place in the merge queue; None when it has none."""
+    if pull.queued_by is None:
+        return None
+    before = sum(each.queued_by is not None and each.number < pull.number for each in repo.pulls.values())
+    return {"__typename": "MergeQueueEntry", "state": "AWAITING_CHECKS", "position": before + 1}
 
 
 def _auto_merge(call: Call, wish: AutoMerge | None) -> Node | None:
@@ -199,17 +208,23 @@ def _reviews(call: Call, repo: Repo, pull: Pull, given: Given) -> Node:
 
 
 def _timeline(call: Call, repo: Repo, pull: Pull, given: Given) -> Node:
-    """Of all items only that it was closed: the others are not asked for."""
-    if given.get("itemTypes") != ["CLOSED_EVENT"]:
-        raise GraphQLError("The sandbox knows no timeline items but CLOSED_EVENT.")
+    """Of all items that it was closed, or that the merge queue has removed it: the others are not asked for."""
     issue = repo.issues[pull.number]
 
-    def view(login: str | None) -> Node:
+    def closed(login: str | None) -> Node:
         by = actor(call.lens, call.hub.known(login)) if login else None
         return {"__typename": "ClosedEvent", "actor": by, "createdAt": maybe_stamp(issue.closed_at)}
 
-    items = [issue.closed_by] if issue.state == "closed" else []
-    return connection("PullRequestTimelineItemsConnection", "timelineItems", items, view, given)
+    def removed(one: tuple[str, Any]) -> Node:
+        return {"__typename": "RemovedFromMergeQueueEvent", "reason": one[0], "createdAt": stamp(one[1])}
+
+    kind = "PullRequestTimelineItemsConnection"
+    if given.get("itemTypes") == ["CLOSED_EVENT"]:
+        items = [issue.closed_by] if issue.state == "closed" else []
+        return connection(kind, "timelineItems", items, closed, given)
+    if given.get("itemTypes") == ["REMOVED_FROM_MERGE_QUEUE_EVENT"]:
+        return connection(kind, "timelineItems", pull.unqueued, removed, given)
+    raise GraphQLError("The sandbox knows no such timeline items.")
 
 
 def with_checks(call: Call, repo: Repo, sha: str) -> Node:

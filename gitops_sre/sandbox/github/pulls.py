@@ -44,7 +44,7 @@ def _follow_head(hub: Hub, repo: Repo, pull: Pull, before: str, after: str, by: 
         # GitHub closes what has nothing to merge any more, and keeps the head that it had.
         close(hub, repo, pull.number, by)
         return
-    moved = replace(pull, head_sha=after)
+    moved = replace(pull, head_sha=after, queued_by=None)
     repo.pulls[pull.number] = moved
     touch(hub, repo, pull.number)
     events.pull_request(hub, repo, moved, "synchronize", by, before=before, after=after)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitops_sre.sandbox.github import diffs, events, merging, pulls, requirements, views_git, views_pull
 from gitops_sre.sandbox.github.http import Answer, ApiError, Call, Route, invalid, not_found, refused
 from gitops_sre.sandbox.github.rest_contents import DIFF
-from gitops_sre.sandbox.github.state import Pull
+from gitops_sre.sandbox.github.state import Protection, Pull
 
 _METHODS = ("merge", "squash", "rebase")
 
@@ -120,6 +120,13 @@ def _is_merged(call: Call) -> Answer:
     return Answer(status=204)
 
 
+_NOT_ALLOWED = {
+    "merge": "Merge commits are not allowed on this repository.",
+    "squash": "Squash merges are not allowed on this repository.",
+    "rebase": "Rebase merges are not allowed on this repository.",
+}
+
+
 def _merge(call: Call) -> Answer:
     pull, body = the_pull(call), call.body
     method, expected = body.maybe("merge_method") or "merge", body.maybe("sha")
@@ -127,6 +134,10 @@ def _merge(call: Call) -> Answer:
         raise invalid("PullRequest", "merge_method")
     if pull.merged_at is None and expected is not None and expected != pull.head_sha:
         raise ApiError(409, "Head branch was modified. Review and try the merge again.")
+    if method not in call.repo.merge_methods:
+        raise ApiError(405, _NOT_ALLOWED[method])
+    if call.repo.protections.get(pull.base, Protection()).merge_queue:
+        raise ApiError(405, "Changes must be made through the merge queue")
     verdict = requirements.judge(call.hub, call.repo, pull, admin=call.by.permission == "admin")
     if verdict.refusal:
         raise ApiError(405, verdict.refusal)

@@ -103,6 +103,10 @@ class Pull:
     merged_by: str | None = None
     merge_sha: str | None = None
     auto_merge: AutoMerge | None = None
+    queued_by: str | None = None
+    """Who has put it into the merge queue, in which it is now."""
+    unqueued: tuple[tuple[str, datetime], ...] = ()
+    """Each time that the queue has removed it: why and when."""
     requested_reviewers: tuple[str, ...] = ()
 
 
@@ -192,6 +196,7 @@ class Protection:
     required_reviews: int = 0
     required_checks: tuple[str, ...] = ()
     enforce_admins: bool = False
+    merge_queue: bool = False
 
 
 @dataclass
@@ -214,6 +219,8 @@ class Repo:
     checks: dict[int, CheckRun] = field(default_factory=dict)
     statuses: dict[int, Status] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
+    merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
+    """Ways of merging that the repository allows."""
     verified: dict[str, datetime] = field(default_factory=dict)
     tree_limit: int = 100_000
     """Entries that one recursive listing gives at most."""

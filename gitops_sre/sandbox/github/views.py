@@ -176,9 +176,9 @@ class Lens:
             "topics": [],
             "is_template": False,
             "web_commit_signoff_required": False,
-            "allow_merge_commit": True,
-            "allow_squash_merge": True,
-            "allow_rebase_merge": True,
+            "allow_merge_commit": "merge" in repo.merge_methods,
+            "allow_squash_merge": "squash" in repo.merge_methods,
+            "allow_rebase_merge": "rebase" in repo.merge_methods,
             "allow_auto_merge": True,
             "delete_branch_on_merge": False,
         }

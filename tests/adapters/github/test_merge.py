@@ -81,12 +81,35 @@ def test_a_required_check_that_is_not_there_yet_is_waited_for(stage: Stage) -> N
     assert isinstance(forge.merge(pull), Done)
 
 
-def test_a_branch_that_takes_merges_from_a_queue_only_is_refused_with_githubs_words(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Repository rule violations found\n\nWaiting on code owner review from acme/sre.",
+        "New changes require approval from someone other than the last pusher.",
+        "At least 2 approving reviews are required by reviewers with write access.",
+        "Changes have been requested on this pull request.",
+        "You're not authorized to push to this branch.",
+    ],
+)
+def test_what_rules_refuse_is_refused_with_githubs_words_and_nothing_is_bypassed(stage: Stage, said: str) -> None:
     forge = stage.forge()
     pull = stage.opened(forge)
-    said = "Changes must be made through the merge queue"
-    stage.github.inject("PUT", f"{stage.api}/pulls/1/merge", Fault(405, message=said))
-    assert forge.merge(pull) == Refused(said)
+    stage.github.inject("PUT", f"{stage.api}/pulls/1/merge", Fault(405, message=said), times=9)
+    refused = forge.merge(pull)
+    assert isinstance(refused, Refused)
+    assert refused.reason.split() == said.split()
+    assert stage.repo.head_of("main") == stage.base
+
+
+@pytest.mark.parametrize("method", ["squash", "rebase"])
+def test_the_repositorys_own_way_of_merging_is_kept_to(stage: Stage, method: str) -> None:
+    stage.github.allow_merges(stage.name, method)
+    forge = stage.forge()
+    pull = stage.opened(forge)
+    assert isinstance(forge.merge(pull), Done)
+    landed = looked(stage)
+    assert landed.merge_sha == stage.repo.head_of("main")
+    assert len(stage.repo.git.commit(landed.merge_sha).parents) == 1
 
 
 def test_a_conflict_is_refused(stage: Stage) -> None:
