@@ -17,7 +17,7 @@ from gitops_sre.model.change_feed import Commit, FileChange, ReplicaSet, Revisio
 from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.evidence import Answer, Query
 from gitops_sre.model.incident import Incident
-from gitops_sre.model.live import Application, Workload
+from gitops_sre.model.live import Application, Notice, Workload
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
@@ -290,6 +290,10 @@ class Forge(Protocol):
 
     def look(self, number: int) -> PullRequest | Unavailable:
         """A pull request with its reviews, as it stands now."""
+        ...
+
+    def notices(self, commits: Sequence[str]) -> tuple[Notice, ...] | Unavailable:
+        """Commit statuses and deployments of these commits, of whatever context or environment."""
         ...
 
     def merge(self, pull: PullRequest) -> Done | Refused | Unavailable:

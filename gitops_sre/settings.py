@@ -87,6 +87,11 @@ class AlertmanagerSettings(_Section):
 class KubernetesSettings(_Section):
     """Read-only access to the cluster. Default: the pod's service account, else the default kubeconfig."""
 
+    enabled: bool = Field(
+        True,
+        description="false: there is no way to it. What runs is taken from the infra repository's files, what is live "
+        "from commit statuses and deployments on GitHub, and no fix is merged without an approval (L3)",
+    )
     kubeconfig: Path | None = Field(None, description="default: the pod's service account, else ~/.kube/config")
     context: str = Field("", description="of the kubeconfig; default: its current one")
     argocd_namespace: str = Field("argocd", description="where the Applications are")

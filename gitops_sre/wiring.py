@@ -23,6 +23,7 @@ from gitops_sre.engine.intake import intake
 from gitops_sre.engine.journal import Journal
 from gitops_sre.engine.world import World
 from gitops_sre.gitops.locate import GitOpsLocator
+from gitops_sre.gitops.promised import PromisedCluster
 from gitops_sre.perception import presets
 from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
@@ -68,6 +69,7 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         repository = GitRepository(forge.git_url, settings.github.branch, settings.cache_dir, forge.git_token)
     except ValueError as error:
         raise ConfigError(f"github: {error}") from error
+    locator, rendering = GitOpsLocator(repository), ToolRenderer()
     prometheus = Prometheus(settings.prometheus, given)
     sources: list[Alerts] = [prometheus] if settings.prometheus.poll_alerts else []
     if settings.alertmanager is not None:
@@ -79,11 +81,13 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         clock=clock,
         metrics=prometheus,
         alerts=tuple(sources),
-        cluster=KubernetesCluster(settings.kubernetes),
+        cluster=KubernetesCluster(settings.kubernetes)
+        if settings.kubernetes.enabled
+        else PromisedCluster(repository, forge.git_url, rendering, locator, settings.kubernetes.argocd_namespace),
         repository=repository,
         repository_url=forge.git_url,
-        locator=GitOpsLocator(repository),
-        renderer=ToolRenderer(),
+        locator=locator,
+        renderer=rendering,
         forge=forge,
         store=store,
         journal=journal,

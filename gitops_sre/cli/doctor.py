@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,10 @@ from gitops_sre.perception import golden
 from gitops_sre.policy import documents
 from gitops_sre.ports import StoreError
 from gitops_sre.settings import ConfigError, Settings
+from gitops_sre.verification import announced
+
+_LATELY = 30
+"""Commits of the branch that are looked at for what GitHub was told of them."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,9 @@ def _signals(world: wiring.World) -> Iterator[Finding]:
 
 
 def _cluster(world: wiring.World) -> Iterator[Finding]:
+    if not world.settings.kubernetes.enabled:
+        yield from _no_cluster(world)
+        return
     applications = world.cluster.applications()
     if isinstance(applications, Unavailable):
         yield Finding("Argo CD", "no answer", applications.reason)
@@ -201,6 +208,40 @@ def _cluster(world: wiring.World) -> Iterator[Finding]:
         hint = "" if ours else "nothing can be mended: check github.repository, github.git_url and argocd_namespace"
         yield Finding("Argo CD", f"{len(applications)} Applications, {ours} of them read the infra repository", hint)
     yield _asked("workloads", world.cluster.workloads, "workloads")
+
+
+def _no_cluster(world: wiring.World) -> Iterator[Finding]:
+    """What there is instead of the cluster, and what is missing because of it."""
+    seen = world.seen_cluster()
+    if isinstance(seen, Unavailable):
+        yield Finding("cluster (off)", "nothing is known of it", seen.reason)
+        return
+    applications, workloads = seen
+    ours = [each for each in applications if reads(each, world.repository_url)]
+    hint = "" if ours else "nothing can be mended: no Application or Kustomization in the files reads this repository"
+    found = f"by the files {len(ours)} applications with {len(workloads)} workloads"
+    yield Finding("cluster (off)", found, hint)
+    missing = "no rollouts and no Kubernetes events as evidence; fixes wait for an approval (L3)"
+    yield Finding("cluster (off)", missing, "kubernetes.enabled: true, where there is a way to it", optional=True)
+    yield _told(world, [each.key for each in ours])
+
+
+def _told(world: wiring.World, keys: Sequence[str]) -> Finding:
+    """Whether anybody tells GitHub what is live."""
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return Finding("what is live", "nothing is known", head.reason)
+    try:
+        commits = [each.sha for each in world.repository.log(head, limit=_LATELY)]
+    except OSError as error:
+        return Finding("what is live", "nothing is known", str(error))
+    notices = world.forge.notices(commits)
+    if isinstance(notices, Unavailable):
+        return Finding("what is live", "GitHub does not say", notices.reason)
+    count = sum(any(announced.concerns(notice, key) for key in keys) for notice in notices)
+    hint = "" if count else "have Argo CD or Flux post commit statuses: docs/scheduled-job.md shows how"
+    found = f"{count} statuses and deployments of these applications on the last {len(commits)} commits"
+    return Finding("what is live", found, hint, optional=True)
 
 
 def _asked(name: str, ask: Callable[[], tuple[object, ...] | Unavailable], what: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from gitops_sre.action import ACTIONS
 from gitops_sre.engine import hands, investigate, room
@@ -79,7 +80,8 @@ def verification_plan(incident: Incident, target: Target, at: datetime, world: W
     slis, traffic = golden.slis(target, world.settings)
     # Until the range of a rate lies wholly after going live, it still counts what happened before.
     settle = max(timing.settle, timing.rate_window)
-    plan = VerificationPlan(slis, settle, timing.window, timing.deadline, traffic=traffic)
+    live_by: Literal["cluster", "statuses"] = "cluster" if world.settings.kubernetes.enabled else "statuses"
+    plan = VerificationPlan(slis, settle, timing.window, timing.deadline, traffic=traffic, live_by=live_by)
     scope = investigate.scope_of(incident, target, at, world)
     before = world.metrics.ask(assess.queries(plan, scope.baseline_start, scope.baseline_end, timing.step))
     during = world.metrics.ask(assess.queries(plan, at - timedelta(seconds=timing.window), at, timing.step))

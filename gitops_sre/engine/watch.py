@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.step import approval
 from gitops_sre.engine.world import World
+from gitops_sre.gitops.edit import apply
 from gitops_sre.model.image import Image
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.live import Live, Liveness, NeverLive, Waiting
-from gitops_sre.model.outcome import Unavailable
+from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import VerificationPlan
 from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.verdict import Level
 from gitops_sre.model.verification import Assessment
-from gitops_sre.verification import assess, live
+from gitops_sre.verification import announced, assess, live
+
+_FOLLOWING = 50
+"""Commits of the branch that are looked at for what was said of one: the latest, and the one itself."""
 
 
 def overdue(incident: Incident, at: datetime, world: World) -> str:
@@ -154,13 +158,16 @@ def sync(incident: Incident, world: World) -> m.Event:
     seen = _liveness(incident.record, pull, undoing=undoing, world=world)
     if isinstance(seen, Live):
         # Argo CD's last sync may be older than the merge when nothing was left to apply.
-        return m.WentLive(at, f"{pull.merge_sha[:12]} is live and healthy", max(seen.at, pull.merged_at or seen.at))
+        by = "and healthy" if world.settings.kubernetes.enabled else f"as GitHub was told at {seen.revision[:12]}"
+        return m.WentLive(at, f"{pull.merge_sha[:12]} is live {by}", max(seen.at, pull.merged_at or seen.at))
     if isinstance(seen, NeverLive):
         return m.NeverLive(at, seen.reason)
     return m.Nothing(at, f"waiting for {seen.on}")
 
 
 def _liveness(record: ActionRecord, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
+    if not world.settings.kubernetes.enabled:
+        return _announced(record, pull, undoing=undoing, world=world)
     target = record.plan.target
     seen = world.seen_cluster(target.workload.namespace)
     if isinstance(seen, Unavailable):
@@ -178,6 +185,36 @@ def _liveness(record: ActionRecord, pull: PullRequest, *, undoing: bool, world: 
         live.Wanted(pull.merge_sha, target.source, expected_images(record, undoing=undoing)),
         world.repository.contains,
     )
+
+
+def _announced(record: ActionRecord, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
+    """What GitHub has been told of the merge commit, or of a later one that holds it and keeps its values."""
+    head = world.repository.head()
+    if isinstance(head, Unavailable):
+        return Waiting(f"Git: {head.reason}")
+    commits = _since(pull.merge_sha, head, world)
+    if isinstance(commits, Unavailable):
+        return Waiting(f"Git: {commits.reason}")
+    # The edits that would take it back apply only where the values are still as they landed.
+    edits = record.edits if undoing else record.inverse
+    back = apply(world.repository, head, edits, world.settings.policy.path)
+    if isinstance(back, Refused):
+        return NeverLive(f"a later commit changed it again, so what follows cannot be attributed to it: {back.reason}")
+    return announced.live(world.forge.notices(commits), record.plan.target.application, commits)
+
+
+def _since(landed: str, head: str, world: World) -> tuple[str, ...] | Unavailable:
+    """A commit and those of the branch that followed it, oldest first."""
+    try:
+        shas = [each.sha for each in world.repository.log(head, limit=_FOLLOWING)]
+    except OSError as error:
+        return Unavailable(str(error))
+    if landed in shas:
+        return tuple(reversed(shas[: shas.index(landed) + 1]))
+    held = world.repository.contains(head, landed)
+    if isinstance(held, Unavailable):
+        return held
+    return (landed, *reversed(shas)) if held else Unavailable(f"{landed[:12]} is not on the branch yet")
 
 
 def expected_images(record: ActionRecord, *, undoing: bool) -> tuple[str, ...]:

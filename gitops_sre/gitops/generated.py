@@ -19,13 +19,13 @@ def generated(files: Files, scopes: Iterable[str]) -> tuple[Declared, ...]:
     found: dict[tuple[str, str], Declared] = {}
     for scope in scopes:
         for each in applications(files, (), scope):
-            if each.kind == "ApplicationSet" and each.complete and (it := _declared(each)) is not None:
+            if each.kind == "ApplicationSet" and each.complete and (it := rendering(each)) is not None:
                 found[it.file, it.key] = it
     return tuple(found.values())
 
 
-def _declared(made: Made) -> Declared | None:
-    """An Application as the cluster would hold it, read like any other."""
+def rendering(made: Made) -> Declared | None:
+    """What an Application renders, as the cluster would hold it, read like any other."""
     manifest = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",

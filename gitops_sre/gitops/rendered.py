@@ -127,6 +127,28 @@ def render(
     return _compared(jobs, list(zip(done[::2], done[1::2], strict=True)))
 
 
+def objects(
+    repository: Repository, renderer: Renderer, locator: Locator, commit: str, sources: Iterable[Source]
+) -> dict[Source, tuple[Manifest, ...] | Unavailable]:
+    """What each source makes at a commit. Raises OSError when the repository cannot be read."""
+    files = AtCommit(repository, commit)
+    inputs = {source: reads(locator, commit, files, source) for source in sources}
+    with TemporaryDirectory(prefix="render-") as folder:
+        base = Path(folder, "base")
+        repository.export(commit, base, sorted(frozenset[str]().union(*inputs.values())))
+
+        def built(task: tuple[int, Source]) -> _Built | Unavailable:
+            place = Path(folder, str(task[0]))
+            return _build(renderer, place, base, inputs[task[1]], {}, task[1], twice=False)
+
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            done = list(pool.map(built, enumerate(inputs)))
+    return {
+        source: made if isinstance(made, Unavailable) else made.objects
+        for source, made in zip(inputs, done, strict=True)
+    }
+
+
 def _inputs(
     locator: Locator, commit: str, old: Files, new: Files, sides: Sides, changed: Iterable[str]
 ) -> frozenset[str]:

@@ -74,6 +74,20 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """What stands at a commit on the forge: the latest commit status of one context, or the latest status of a
+    deployment. `name` is the context or the environment; `link` leads to whoever said it; `said` is in their words."""
+
+    commit: str
+    kind: Literal["status", "deployment"]
+    name: str
+    state: Literal["success", "failure", "pending"]
+    at: datetime
+    said: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
 class Live:
     """The commit (or a descendant that keeps its values) runs and is healthy since `at`."""
 

@@ -100,6 +100,8 @@ class VerificationPlan:
     incident: tuple[Reading, ...] = ()
     traffic: str = ""
     """PromQL for requests a second of the service: without traffic a verdict is inconclusive."""
+    live_by: Literal["cluster", "statuses"] = "cluster"
+    """What tells whether the change is live; commit statuses (and deployments) on the forge are the weaker word."""
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,8 @@ def _built_in(case: _Case, open_questions: Sequence[Gap | Doubt]) -> Iterator[Re
         yield Reason("irreversible", Level.L3, f"{case.plan.action} cannot be taken back by a commit")
     if not case.plan.verification.slis:
         yield Reason("verification", Level.L1, "there is no SLI to tell whether it helped")
+    if case.plan.verification.live_by == "statuses":
+        yield Reason("live", Level.L3, "being live can only be seen by commit statuses")
     if not 0 <= case.plan.confidence <= 1:
         yield Reason("confidence", Level.L1, f"a confidence of {case.plan.confidence} means nothing")
     if not all(case.environments):

@@ -33,6 +33,8 @@ POWERS = {
     "checks": "write",
     "issues": "write",
     "administration": "read",
+    "statuses": "read",
+    "deployments": "read",
 }
 PEOPLE: dict[str, Permission] = {"alice": "admin", "bob": "write", "carol": "write", "erin": "read"}
 NUMBERS = itertools.count(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -243,6 +244,12 @@ class TestBuiltIn:
 
     def test_no_sli_to_verify_with(self) -> None:
         assert verdict(policies(OPEN), plan(verification=VerificationPlan((), 1, 5, 30))).level is Level.L1
+
+    def test_a_commit_that_only_statuses_can_say_is_live(self) -> None:
+        blind = replace(plan().verification, live_by="statuses")
+        given = verdict(policies(OPEN), plan(verification=blind))
+        assert given.level is Level.L3
+        assert binding(given) == "live: being live can only be seen by commit statuses"
 
     def test_a_confidence_that_is_no_probability(self) -> None:
         assert verdict(policies(OPEN), plan(confidence=1.5)).level is Level.L1

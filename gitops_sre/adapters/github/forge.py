@@ -15,6 +15,7 @@ from gitops_sre.adapters.github import comments, marks, nodes, queue
 from gitops_sre.adapters.github.apps import web_url
 from gitops_sre.adapters.github.ledger import LedgerBranch
 from gitops_sre.adapters.github.lookout import Lookout
+from gitops_sre.adapters.github.notices import Notices
 from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.adapters.github.propose import BaseMovedError, Proposal, find_or_open
 from gitops_sre.adapters.github.read import action_of, outcome_of, pull_of
@@ -25,6 +26,7 @@ from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
 from gitops_sre.model.change import FileEdit, Proof
 from gitops_sre.model.command import Command, Reply
+from gitops_sre.model.live import Notice
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
@@ -54,6 +56,7 @@ class GitHubForge:
         self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME)
         self._switch = Switch(self._session, settings.branch, environment)
         self._session.halted = self._switch.before_write
+        self._notices = Notices(self._session)
         self._queued: set[int] = set()
         """Pull requests into a branch that takes merges from a queue alone, as far as this process has tried."""
         self._settled: dict[int, tuple[datetime, OpenedAction]] = {}
@@ -157,6 +160,10 @@ class GitHubForge:
     def look(self, number: int) -> PullRequest | Unavailable:
         """A pull request with its reviews, as it stands now."""
         return _unavailable(self._session.attempt(lambda: self._pull(self._lookout.look(number)), tries=3))
+
+    def notices(self, commits: Sequence[str]) -> tuple[Notice, ...] | Unavailable:
+        """Commit statuses and deployments of these commits (fifty at most: the first one, and the latest)."""
+        return self._notices.of(commits)
 
     def merge(self, pull: PullRequest) -> Done | Refused | Unavailable:
         """Merge with the expected head, when every commit is still the bot's.

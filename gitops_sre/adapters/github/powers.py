@@ -14,6 +14,8 @@ class Powers(Enum):
     LOOK = "look"
     """Everything that only reads: finding actions, pull requests, reviews, orders."""
     GIT = "clone and fetch"
+    STATUSES = "read commit statuses"
+    DEPLOYMENTS = "read deployments"
     PROPOSE = "propose"
     MERGE = "merge"
     CLOSE = "close"
@@ -28,10 +30,17 @@ class Powers(Enum):
     @property
     def permissions(self) -> Mapping[str, str]:
         """What an installation token of this step is asked for, as GitHub names permissions."""
-        if self is Powers.GIT:
-            return {"metadata": "read", "contents": "read"}
+        if self in _NARROW:
+            return dict.fromkeys(_NARROW[self], "read")
         return {**dict.fromkeys(_READ, "read"), **dict.fromkeys(_WRITES.get(self, ()), "write")}
 
+
+_NARROW: Mapping[Powers, tuple[str, ...]] = {
+    Powers.GIT: ("metadata", "contents"),
+    Powers.STATUSES: ("metadata", "contents", "statuses"),
+    Powers.DEPLOYMENTS: ("metadata", "contents", "deployments"),
+}
+"""What needs less than a look, or what an App may not have been granted."""
 
 _WRITES: Mapping[Powers, tuple[str, ...]] = {
     Powers.PROPOSE: ("contents", "pull_requests", "checks"),

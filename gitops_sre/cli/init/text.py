@@ -33,7 +33,7 @@ def settings(found: Discovery, wanted: Wanted) -> str:
         _github(wanted),
         _prometheus(found),
         _alertmanager(found),
-        _kubernetes(found),
+        _kubernetes(found, wanted),
         _environments(found),
         _objectives(found),
         _signing(wanted),
@@ -83,10 +83,16 @@ def _alertmanager(found: Discovery) -> Iterator[str]:
         yield _line(f"  url: {_quoted(at.value)}", at.by)
 
 
-def _kubernetes(found: Discovery) -> Iterator[str]:
-    if found.argocd is not None and found.argocd.value not in ("", "argocd"):
-        yield "kubernetes:"
-        yield _line(f"  argocd_namespace: {_quoted(found.argocd.value)}", found.argocd.by)
+def _kubernetes(found: Discovery, wanted: Wanted) -> Iterator[str]:
+    elsewhere = found.argocd if found.argocd is not None and found.argocd.value not in ("", "argocd") else None
+    if elsewhere is None and not wanted.project:
+        return
+    yield "kubernetes:"
+    if elsewhere is not None:
+        yield _line(f"  argocd_namespace: {_quoted(elsewhere.value)}", elsewhere.by)
+    if wanted.project:
+        yield "  # For a runner that does not reach the cluster, remove the # (docs/scheduled-job.md)."
+        yield "  #enabled: false"
 
 
 def _environments(found: Discovery) -> Iterator[str]:

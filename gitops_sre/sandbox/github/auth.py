@@ -20,10 +20,12 @@ TOKEN_LIFE = timedelta(hours=1)
 _JWT_LIFE = timedelta(minutes=10)
 _SKEW = timedelta(seconds=60)
 
-_READER = dict.fromkeys(("metadata", "contents", "checks", "statuses", "members"), "read") | dict.fromkeys(
-    ("issues", "pull_requests"), "comment"
-)
-_WRITER = dict.fromkeys(("contents", "issues", "pull_requests", "statuses"), "write") | {"checks": "read"}
+_READER = dict.fromkeys(
+    ("metadata", "contents", "checks", "statuses", "deployments", "members"), "read"
+) | dict.fromkeys(("issues", "pull_requests"), "comment")
+_WRITER = dict.fromkeys(("contents", "issues", "pull_requests", "statuses", "deployments"), "write") | {
+    "checks": "read"
+}
 ROLE_PERMISSIONS: Mapping[str, Mapping[str, str]] = {
     "read": _READER,
     "write": {**_READER, **_WRITER},

@@ -10,7 +10,16 @@ from gitops_sre.sandbox.github import requirements, views_pull
 from gitops_sre.sandbox.github.graphql_text import GraphQLError
 from gitops_sre.sandbox.github.graphql_types import Node, actor, commit, repository
 from gitops_sre.sandbox.github.http import Call
-from gitops_sre.sandbox.github.state import AutoMerge, CheckRun, Issue, Pull, Repo, Status
+from gitops_sre.sandbox.github.state import (
+    AutoMerge,
+    CheckRun,
+    Deployment,
+    DeploymentStatus,
+    Issue,
+    Pull,
+    Repo,
+    Status,
+)
 from gitops_sre.sandbox.github.views import maybe_stamp, stamp
 
 _MOST = 100
@@ -98,6 +107,9 @@ def with_pulls(call: Call, repo: Repo) -> Node:
 
     def object_at(given: Given) -> Node | None:
         call.caller.demand("contents", "read")
+        if "oid" in given:
+            oid = str(given["oid"])
+            return with_checks(call, repo, oid) if repo.git.kind(oid) == "commit" else None
         branch, _, path = str(given.get("expression", "")).partition(":")
         head = repo.head_of(branch)
         entry = repo.git.entry(head, path) if head else None
@@ -233,6 +245,38 @@ def with_checks(call: Call, repo: Repo, sha: str) -> Node:
         **commit(call.lens, repo, repo.git.commit(sha)),
         "checkSuites": lambda given: _suites(call, repo, sha, given),
         "status": lambda _: _status(call, repo, sha),
+        "deployments": lambda given: _deployments(call, repo, sha, given),
+    }
+
+
+def _deployments(call: Call, repo: Repo, sha: str, given: Given) -> Node:
+    call.caller.demand("deployments", "read")
+    found = [each for each in repo.deployments.values() if each.sha == sha]
+
+    def view(made: Deployment) -> Node:
+        said = [each for each in repo.deployment_statuses.values() if each.deployment == made.id]
+        return {
+            "__typename": "Deployment",
+            "id": f"DE_{made.id}",
+            "databaseId": made.id,
+            "environment": made.environment,
+            "description": made.description,
+            "createdAt": stamp(made.created_at),
+            "latestStatus": _deployment_status(said[-1]) if said else None,
+        }
+
+    return connection("DeploymentConnection", "deployments", found, view, given)
+
+
+def _deployment_status(status: DeploymentStatus) -> Node:
+    return {
+        "__typename": "DeploymentStatus",
+        "id": f"DES_{status.id}",
+        "state": status.state.upper(),
+        "description": status.description,
+        "logUrl": status.log_url or None,
+        "environmentUrl": status.environment_url or None,
+        "createdAt": stamp(status.created_at),
     }
 
 
@@ -298,6 +342,7 @@ def _status(call: Call, repo: Repo, sha: str) -> Node | None:
             "context": status.context,
             "state": status.state.upper(),
             "description": status.description,
+            "targetUrl": status.target_url,
             "creator": actor(call.lens, call.hub.known(status.creator)),
             "createdAt": stamp(status.created_at),
         }

@@ -190,6 +190,33 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """A deployment of a commit to an environment."""
+
+    id: int
+    sha: str
+    ref: str
+    environment: str
+    description: str | None
+    creator: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class DeploymentStatus:
+    """How a deployment went; the latest counts."""
+
+    id: int
+    deployment: int
+    state: str
+    description: str
+    log_url: str
+    environment_url: str
+    creator: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Protection:
     """Classic protection of one branch."""
 
@@ -218,6 +245,8 @@ class Repo:
     labels: dict[str, Label] = field(default_factory=dict)
     checks: dict[int, CheckRun] = field(default_factory=dict)
     statuses: dict[int, Status] = field(default_factory=dict)
+    deployments: dict[int, Deployment] = field(default_factory=dict)
+    deployment_statuses: dict[int, DeploymentStatus] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
     merge_methods: tuple[str, ...] = ("merge", "squash", "rebase")
     """Ways of merging that the repository allows."""

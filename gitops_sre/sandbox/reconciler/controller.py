@@ -27,6 +27,10 @@ SYNC_TOOK = 2.0
 """Seconds a sync took in the back-filled history."""
 
 
+Notify = Callable[[str, str, str], None]
+"""Application, revision, and `success` or `failure`: what Argo CD's notifications tell of a sync, once for each."""
+
+
 @dataclass
 class Knobs:
     """What tests and stories may turn while the controller runs. Durations in seconds, sets of Application names.
@@ -55,6 +59,7 @@ class Reconciler:
         self, repository: Path, cluster: Cluster, clock: Callable[[], float], knobs: Knobs | None = None
     ) -> None:
         self.knobs = knobs or Knobs()
+        self.notify: Notify = lambda *_: None
         self._watched = Watched(repository, "main")
         self._cluster = cluster
         self._clock = clock
@@ -159,6 +164,7 @@ class Reconciler:
             last = app.history[-1]
             app.operation = Operation(last.revision, last.started, last.at, "Succeeded", SYNCED)
             app.health_since = last.at + SYNC_TOOK
+            app.notified = last.revision
 
     # what the cluster is told
 
@@ -186,6 +192,17 @@ class Reconciler:
         if app.reconciled_at < (finished or 0.0) or now - app.reconciled_at >= self.knobs.refresh:
             self._compare(app, now)
         self._observe_health(app, now)
+        self._tell(app)
+
+    def _tell(self, app: Managed) -> None:
+        """Notifications by the triggers `on-deployed` (synced and healthy) and `on-sync-failed`, once a revision."""
+        operation = app.operation
+        if operation is None or operation.revision == app.notified:
+            return
+        deployed = operation.phase == "Succeeded" and (app.sync, app.health) == ("Synced", "Healthy")
+        if deployed or operation.phase == "Failed":
+            app.notified = operation.revision
+            self.notify(app.spec.name, operation.revision, "success" if deployed else "failure")
 
     def _may_sync(self, app: Managed) -> bool:
         """Automated, not forbidden by a window, and not a revision whose sync has failed: that one is not retried."""

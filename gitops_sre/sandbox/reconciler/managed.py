@@ -60,6 +60,8 @@ class Managed:
     stale_until: float = 0.0
     live: frozenset[Key] = field(default_factory=frozenset)
     """Objects that the last sync left in the cluster."""
+    notified: str = ""
+    """The revision that was told of last."""
 
     @property
     def running(self) -> Operation | None:
