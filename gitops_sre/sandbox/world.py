@@ -36,6 +36,8 @@ APP_PERMISSIONS = {
     "checks": "write",
     "issues": "write",
     "administration": "read",
+    "statuses": "read",
+    "deployments": "read",
 }
 DEPLOYER = {"kustomize": "bob", "helm": "dave", "raw": "carol"}
 
@@ -81,6 +83,7 @@ class World:
         self.cluster = Cluster(time.time)
         self.kubernetes = KubernetesAPI(self.cluster, self.cluster_token)
         self.reconciler = Reconciler(self._git.path, self.cluster, time.time, self.knobs)
+        self.reconciler.notify = self._tell_github
         self.telemetry = Telemetry(root / "telemetry", self._running, seed, prometheus)
         self.prometheus_url = ""
         self.theatre = Theatre(self)
@@ -128,6 +131,11 @@ class World:
         thread = threading.Thread(target=run, args=(self._stop,), name=f"sandbox-{name}", daemon=True)
         thread.start()
         self._threads.append(thread)
+
+    def _tell_github(self, application: str, revision: str, state: str) -> None:
+        """Argo CD's notifications, with the context that their documentation gives them."""
+        context, said = f"continuous-delivery/{application}", f"{application}: {state}"
+        self.github.report_status(REPOSITORY, "argocd", revision, context, state, said)
 
     def _running(self) -> Mapping[tuple[str, str], Running]:
         """What telemetry sees: what the branch declares until the reconciler has brought it up, then the cluster."""

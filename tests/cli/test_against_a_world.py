@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from gitops_sre.adapters.render import find_tool
 from gitops_sre.cli.demo.processes import Place
@@ -102,6 +103,18 @@ class TestWhereAllIsWell:
         assert said.code == 0, said
         assert "NO  " not in said.out
         assert "GitHub               gitops-sre[bot] on " in said.out
+        assert witness.sees() == before
+
+    def test_doctor_says_what_is_missing_without_the_cluster(self, run: Run, settings: Path, witness: Witness) -> None:
+        written = yaml.safe_load(settings.read_text())
+        written["kubernetes"] = {"enabled": False}
+        settings.write_text(yaml.safe_dump(written))
+        before = witness.sees()
+        said = run("doctor", "--settings", settings)
+        assert said.code == 0, said
+        assert "no rollouts and no Kubernetes events" in said.out
+        assert re.search(r"ok  cluster \(off\) +by the files \d\d applications with \d\d workloads", said.out), said.out
+        assert re.search(r"what is live +0 statuses and deployments .*\n +-> have Argo CD or Flux", said.out), said.out
         assert witness.sees() == before
 
     def test_investigate_looks_into_an_alert_and_writes_nothing(

@@ -19,7 +19,7 @@ from gitops_sre.sandbox.github import auth, merging, pulls, rest_reviews
 from gitops_sre.sandbox.github.auth import AppCredentials
 from gitops_sre.sandbox.github.faults import Fault, Faults
 from gitops_sre.sandbox.github.gitrepo import ZERO, GitRepo
-from gitops_sre.sandbox.github.state import Account, App, Hub, Permission, Protection, Repo, Review, Use
+from gitops_sre.sandbox.github.state import Account, App, Hub, Permission, Protection, Repo, Review, Status, Use
 from gitops_sre.sandbox.github.webhooks import Webhooks
 
 __all__ = ["AppCredentials", "Fault", "GitHub", "Repo"]
@@ -157,6 +157,13 @@ class GitHub:
             target = self.repository(repo)
             text = body or ("" if event == "APPROVE" else "See above.")
             return rest_reviews.submit(self._hub, target, target.pulls[number], self._person(login), event, text)
+
+    def report_status(self, repo: str, login: str, sha: str, context: str, state: str, description: str = "") -> None:
+        """A commit status, as somebody who deploys leaves it."""
+        with self._hub.lock:
+            target, by = self.repository(repo), self._person(login)
+            made = Status(next(self._hub.ids), sha, context, state, description, None, by.login, self._hub.now())
+            target.statuses[made.id] = made
 
     def repository(self, full_name: str) -> Repo:
         """The records of a repository, to look at. Raises `KeyError`."""
