@@ -9,7 +9,7 @@ import logging
 import posixpath
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -18,18 +18,22 @@ from typing import Any, TypeVar
 
 import yaml
 
-from gitops_sre.gitops.declared import argo_source
+from gitops_sre.gitops.declared import argo_source, flux_source
+from gitops_sre.gitops.tracking import TRACKING, owner
 from gitops_sre.model.change_feed import ReplicaSet
 from gitops_sre.model.live import Application, Sync, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source, SourceKind, WorkloadRef
 from gitops_sre.model.telemetry import ClusterEvent
+from gitops_sre.perception.changes import flux
 from gitops_sre.perception.changes.objects import controller_revision, replica_set
+from gitops_sre.perception.changes.payload import part as _map
+from gitops_sre.perception.changes.payload import parts
+from gitops_sre.perception.changes.payload import text as _text
 from gitops_sre.perception.events import event
 from gitops_sre.settings import KubernetesSettings
 
-TRACKING = "argocd.argoproj.io/tracking-id"
-INSTANCE = "app.kubernetes.io/instance"
+FLUX = {"kustomize.toolkit.fluxcd.io": "kustomizations", "source.toolkit.fluxcd.io": "gitrepositories"}
 PAGE = 500
 PAGES = 200
 """Pages of one list; a list that does not end by then is given up."""
@@ -70,6 +74,13 @@ _NO_LIST = "the answer is no list of objects; is this the address of an API serv
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Closed(Unavailable):
+    """The cluster has no such kind, or the bot may not list it."""
+
+    status: int = 0
+
+
 class KubernetesCluster:
     """ports.Cluster over one cluster."""
 
@@ -81,12 +92,36 @@ class KubernetesCluster:
 
     def applications(self) -> tuple[Application, ...] | Unavailable:
         """Every Argo CD Application of the configured namespace, with what may hold its sync back among its
-        conditions."""
+        conditions, and every Kustomization of Flux whose source is a GitRepository."""
         items = self._list("argoproj.io", "v1alpha1", "applications", self._settings.argocd_namespace)
-        if isinstance(items, Unavailable):
+        absent = isinstance(items, _Closed) and items.status == 404  # then Flux's own may be all that there is
+        if isinstance(items, Unavailable) and not absent:
             return items
+        kustomizations = self._of_flux()
+        if isinstance(kustomizations, Unavailable):
+            return kustomizations
+        if isinstance(items, Unavailable):
+            return kustomizations or items
         windows = self._windows() if any(_waits(item) for item in items) else {}
-        return tuple(self._kept("Application", items, lambda item: application(item, windows)))
+        return (*self._kept("Application", items, lambda item: application(item, windows)), *kustomizations)
+
+    def _of_flux(self) -> tuple[Application, ...] | Unavailable:
+        """None where there is no Flux, or it may not be read: then Argo CD's are all that is known."""
+        found: list[tuple[Raw, ...]] = []
+        for group, plural in FLUX.items():
+            items = self._list(group, "v1", plural, "")
+            if isinstance(items, _Closed):
+                _log.info("Flux is not asked: %s", items.reason)
+            if isinstance(items, _Closed) or items == ():
+                return ()
+            if isinstance(items, Unavailable):
+                return items
+            found.append(items)
+        said = {f"{_text(each, 'metadata', 'namespace')}/{_text(each, 'metadata', 'name')}": each for each in found[0]}
+        return tuple(
+            replace(each, sources=tuple(flux_source(said[each.key], source) for source in each.sources))
+            for each in flux.applications(*found)
+        )
 
     def workloads(self, namespace: str = "") -> tuple[Workload, ...] | Unavailable:
         """Deployments, StatefulSets and DaemonSets."""
@@ -162,7 +197,8 @@ class KubernetesCluster:
             if error.status == 401:
                 self._api = None  # the next look reads its credentials anew
             why = " ".join(f"{error.status or ''} {error.reason}".split())[:200]
-            return Unavailable(f"list {plural}: {why}{_REMEDY.get(error.status, '')}")
+            reason = f"list {plural}: {why}{_REMEDY.get(error.status, '')}"
+            return _Closed(reason, status=error.status) if error.status in (403, 404) else Unavailable(reason)
         except HTTPError as error:
             return Unavailable(f"list {plural}: no answer ({type(error).__name__}); is the API server reachable?")
         except OSError as error:
@@ -363,7 +399,7 @@ def workload(kind: str, raw: Raw, argocd_namespace: str) -> Workload | None:
     ref = WorkloadRef(kind, namespace, name)
     return Workload(
         ref=ref,
-        application=_owner(metadata, ref, labels, argocd_namespace),
+        application=owner(_text(metadata, "annotations", TRACKING), ref, labels, argocd_namespace),
         images=tuple(_text(container, "image") for container in containers),
         replicas=_number(status, "desiredNumberScheduled") if kind == "DaemonSet" else _number(spec, "replicas", 1),
         ready=_ready(kind, metadata, status),
@@ -383,41 +419,13 @@ def _ready(kind: str, metadata: Raw, status: Raw) -> int:
     return max(0, min(current, ready - max(0, every - current)))
 
 
-def _owner(metadata: Raw, ref: WorkloadRef, labels: Mapping[str, str], argocd_namespace: str) -> str:
-    """`namespace/name` of the Application: by the tracking id (`app:group/Kind:namespace/name`, where `app` may be
-    `appnamespace_app`), else by the instance label. A tracking id that names another object was copied from there (as
-    operators do to their children): Argo CD does not take such an object for its own."""
-    tracking = _text(_map(metadata, "annotations"), TRACKING)
-    name, _, of = tracking.partition(":")
-    if tracking and of != f"apps/{ref.kind}:{ref.namespace}/{ref.name}":
-        return ""
-    name = name or labels.get(INSTANCE, "")
-    if not name:
-        return ""
-    namespace, separator, rest = name.partition("_")
-    return f"{namespace}/{rest}" if separator else f"{argocd_namespace}/{name}"
-
-
-def _map(raw: Any, key: str) -> Raw:
-    value = raw.get(key) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
 def _maps(raw: Any, key: str) -> list[Raw]:
-    value = raw.get(key) if isinstance(raw, Mapping) else None
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
+    return list(parts(raw, key))
 
 
 def _texts(raw: Any, key: str) -> tuple[str, ...]:
     value = raw.get(key) if isinstance(raw, Mapping) else None
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
-
-
-def _text(raw: Any, *keys: str) -> str:
-    for key in keys[:-1]:
-        raw = _map(raw, key)
-    value = raw.get(keys[-1]) if isinstance(raw, Mapping) else None
-    return value if isinstance(value, str) else ""
 
 
 def _number(raw: Raw, key: str, default: int = 0) -> int:

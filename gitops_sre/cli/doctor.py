@@ -202,11 +202,13 @@ def _cluster(world: wiring.World) -> Iterator[Finding]:
         return
     applications = world.cluster.applications()
     if isinstance(applications, Unavailable):
-        yield Finding("Argo CD", "no answer", applications.reason)
+        yield Finding("Argo CD, Flux", "no answer", applications.reason)
     else:
         ours = sum(reads(application, world.repository_url) for application in applications)
         hint = "" if ours else "nothing can be mended: check github.repository, github.git_url and argocd_namespace"
-        yield Finding("Argo CD", f"{len(applications)} Applications, {ours} of them read the infra repository", hint)
+        yield Finding(
+            "Argo CD, Flux", f"{len(applications)} applications, {ours} of them read the infra repository", hint
+        )
     yield _asked("workloads", world.cluster.workloads, "workloads")
 
 

@@ -178,6 +178,15 @@ def _kustomization(it: _Object) -> Iterator[Source]:
     )
 
 
+def flux_source(raw: Mapping[str, Any], known: Source) -> Source:
+    """The source of a Flux Kustomization as the cluster holds it, with what it sets over the files. `known` are its URL
+    and path; variables from ConfigMaps and Secrets have no value here."""
+    made = made_by({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", **raw}, lambda *_: None)
+    if made is None or not made.sources:
+        return known
+    return replace(made.sources[0], repo_url=known.repo_url, path=known.path)
+
+
 def _variables(post: Mapping[str, Any], data: Data) -> tuple[tuple[str, str], ...]:
     """The variables that the repository gives a value: later references win, and what is written in place over all."""
     found: dict[str, str] = {}

@@ -32,7 +32,7 @@ class Sync:
 
 @dataclass(frozen=True)
 class Application:
-    """An Argo CD Application, raw payload turned into a noun at the door.
+    """An Argo CD Application or a Flux Kustomization, raw payload turned into a noun at the door.
 
     `revisions` is `status.sync.revision(s)`, parallel to `sources`.
     """

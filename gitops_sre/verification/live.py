@@ -1,4 +1,4 @@
-"""Is *this* commit live? The predicate for Argo CD.
+"""Is *this* commit live? The predicate for Argo CD, and for Flux's Kustomizations, read as Applications.
 
 Argo CD's own words can mislead: `Healthy` may be older than the sync, another revision may be the healthy one, and a
 failed revision is not tried again. So all of these must hold: the compared revision of our source is our merge commit

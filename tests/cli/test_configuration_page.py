@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 
-from gitops_sre.adapters.kubernetes import KINDS, VERSIONS
+from gitops_sre.adapters.kubernetes import FLUX, KINDS, VERSIONS
 from gitops_sre.settings import Settings, load
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
@@ -53,6 +53,7 @@ def test_the_role_only_reads_and_reads_what_is_asked_for() -> None:
     (binding,) = (manifest for manifest in manifests if manifest["kind"] == "ClusterRoleBinding")
     granted = {(group, name) for rule in role["rules"] for group in rule["apiGroups"] for name in rule["resources"]}
     asked = {("argoproj.io", "applications"), ("events.k8s.io", "events")}
+    asked |= set(FLUX.items())
     assert granted == asked | {("apps", plural) for plural in (*KINDS.values(), *VERSIONS)}
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list"}
     assert binding["roleRef"]["name"] == role["metadata"]["name"]

@@ -55,7 +55,7 @@ def test_the_settings_say_what_was_found_and_by_which_place(clone: History, run:
     }
     assert [(each.services, each.error_ratio) for each in settings.slos] == [(("checkout",), 0.001), (("*",), 0.02)]
     assert settings.signing.key_file == tmp_path / "home/.config/gitops-sre/acme/infra/signing.pem"
-    assert "only Argo CD is asked what is live" in said.err
+    assert "of HelmReleases expect reports" in said.err
     text = (clone.folder / ".gitops-sre.yaml").read_text()
     assert "- staging  # clusters/staging/apps.yaml:8" in text
     assert "  url: http://prometheus-operated.monitoring.svc:9090  # monitoring/prometheus.yaml:2" in text

@@ -166,7 +166,7 @@ def summary(found: Discovery, kept: Sequence[str]) -> Iterator[str]:
     if found.argocd is None and found.flux is None:
         yield f"no Application or Flux Kustomization here; {len(found.plain)} kustomizations and charts"
     if found.argocd is None and found.flux is not None:
-        yield "so far only Argo CD is asked what is live: under Flux alone, expect reports; `locate` and `propose` work"
+        yield "of Flux, Kustomizations say what is live: of HelmReleases expect reports; `locate` and `propose` work"
     for each in found.environments:
         yield f"environment {each.name} ({each.tier}): {', '.join(n.value for n in each.namespaces) or 'no namespaces'}"
     if not found.environments:

@@ -1,4 +1,4 @@
-"""Flux Kustomizations as Applications, so that the feed maps commits to what Flux brings too, and knows when it did.
+"""Flux Kustomizations as Applications: what is applied, from where, since when, and whether it is settled and healthy.
 
 Fields: Flux's API reference of `kustomize.toolkit.fluxcd.io/v1` and `source.toolkit.fluxcd.io/v1`. When a revision was
 first applied stands in `status.history`, which Flux keeps since 2.7; before that only the revision is known.
@@ -41,19 +41,33 @@ def _application(raw: Raw, urls: Mapping[tuple[str, str], str]) -> Application |
     applied = revision_of(text(raw, "status", "lastAppliedRevision"))
     ready = next((each for each in parts(raw, "status", "conditions") if text(each, "type") == "Ready"), {})
     path = posixpath.normpath(text(raw, "spec", "path").strip("/") or ".")
+    syncs = tuple(sorted(_syncs(raw), key=lambda sync: sync.finished_at))
+    judged = (moment(ready, "lastTransitionTime"), *(sync.finished_at for sync in syncs))
+    suspended = part(raw, "spec").get("suspend") is True
+    said = "" if text(ready, "status") == "True" else text(ready, "message")
     return Application(
         namespace=namespace,
         name=name,
         sources=(Source(url, path, kind="kustomize", namespace=target),),
         destination_namespace=target,
-        sync_status="Synced" if applied == revision_of(text(raw, "status", "lastAttemptedRevision")) else "OutOfSync",
+        sync_status="Synced" if applied and _settled(raw, applied) else "OutOfSync",
         revisions=(applied,) if applied else (),
         health={"True": "Healthy", "False": "Degraded"}.get(text(ready, "status"), "Progressing"),
-        reconciled_at=moment(ready, "lastTransitionTime"),
+        reconciled_at=max((each for each in judged if each is not None), default=None),
         operation=None,
-        auto_sync=part(raw, "spec").get("suspend") is not True,
-        syncs=tuple(sorted(_syncs(raw), key=lambda sync: sync.finished_at)),
+        auto_sync=not suspended,
+        conditions=tuple(each for each in (said, "it is suspended" if suspended else "") if each),
+        syncs=syncs,
     )
+
+
+def _settled(raw: Raw, applied: str) -> bool:
+    """Whether what was applied last is what was tried last, of the specification as it is, and nothing is under way.
+    `Ready` alone may be of an earlier specification or revision."""
+    states = {text(each, "type"): text(each, "status") for each in parts(raw, "status", "conditions")}
+    observed = number(raw, "status", "observedGeneration") == number(raw, "metadata", "generation")
+    tried = revision_of(text(raw, "status", "lastAttemptedRevision"))
+    return observed and applied == tried and states.get("Ready") == "True" and states.get("Reconciling") != "True"
 
 
 def _syncs(raw: Raw) -> Iterator[Sync]:
