@@ -195,12 +195,18 @@ def _announced(record: ActionRecord, pull: PullRequest, *, undoing: bool, world:
     commits = _since(pull.merge_sha, head, world)
     if isinstance(commits, Unavailable):
         return Waiting(f"Git: {commits.reason}")
-    # The edits that would take it back apply only where the values are still as they landed.
-    edits = record.edits if undoing else record.inverse
-    back = apply(world.repository, head, edits, world.settings.policy.path)
-    if isinstance(back, Refused):
-        return NeverLive(f"a later commit changed it again, so what follows cannot be attributed to it: {back.reason}")
+    gone = _gone(record, head, undoing=undoing, world=world)
+    if gone is not None:
+        return gone
     return announced.live(world.forge.notices(commits), record.plan.target.application, commits)
+
+
+def _gone(record: ActionRecord, head: str, *, undoing: bool, world: World) -> NeverLive | None:
+    """That the branch no longer holds the values as they landed: the edits that would take them back do not apply."""
+    back = apply(world.repository, head, record.edits if undoing else record.inverse, world.settings.policy.path)
+    if not isinstance(back, Refused):
+        return None
+    return NeverLive(f"a later commit changed it again, so what follows cannot be attributed to it: {back.reason}")
 
 
 def _since(landed: str, head: str, world: World) -> tuple[str, ...] | Unavailable:
@@ -236,9 +242,8 @@ def slo(incident: Incident, world: World) -> m.Event:
     plan, live_at = incident.plan, incident.live_at
     if plan is None or live_at is None:
         return m.TimedOut(at, "there is no plan to verify")
-    still = sync(incident, world)
-    if isinstance(still, m.NeverLive):
-        return m.NeverLive(at, f"the fix's effect can no longer be told: {still.why}")
+    if why := _untold(incident, world):
+        return m.NeverLive(at, f"the fix's effect can no longer be told: {why}")
     result = _assess(plan.verification, live_at + timedelta(seconds=plan.verification.settle), at, world)
     if result.state == "recovered":
         return m.Recovered(at, result.reason, result)
@@ -247,6 +252,17 @@ def slo(incident: Incident, world: World) -> m.Event:
     if (at - live_at).total_seconds() > plan.verification.deadline:
         return m.TimedOut(at, f"no verdict within {plan.verification.deadline:g} s of going live: {result.reason}")
     return m.Nothing(at, result.reason)
+
+
+def _untold(incident: Incident, world: World) -> str:
+    """Why a live fix is not what users feel any more; empty when it may be. Without a cluster Git alone is asked: what
+    GitHub was told once does not say what runs now."""
+    if world.settings.kubernetes.enabled or incident.record is None:
+        still = sync(incident, world)
+        return still.why if isinstance(still, m.NeverLive) else ""
+    head = world.repository.head()
+    gone = None if isinstance(head, Unavailable) else _gone(incident.record, head, undoing=False, world=world)
+    return gone.reason if gone is not None else ""
 
 
 def _assess(plan: VerificationPlan, began: datetime, at: datetime, world: World) -> Assessment:

@@ -68,6 +68,7 @@ def test_an_approved_fix_is_followed_to_its_end_by_what_github_is_told(
     assert place.states == ["merged"]
     assert (place.tag, place.running) == (place.good, place.good)
     assert incident.live_at is not None
+    assert incident.spent.reads <= 40
 
 
 def test_as_long_as_github_is_told_nothing_the_fix_is_not_live(found: Founder) -> None:
