@@ -171,7 +171,7 @@ class TestUnreachable:
         assert said.err == ""
         lines = said.out.splitlines()
         bad = [line[4:24].strip() for line in lines if line.startswith("NO")]
-        assert bad == ["GitHub", "infra repository", "metrics", "alerts (prometheus)", "Argo CD", "workloads"]
+        assert bad == ["GitHub", "infra repository", "metrics", "alerts (prometheus)", "Argo CD, Flux", "workloads"]
         for number, line in enumerate(lines):
             if line.startswith("NO"):
                 assert "->" in lines[number + 1]
