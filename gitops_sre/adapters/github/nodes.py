@@ -29,11 +29,13 @@ CHECKS = """checkSuites(filterBy: {appId: $app}, first: 10) { nodes { app { data
 STATUS = "status { context(name: $mark) { description creator { __typename login } } }"
 
 
-class _Node(BaseModel):
+class Node(BaseModel):
+    """Part of an answer: names as GraphQL writes them."""
+
     model_config = ConfigDict(alias_generator=to_camel, frozen=True)
 
 
-class Actor(_Node):
+class Actor(Node):
     """Who did something."""
 
     kind: str = Field(alias="__typename")
@@ -45,20 +47,20 @@ class Actor(_Node):
         return f"{self.name}[bot]" if self.kind == "Bot" else self.name
 
 
-class User(_Node):
+class User(Node):
     """A person behind an e-mail address; GraphQL has none for a bot."""
 
     login: str
 
 
-class Signer(_Node):
+class Signer(Node):
     """Author or committer, as the commit claims."""
 
     email: str | None
     user: User | None
 
 
-class Signature(_Node):
+class Signature(Node):
     """What GitHub found of a commit's signature."""
 
     is_valid: bool
@@ -66,19 +68,19 @@ class Signature(_Node):
     by_github: bool = Field(alias="wasSignedByGitHub")
 
 
-class Oid(_Node):
+class Oid(Node):
     """A commit's name."""
 
     oid: str
 
 
-class Oids(_Node):
+class Oids(Node):
     """Names of commits."""
 
     nodes: tuple[Oid, ...]
 
 
-class Commit(_Node):
+class Commit(Node):
     """One commit of a pull request."""
 
     oid: str
@@ -89,24 +91,24 @@ class Commit(_Node):
     signature: Signature | None
 
 
-class _OfPull(_Node):
+class _OfPull(Node):
     commit: Commit
 
 
-class Commits(_Node):
+class Commits(Node):
     """The first commits of a pull request, and how many there are."""
 
     total_count: int
     nodes: tuple[_OfPull, ...]
 
 
-class App(_Node):
+class App(Node):
     """Who reports a check."""
 
     database_id: int | None
 
 
-class CheckRun(_Node):
+class CheckRun(Node):
     """A check run."""
 
     name: str
@@ -114,33 +116,33 @@ class CheckRun(_Node):
     status: str
 
 
-class _Runs(_Node):
+class _Runs(Node):
     nodes: tuple[CheckRun, ...]
 
 
-class Suite(_Node):
+class Suite(Node):
     """One App's check runs."""
 
     app: App | None
     check_runs: _Runs
 
 
-class _Suites(_Node):
+class _Suites(Node):
     nodes: tuple[Suite, ...]
 
 
-class Context(_Node):
+class Context(Node):
     """The latest commit status of a name."""
 
     description: str | None
     creator: Actor | None
 
 
-class _Status(_Node):
+class _Status(Node):
     context: Context | None
 
 
-class Tip(_Node):
+class Tip(Node):
     """The head commit, with what was left on it."""
 
     oid: str
@@ -148,15 +150,15 @@ class Tip(_Node):
     status: _Status | None = None
 
 
-class _OfTip(_Node):
+class _OfTip(Node):
     commit: Tip
 
 
-class _Tips(_Node):
+class _Tips(Node):
     nodes: tuple[_OfTip, ...]
 
 
-class Review(_Node):
+class Review(Node):
     """A review."""
 
     author: Actor | None
@@ -165,19 +167,19 @@ class Review(_Node):
     commit: Oid | None
 
 
-class _Reviews(_Node):
+class _Reviews(Node):
     nodes: tuple[Review, ...]
 
 
-class _Closed(_Node):
+class _Closed(Node):
     actor: Actor | None = None
 
 
-class _Timeline(_Node):
+class _Timeline(Node):
     nodes: tuple[_Closed, ...]
 
 
-class Listed(_Node):
+class Listed(Node):
     """A pull request in a list."""
 
     number: int
@@ -204,19 +206,19 @@ class Pull(Listed):
     timeline_items: _Timeline
 
 
-class _Page(_Node):
+class _Page(Node):
     has_next_page: bool
     end_cursor: str | None
 
 
-class OpenPage(_Node):
+class OpenPage(Node):
     """A page of open pull requests."""
 
     page_info: _Page
     nodes: tuple[Pull, ...]
 
 
-class ClosedPage(_Node):
+class ClosedPage(Node):
     """A page of closed pull requests."""
 
     page_info: _Page

@@ -6,9 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
+from gitops_sre.adapters.github.nodes import Node
 from gitops_sre.adapters.github.session import Session
 from gitops_sre.model.outcome import Refused, Unavailable
 
@@ -24,37 +22,33 @@ _WORDS = re.compile(r"(?i)merge queue")
 """GitHub's words when it refuses a merge past the queue."""
 
 
-class _Node(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
-
-
-class _Entry(_Node):
+class _Entry(Node):
     state: str
     position: int
 
 
-class _Made(_Node):
+class _Made(Node):
     committed_date: datetime
 
 
-class _OfCommit(_Node):
+class _OfCommit(Node):
     commit: _Made
 
 
-class _Commits(_Node):
+class _Commits(Node):
     nodes: tuple[_OfCommit, ...]
 
 
-class _Removed(_Node):
+class _Removed(Node):
     reason: str | None
     created_at: datetime
 
 
-class _Timeline(_Node):
+class _Timeline(Node):
     nodes: tuple[_Removed, ...]
 
 
-class _Standing(_Node):
+class _Standing(Node):
     """How a pull request stands with the queue."""
 
     id: str
