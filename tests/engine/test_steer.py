@@ -42,7 +42,7 @@ def test_nothing_is_merged_while_somebody_holds_it() -> None:
     held = after(MERGING, "hold for 2h")
     assert held.hold is not None
     assert held.hold.until == b.after(50) + timedelta(hours=2)
-    assert step(held, m.Nothing(AT))[1] == ()
+    assert step(held, m.Nothing(AT))[1] == (m.Unqueue(),)
     assert step(held, m.Nothing(AT + timedelta(hours=2)))[1] == (m.MergeFix(),)
 
 
@@ -89,7 +89,7 @@ def test_a_hold_that_memory_has_lost_is_found_in_the_comments() -> None:
     orders = [replace(command("hold", login="bob"), answered=True)]
     found = forgotten(MERGING, orders, AT)
     assert found is not None
-    assert step(step(MERGING, found)[0], m.Nothing(AT))[1] == ()
+    assert step(step(MERGING, found)[0], m.Nothing(AT))[1] == (m.Unqueue(),)
     assert forgotten(MERGING, [*orders, replace(command("resume"), answered=True)], AT) is None
     assert forgotten(step(MERGING, found)[0], orders, AT) is None
     assert forgotten(MERGING, [replace(command("hold 10 min"), answered=True)], b.after(700)) is None
