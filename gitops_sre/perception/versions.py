@@ -32,15 +32,15 @@ OVERLAP = 2
 def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout], onset: int) -> list[Evidence]:
     """Findings for each rollout and signal that pods of both versions report. `version_<signal>` compares both versions
     at the same time; `replaced_<signal>` the new one with what the old one was used to; `early_<signal>` the same at
-    first, before column `onset`: it served, and nothing was wrong yet. For the others the time from column `onset` on
-    counts, where anything is known of it: a new version may turn bad later. The score is in standard deviations of the
-    old version."""
+    first, before column `onset`, when nothing was wrong yet; `leaving_<signal>` the old one beside the new one
+    with what it was used to. But for the third the time from column `onset` on counts, where anything is known of it: a
+    new version may turn bad later. The score is in standard deviations of the old version."""
     found: list[Evidence | None] = []
     for rollout in rollouts:
         new, old = _rows(board, rollout)
         test = _Test(board, floor, rollout, onset)
         for signal in sorted({board.rows[number].signal for number in new} & COMPARED):
-            same, past, early = test.of(
+            same, past, early, last = test.of(
                 signal,
                 [number for number in new if board.rows[number].signal == signal],
                 [number for number in old if board.rows[number].signal == signal],
@@ -49,6 +49,7 @@ def compare(board: Board, floor: Matrix, rollouts: Iterable[Rollout], onset: int
                 _found(f"version_{signal}", rollout, same, "at the same time"),
                 _found(f"replaced_{signal}", rollout, past, "before it"),
                 _found(f"early_{signal}", rollout, early, "before it, at first"),
+                _found(f"leaving_{signal}", rollout, last, "before", of=rollout.before),
             ]
     return [item for item in found if item is not None]
 
@@ -74,7 +75,7 @@ class _Compared(NamedTuple):
     level: float
 
 
-def _found(name: str, rollout: Rollout, kinds: Sequence[_Compared], when: str) -> Evidence | None:
+def _found(name: str, rollout: Rollout, kinds: Sequence[_Compared], when: str, *, of: str = "") -> Evidence | None:
     """Several statistics of one signal as one finding, so that a lone wild quantile decides nothing."""
     if not kinds:
         return None
@@ -85,8 +86,8 @@ def _found(name: str, rollout: Rollout, kinds: Sequence[_Compared], when: str) -
         signal=name,
         subject=rollout.service,
         symptom="high" if score >= MATTERS else "normal",
-        statement=f"{name.partition('_')[2]} of {rollout.service} {rollout.after}: {last.level:.4g}, {rollout.before} "
-        f"{when}: {last.base:.4g}",
+        statement=f"{name.partition('_')[2]} of {rollout.service} {of or rollout.after}: {last.level:.4g}, "
+        f"{rollout.before} {when}: {last.base:.4g}",
         at=rollout.at,
         value=last.level,
         baseline=last.base,
@@ -103,11 +104,10 @@ class _Test:
     rollout: Rollout
     onset: int
 
-    def of(
-        self, signal: str, new: Sequence[int], old: Sequence[int]
-    ) -> tuple[list[_Compared], list[_Compared], list[_Compared]]:
+    def of(self, signal: str, new: Sequence[int], old: Sequence[int]) -> tuple[list[_Compared], ...]:
         """New pods against old ones at the same time, against what the old ones were used to, and the same at first;
-        for each statistic of the signal that allows it."""
+        old pods in their last moments against what they were used to. For each statistic of the signal that allows
+        it."""
         rows, values = self.board.rows, self.board.values
         fresh = _settled(self.board, self.rollout, new)
         begins = max(1, self.board.column(self.rollout.at.timestamp()))
@@ -115,6 +115,7 @@ class _Test:
         same: list[_Compared | None] = []
         past: list[_Compared | None] = []
         early: list[_Compared | None] = []
+        last: list[_Compared | None] = []
         for kind in sorted({rows[number].stat for number in new} & {rows[number].stat for number in old}):
             theirs = [number for number in old if rows[number].stat == kind]
             ours = [n for n, number in enumerate(new) if rows[number].stat == kind]
@@ -122,7 +123,8 @@ class _Test:
             then = _middle(values[theirs], signal)
             least = float(np.median(self.floor[theirs]))
             both = np.isfinite(now) & np.isfinite(then)
-            both = both & since if (both & since).sum() >= OVERLAP else both
+            shared = both & since
+            both = shared if shared.sum() >= OVERLAP else both
             if both.sum() >= OVERLAP:
                 same.append(_compared(then[:begins], now[both], then[both], least, signal))
             lately = np.isfinite(now) & since
@@ -131,7 +133,9 @@ class _Test:
             first = self._first(_middle(values[[new[n] for n in ours]], signal))
             if first.size:
                 early.append(_compared(then[:begins], first, then[:begins], least, signal))
-        return _known(same), _known(past), _known(early)
+            if shared.any():
+                last.append(_compared(then[:begins], then[shared], then[:begins], least, signal))
+        return _known(same), _known(past), _known(early), _known(last)
 
     def _first(self, level: Matrix) -> Matrix:
         """The new version's first samples: half of those before the onset, which may have been found too late."""

@@ -25,6 +25,8 @@ LASTING = "lasting"
 """Signal of the findings that say whether users still feel anything now."""
 BEFORE: Mapping[str, str] = {"early": "at first", "version": "while both served"}
 """How a version may be compared with the old one apart from what it has come to."""
+LEAVING = "leaving"
+"""The old version beside the new one, compared with what it was used to."""
 FELT = ("errors", "latency", "restarts", "saturation", "cpu", "memory")
 """Signals in which a version may be worse."""
 
@@ -141,7 +143,7 @@ def _no_worse(diagnosis: Diagnosis, top: Hypothesis) -> str:
     """
     if top.change is None:
         return ""
-    compared = [item for item in diagnosis.evidence if _of_change(item, top) and not item.signal.startswith("early_")]
+    compared = [item for item in diagnosis.evidence if _of_change(item, top) and not _only_doubts(item)]
     if not compared or any(_worse(item) for item in compared):
         return ""
     seen = "; ".join(item.statement for item in compared if item.signal.partition("_")[2] in FELT[:2])
@@ -152,7 +154,8 @@ def doubts(diagnosis: Diagnosis) -> tuple[Doubt, ...]:
     """Why a person should judge the remedy of a hypothesis however probable it is.
 
     A version that was no worse than the old one at first, or while both served, and is worse now: what came later and
-    from elsewhere would look just like that, and nothing but the time speaks against the version.
+    from elsewhere would look just like that, and nothing but the time speaks against the version. An old version that
+    gets worse beside the new one: what comes from elsewhere strikes both.
     """
     compared = {item.signal: item for item in diagnosis.evidence if _of_change(item, diagnosis.top)}
     felt = [signal for signal in FELT if (item := compared.get(f"replaced_{signal}")) is not None and _worse(item)]
@@ -162,13 +165,24 @@ def doubts(diagnosis: Diagnosis) -> tuple[Doubt, ...]:
         if not any(_worse(item) for item in known.values()):
             said = [known[signal].statement for signal in felt if signal in known]
             found += [Doubt(f"the new version was no worse {when}: {each}") for each in said]
+    leaving = (compared.get(f"{LEAVING}_{signal}") for signal in felt)
+    found += [
+        Doubt(f"the old version got worse as well: {item.statement}")
+        for item in leaving
+        if item is not None and _worse(item)
+    ]
     return tuple(found)
+
+
+def _only_doubts(item: Evidence) -> bool:
+    """Whether it speaks of another time or of another version than of what the new one has come to."""
+    return item.signal.startswith(("early_", f"{LEAVING}_"))
 
 
 def _of_change(item: Evidence, top: Hypothesis) -> bool:
     """Whether a finding compares the pods of before and after the change that a hypothesis blames."""
     how, _, signal = item.signal.partition("_")
-    if how not in ("replaced", *BEFORE) or signal not in FELT or item.subject != top.service:
+    if how not in ("replaced", LEAVING, *BEFORE) or signal not in FELT or item.subject != top.service:
         return False
     if item.symptom == "unknown":
         return False

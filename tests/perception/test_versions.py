@@ -62,13 +62,19 @@ def test_a_version_that_is_slower_than_the_old_one_beside_it_is_found() -> None:
     assert item is not None
     assert (item.score or 0) > 5
     assert item.version == "v2"
+    leaving = found(seen, "leaving_latency/cart/v2")
+    assert leaving is not None
+    assert leaving.symptom == "normal"
 
 
 def test_a_harmless_version_is_not_blamed_for_what_befalls_both() -> None:
     cart = [pod("cart-a", "cart", 0.1, late=0.3), pod("cart-c", "cart", 0.1, begins=ROLLED, late=0.3, version="v2")]
-    item = found(look([*WEB, *cart], rollout("cart", "cart-c", "cart-b")), "version_latency/cart/v2")
+    seen = look([*WEB, *cart], rollout("cart", "cart-c", "cart-b"))
+    item, leaving = found(seen, "version_latency/cart/v2"), found(seen, "leaving_latency/cart/v2")
     assert item is not None
     assert (item.score or 0) < 1
+    assert leaving is not None
+    assert leaving.symptom == "high"
 
 
 def test_what_only_waits_for_its_callee_is_not_blamed_for_having_been_replaced() -> None:
