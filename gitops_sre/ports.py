@@ -392,6 +392,10 @@ class Store(Protocol):
         """Ledger entries in order, of one incident or all, of some events or all."""
         ...
 
+    def note(self, subject: str, transition: Transition) -> None:
+        """Append an entry that is about no incident."""
+        ...
+
     def verify(self) -> int | None:
         """The first entry of the ledger whose hash does not fit, or None when the chain is whole."""
         ...

@@ -188,6 +188,14 @@ class PolicySettings(_Section):
     path: str = Field(".gitops-sre/policies", description="folder in the infra repository")
 
 
+class AutonomySettings(_Section):
+    """When the bot's own record is good enough to propose a higher level (docs/autonomy.md). A person decides."""
+
+    lower_bound: Ratio = Field(0.9, description="least share of verified fixes, as the record's lower 95 % bound")
+    cases: int = Field(20, ge=1, description="least number of cases at the present level or a higher one")
+    shadow_window: Seconds = Field(86_400, description="for people to do what was only reported, or something else")
+
+
 class LimitSettings(_Section):
     """How many fixes may be proposed at once; one more waits. Reverts are not counted and never held back."""
 
@@ -206,7 +214,6 @@ class BreakerSettings(_Section):
     everything: int = Field(4, ge=1, description="failures in a row of anything anywhere: a person merges")
     flaps: int = Field(3, ge=1, description="times that the same action has helped a service within `flap_window`")
     flap_window: Seconds = Field(86_400, description="for `flaps`")
-    earn_back: int = Field(3, ge=1, description="approved successes that give an action its L4 back after a wrong one")
 
 
 class DecisionSettings(_Section):
@@ -242,6 +249,7 @@ class Settings(_Section):
     signing: SigningSettings
     policy: PolicySettings = PolicySettings()
     decision: DecisionSettings = DecisionSettings()
+    autonomy: AutonomySettings = AutonomySettings()
     limits: LimitSettings = LimitSettings()
     breaker: BreakerSettings = BreakerSettings()
     web: WebSettings = WebSettings()

@@ -12,7 +12,7 @@ from importlib import metadata
 
 import click
 
-from gitops_sre.cli import app, config, demo, diagnose, doctor, evaluate, halt, hands, init, ledger, operate
+from gitops_sre.cli import app, autonomy, config, demo, diagnose, doctor, evaluate, halt, hands, init, ledger, operate
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
@@ -36,6 +36,7 @@ for command in (demo.demo, operate.investigate, operate.run, operate.serve, oper
     cli.add_command(command)
 cli.add_command(init.init)
 cli.add_command(app.app)
+cli.add_command(autonomy.autonomy)
 cli.add_command(config.config)
 cli.add_command(diagnose.diagnose)
 cli.add_command(evaluate.evaluate)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitops_sre.delivery.neutral import Safe, title
 from gitops_sre.delivery.page import page
 from gitops_sre.delivery.page import said as shown
 from gitops_sre.delivery.sections import filled
+from gitops_sre.model.autonomy import Ceiling
 from gitops_sre.model.change import Proof
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
@@ -137,10 +138,10 @@ def closing(incident: Incident) -> str:
     return page("closing", context(incident))
 
 
-def outcome(incident: Incident, head: str = "") -> str:
+def outcome(incident: Incident, head: str = "", ceilings: Sequence[Ceiling] = ()) -> str:
     """Summary of the outcome's check run. `head` names the ledger's last entry on it as `NUMBER:HASH`: noted
-    outside of the ledger, it shows whether that was cut off."""
-    return page("outcome", {**context(incident), "head": head}, _DROP)
+    outside of the ledger, it shows whether that was cut off. `ceilings` are those that the incident has a part in."""
+    return page("outcome", {**context(incident), "head": head, "ceilings": tuple(ceilings)}, _DROP)
 
 
 def halt(why: str) -> Report:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from gitops_sre.engine import messages as m
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.incident import Incident
 
 Facts = dict[str, object]
 _TOP = 3
@@ -73,6 +74,7 @@ def _(event: m.Judged) -> Facts:
         facts["policy"] = event.verdict.policy_commit
         facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
     if event.proof is not None:
+        facts["tiers"] = list(event.proof.radius.tiers)
         facts["diff_digest"] = _sha(event.proof.diff)
         facts["checks"] = {check.name: check.outcome.kind for check in event.proof.checks}
     if event.record is not None:
@@ -104,8 +106,23 @@ def _(event: m.Assessed) -> Facts:
 
 
 @_facts.register
+def _(event: m.Compared) -> Facts:
+    return {"shadow": event.shadow}
+
+
+@_facts.register
 def _(event: m.Asked) -> Facts:
     return {"by": event.by, "comment": event.command}
+
+
+def found(incident: Incident) -> str:
+    """The facts of an incident that was rebuilt from the forge: enough to count it in the bot's own record."""
+    facts: Facts = {"why": incident.reason, "attempt": incident.attempt, "taken_back": incident.revert is not None}
+    if incident.plan is not None:
+        facts |= {"action": incident.plan.action, "tier": incident.plan.target.tier}
+    if incident.verdict is not None:
+        facts["level"] = incident.verdict.level.name
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False)
 
 
 def evidence_digest(diagnosis: Diagnosis) -> str:

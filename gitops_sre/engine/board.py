@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitops_sre.delivery.board import Opened, board
-from gitops_sre.engine.ceilings import demotions
-from gitops_sre.engine.track import EVENTS, trials
+from gitops_sre.engine import autonomy
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
@@ -49,10 +48,10 @@ class Board:
 
 def _text(incidents: tuple[Incident, ...], waits: Mapping[str, str], world: World) -> Report:
     path = world.settings.policy.path
+    lost = [autonomy.reason(each) for each in autonomy.ceilings(world.store)]
     head = world.repository.head()
     if isinstance(head, Unavailable):
-        return board(incidents, waits, (), path, head.reason)
-    lost = demotions(trials(world.store.ledger(events=EVENTS)), world.settings.breaker)
+        return board(incidents, waits, (), path, head.reason, lost)
     try:
         policies = documents.read(world.repository, head, path)
     except (documents.PolicyError, OSError) as error:

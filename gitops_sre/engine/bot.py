@@ -12,10 +12,11 @@ from functools import partial
 from itertools import groupby
 
 from gitops_sre.delivery.answer import answer
+from gitops_sre.engine import audit, shadow, steer
 from gitops_sre.engine import messages as m
-from gitops_sre.engine import steer
 from gitops_sre.engine.adopt import adopt
 from gitops_sre.engine.advance import Hands, advance, hear, rehearse
+from gitops_sre.engine.autonomy import Promoter
 from gitops_sre.engine.board import Board
 from gitops_sre.engine.intake import Intake
 from gitops_sre.engine.observe import observe
@@ -77,11 +78,13 @@ class Bot:
     _owed: dict[str, Usage] = field(default_factory=dict)
     """What looks at incidents have cost on the forge that is not saved with them yet: nothing had changed."""
     _board: Board = field(default_factory=Board)
+    _promoter: Promoter = field(default_factory=Promoter)
 
     def sweep(self) -> tuple[Incident, ...]:
         """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
         self._adopt()
         self.steer()
+        self._compare()
         polled = {source.source: source.firing() for source in self.world.alerts}
         answered = {name: alerts for name, alerts in polled.items() if not isinstance(alerts, Unavailable)}
         self.receive([alert for alerts in answered.values() for alert in alerts], answered.keys())
@@ -171,6 +174,19 @@ class Bot:
                 if mine and incident is not None:
                     self._obey(incident, [order for order in orders if homes[order.number] == incident_id])
 
+    def _compare(self) -> None:
+        """Hold what was only reported against what people have done since."""
+        world, at = self.world, self.world.clock.now()
+        waiting = shadow.pending(world.store.recent())
+        head = world.repository.head() if waiting else ""
+        if isinstance(head, Unavailable):
+            return
+        for each in waiting:
+            with self._alone(each.id) as mine, suppress(ConflictError, OSError):
+                event = shadow.compare(each, head, at, world) if mine else None
+                if event is not None:
+                    hear(each, event, self._hands())
+
     def _known(self) -> tuple[Incident, ...]:
         """The newest incidents, and those that are not finished."""
         store = self.world.store
@@ -200,7 +216,8 @@ class Bot:
         return tuple(self.world.store.load(incident.id) or incident for incident in incidents)
 
     def show(self, *, last: bool = False) -> None:
-        """Bring the dashboard up to date. `last`: this process ends soon."""
+        """Bring the dashboard up to date, and propose what has been earned. `last`: this process ends soon."""
+        self._promoter.keep(self.world)
         self._board.keep(self.world, self._waits, last=last)
 
     def rehearse(self, alerts: Iterable[Alert]) -> tuple[Incident, ...]:
@@ -217,7 +234,7 @@ class Bot:
             found = adopt(known, group)
             if found is not None and found != known:
                 source = known.state if known else "unknown"
-                transition = Transition("Found", source, found.state, found.reason, self.world.clock.now())
+                transition = Transition("Found", source, found.state, audit.found(found), self.world.clock.now())
                 with suppress(ConflictError):  # somebody else has just brought it up to date
                     self._save(found, transition)
 

@@ -1,4 +1,4 @@
-"""Ceilings from the bot's own record: autonomy is lost at once, and the circuit breaker stops what keeps failing.
+"""The circuit breaker: ceilings from the bot's own record that stop what keeps failing, whatever has been earned.
 
 Nothing of this is stored: it follows from the ledger, so it can be neither forgotten nor edited, and it is the same
 with a database and with a ledger branch. Reverts are not asked: an action's verdict has authorised its exact inverse.
@@ -16,37 +16,11 @@ from gitops_sre.model.verdict import Level, Reason
 from gitops_sre.settings import BreakerSettings
 
 _BAD = frozenset({"failed", "inconclusive", "taken back"})
-_WRONG = frozenset({"failed", "taken back"})
 
 
 def ceilings(plan: Plan, record: Sequence[Trial], settings: BreakerSettings, now: datetime) -> tuple[Reason, ...]:
     """What the record allows a plan at most, with the incidents that say so. `record` is in order of time."""
-    kind = [one for one in record if (one.action, one.tier) == (plan.action, plan.target.tier)]
-    return (
-        *_demoted(kind, settings),
-        *_broken(plan, record, settings),
-        *_flapping(plan, record, settings, now),
-    )
-
-
-def demotions(record: Sequence[Trial], settings: BreakerSettings) -> tuple[Reason, ...]:
-    """What has lost its L4 now, for each kind of action in each tier."""
-    kinds: dict[tuple[str, str], list[Trial]] = {}
-    for one in record:
-        kinds.setdefault((one.action, one.tier), []).append(one)
-    return tuple(reason for kind in kinds.values() for reason in _demoted(kind, settings))
-
-
-def _demoted(kind: Sequence[Trial], settings: BreakerSettings) -> Iterator[Reason]:
-    """A wrong action takes L4 from its kind in its tier, until it has helped again under review a few times."""
-    wrong = next((one for one in reversed(kind) if one.outcome in _WRONG), None)
-    since = _streak(kind, lambda one: one.outcome not in _WRONG)
-    helped = sum(one.outcome == "recovered" for one in since)
-    if wrong is not None and helped < settings.earn_back:
-        what = "made it worse" if wrong.worse else "did not help" if wrong.outcome == "failed" else "was taken back"
-        left = f"{helped} of {settings.earn_back} reviewed successes since"
-        text = f"{wrong.action} {what} in {wrong.incident} (tier {wrong.tier or 'unknown'}); {left}"
-        yield Reason("demotion", Level.L3, text)
+    return (*_broken(plan, record, settings), *_flapping(plan, record, settings, now))
 
 
 def _broken(plan: Plan, record: Sequence[Trial], settings: BreakerSettings) -> Iterator[Reason]:

@@ -112,7 +112,8 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     },
     S.ESCALATING: {m.Filed: S.ESCALATED},
     S.REPORTING: {m.Filed: S.REPORTED},
-    **{state: {m.Concluded: state, **REOPENS.get(state, {})} for state in sorted(TERMINAL)},
+    **{state: {m.Concluded: state, **REOPENS.get(state, {})} for state in sorted(TERMINAL - {S.REPORTED})},
+    S.REPORTED: {m.Concluded: S.REPORTED, m.Compared: S.REPORTED, **REOPENS[S.REPORTED]},
 }
 """Rows for the exact type of an event; subclasses are events of their own."""
 

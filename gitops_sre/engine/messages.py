@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from gitops_sre.model.autonomy import Shadow
 from gitops_sre.model.change import Proof
 from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
@@ -229,6 +230,13 @@ class Filed(Event):
 @dataclass(frozen=True)
 class Concluded(Event):
     """The outcome stands on the forge."""
+
+
+@dataclass(frozen=True)
+class Compared(Event):
+    """It is known what people did to the fields of a change that was only reported."""
+
+    shadow: Shadow = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gitops_sre.delivery import text
-from gitops_sre.engine import limits, remedy, watch
+from gitops_sre.engine import autonomy, limits, remedy, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import customs
@@ -176,7 +176,8 @@ def _conclude(incident: Incident, world: World) -> m.Event:
     it any more; a revert that GitHub held back stays open for the person who was called."""
     at = world.clock.now()
     last = next(reversed(world.store.ledger(incident.id)), None)
-    outcome = text.outcome(incident, f"{last.sequence}:{last.hash}" if last is not None else "")
+    lowered = [each for each in autonomy.ceilings(world.store) if incident.id in each.incidents]
+    outcome = text.outcome(incident, f"{last.sequence}:{last.hash}" if last is not None else "", lowered)
     for pull in incident.pulls:
         now = world.forge.look(pull.number)
         if isinstance(now, Unavailable):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from gitops_sre.action import ACTIONS
-from gitops_sre.engine import hands, investigate, room
+from gitops_sre.engine import autonomy, hands, investigate, room
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.ceilings import ceilings
 from gitops_sre.engine.track import EVENTS, trials
@@ -123,8 +123,9 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     found = incident.diagnosis
     left_open: tuple[Gap | Doubt, ...] = (*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),)
     verdict = gate.judge(plan, shown, left_open, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
-    record_of_all = trials(world.store.ledger(events=EVENTS))
-    verdict = gate.lowered(verdict, ceilings(plan, record_of_all, world.settings.breaker, at))
+    demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
+    broken = ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at)
+    verdict = gate.lowered(verdict, (*demoted, *broken))
     return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
 
 

@@ -163,6 +163,7 @@ def _reinvestigate(incident: Incident, _: m.Event) -> dict[str, Any]:
         "said": (),
         "taken_back_by": "",
         "concluded": False,
+        "shadow": "",
     }
 
 
@@ -191,6 +192,10 @@ def _filed(_: Incident, event: m.Filed) -> dict[str, Any]:
     return {"report_url": event.url}
 
 
+def _compared(_: Incident, event: m.Compared) -> dict[str, Any]:
+    return {"shadow": event.shadow}
+
+
 def _concluded(_: Incident, __: m.Event) -> dict[str, Any]:
     return {"concluded": True}
 
@@ -217,5 +222,6 @@ _ABSORB: Mapping[type[m.Event], Callable[[Incident, Any], dict[str, Any]]] = {
     m.RevertAsked: _taken_back,
     m.RetryAsked: _retried,
     m.Filed: _filed,
+    m.Compared: _compared,
     m.Concluded: _concluded,
 }

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from gitops_sre.model.autonomy import Shadow
 from gitops_sre.model.change import Proof
 from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
@@ -97,6 +98,8 @@ class Incident:
     report_url: str = ""
     concluded: bool = False
     """The outcome stands on the forge."""
+    shadow: Shadow = ""
+    """What people did to the fields of the change, when it was only reported."""
     spent: Usage = field(default_factory=Usage)
     """What looking after it has cost on the forge: its own looks, not the sweeps that all incidents share."""
     version: int = 0

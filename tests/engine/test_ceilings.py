@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from gitops_sre.engine.ceilings import ceilings
 from gitops_sre.model.plan import Plan
 from gitops_sre.model.track import Outcome, Trial
@@ -49,34 +47,15 @@ def test_a_clean_record_lowers_nothing() -> None:
     assert allowed(record("recovered", "recovered", "rejected")) == {}
 
 
-@pytest.mark.parametrize("outcome", ["failed", "taken back"])
-def test_one_wrong_action_takes_l4_from_its_kind_in_its_tier_at_once(outcome: Outcome) -> None:
-    trials = record("recovered", outcome, service="cart")
-    assert allowed(trials) == {"demotion": Level.L3}
-    (reason,) = ceilings(b.plan(), trials, SETTINGS, NOW)
-    assert "inc-cart-1" in reason.text
-    assert "0 of 3 reviewed successes since" in reason.text
-    assert allowed(trials, b.plan(action="scale")) == {}
-    assert allowed(record(outcome, tier="production")) == {}
-
-
-def test_it_is_earned_back_by_successes_after_it() -> None:
-    assert allowed(record("failed", "recovered", "recovered")) == {"demotion": Level.L3}
-    earned = record("failed", "recovered", "rejected", "recovered", "recovered", service="cart")
-    assert allowed(earned) == {}
-    again = record("failed", "recovered", "recovered", "failed", "recovered", service="cart")
-    assert allowed(again) == {"demotion": Level.L3}
-
-
-def test_what_was_never_known_does_not_demote_but_counts_for_the_breaker() -> None:
+def test_what_was_never_known_counts_too() -> None:
     assert allowed(record("inconclusive")) == {}
     assert allowed(record("inconclusive", "inconclusive")) == {"breaker": Level.L2}
 
 
 def test_the_same_action_that_fails_twice_is_left_to_a_person() -> None:
     trials = record("failed", "failed")
-    assert allowed(trials) == {"demotion": Level.L3, "breaker": Level.L2}
-    assert allowed(trials, b.plan(target=b.target("cart"))) == {"demotion": Level.L3}
+    assert allowed(trials) == {"breaker": Level.L2}
+    assert allowed(trials, b.plan(target=b.target("cart"))) == {}
 
 
 def test_a_success_closes_the_breaker_and_a_rejection_does_not() -> None:

@@ -20,7 +20,7 @@ from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.pull import PullRequest
 from gitops_sre.model.verdict import Level
 from gitops_sre.sandbox.github import Fault
-from gitops_sre.settings import EngineSettings, GitHubSettings, PolicySettings, TimingSettings
+from gitops_sre.settings import AutonomySettings, EngineSettings, GitHubSettings, PolicySettings, TimingSettings
 from tests import builders as b
 from tests.adapters.github.conftest import BOT, Stage, server, stage
 
@@ -56,6 +56,7 @@ class Office:
                 timing=TimingSettings(),
                 engine=EngineSettings(),
                 policy=PolicySettings(),
+                autonomy=AutonomySettings(),
                 github=GitHubSettings(repository=self.stage.name, dashboard=dashboard),
             ),
         )

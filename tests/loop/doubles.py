@@ -179,6 +179,7 @@ class MortalStore:
         self.load, self.unfinished = store.load, store.unfinished
         self.recent, self.resolved = store.recent, store.resolved
         self.service_map, self.keep_service_map = store.service_map, store.keep_service_map
+        self.note = store.note
         self.ledger, self.verify, self.seen, self.lease = store.ledger, store.verify, store.seen, store.lease
 
     def save(self, incident: Incident, transitions: Iterable[Transition] = ()) -> Incident:

@@ -137,6 +137,11 @@ class SqlStore:
         with self._reads() as connection:
             return tuple(_entry(row) for row in connection.execute(query))
 
+    def note(self, subject: str, transition: Transition) -> None:
+        """Append a ledger entry that is about no incident. Raises StoreError."""
+        with self._writes() as connection:
+            _append(connection, subject, (transition,), self._sealed)
+
     def verify(self) -> int | None:
         """Walk the hash chain: the first sequence number where it is broken (an entry changed, missing or out of
         order), None when it is whole. Entries cut off at the end cannot be seen from inside."""

@@ -83,6 +83,21 @@ class TestLedger:
         assert store.verify() == broken
 
 
+class TestNotes:
+    """Entries that are about no incident, and looking for kinds of entries."""
+
+    def test_stand_in_the_one_chain_and_are_found_by_their_kind(self, store: SqlStore) -> None:
+        store.save(b.incident(), [moved()])
+        store.note("autonomy", replace(moved(detail="why"), event="AutonomyReset"))
+        store.save(named(9), [moved()])
+        assert store.verify() is None
+        (entry,) = store.ledger(events={"AutonomyReset", "NeverHeardOf"})
+        assert (entry.sequence, entry.incident, entry.detail) == (2, "autonomy", "why")
+        assert store.ledger("autonomy") == (entry,)
+        assert store.ledger("autonomy", {"NeverHeardOf"}) == ()
+        assert len(store.ledger()) == 3
+
+
 class TestSeals:
     """Signatures beside the entries."""
 
