@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from gitops_sre.adapters.github.nodes import Node
+from gitops_sre.adapters.github.nodes import Actor, Node
 from gitops_sre.adapters.github.session import Session
 from gitops_sre.model.outcome import Refused, Unavailable
 
@@ -14,12 +14,14 @@ _STANDING = """query($owner: String!, $name: String!, $number: Int!) { repositor
   pullRequest(number: $number) { id mergeQueueEntry { state position }
     commits(last: 1) { nodes { commit { committedDate } } }
     timelineItems(itemTypes: [REMOVED_FROM_MERGE_QUEUE_EVENT], last: 1) { nodes {
-      __typename ... on RemovedFromMergeQueueEvent { reason createdAt }
+      __typename ... on RemovedFromMergeQueueEvent { reason createdAt actor { __typename login } }
     } } } } }"""
 
 
 _WORDS = re.compile(r"(?i)merge queue")
 """GitHub's words when it refuses a merge past the queue."""
+_BY_HAND = re.compile(r"(?i)manual")
+"""GitHub's word for a removal that somebody asked for."""
 
 
 class _Entry(Node):
@@ -42,6 +44,12 @@ class _Commits(Node):
 class _Removed(Node):
     reason: str | None
     created_at: datetime
+    actor: Actor | None
+
+    def is_own(self, login: str) -> bool:
+        """Whether the bot took it out itself, when it was held: no word of the queue's."""
+        asked_for = _BY_HAND.search(self.reason or "") is not None
+        return asked_for and self.actor is not None and self.actor.login == login
 
 
 class _Timeline(Node):
@@ -70,12 +78,13 @@ def asks_for_it(said: str) -> bool:
 
 def stand_in_line(session: Session, number: int, head: str) -> Refused | Unavailable:
     """Have a pull request in the queue with this head; Unavailable while it is, Refused when the queue has removed it:
-    it is put there once. Whether it has landed is to be looked for elsewhere."""
+    it is put there once, and once more after each hold. Whether it has landed is to be looked for elsewhere."""
     found = _standing(session, number)
     if found.merge_queue_entry is not None:
         return _waiting(found.merge_queue_entry)
-    if found.removed is not None:
-        return Refused(f"the merge queue removed it: {found.removed.reason or 'it did not say why'}")
+    removed = found.removed
+    if removed is not None and not removed.is_own(session.identity.login):
+        return Refused(f"the merge queue removed it: {removed.reason or 'it did not say why'}")
     session.pace()
     wanted = {"pullRequestId": found.id, "expectedHeadOid": head}
     made = session.repo.requester.graphql_named_mutation(

@@ -118,7 +118,7 @@ class GitHub:
                 who = self._hub.known(pull.queued_by)
                 left = replace(pull, queued_by=None)
                 if fails:
-                    left = replace(left, unqueued=(*left.unqueued, (fails, self._hub.now())))
+                    left = replace(left, unqueued=(*left.unqueued, (fails, self._hub.now(), "")))
                 target.pulls[pull.number] = left
                 if not fails:
                     merging.merge(self._hub, target, left, who)

@@ -266,6 +266,8 @@ def _dequeue(call: Call, given: Mapping[str, Any]) -> Node:
     value = _Input.of(given)
     repo, pull = _find_pull(call, value.body.text("id"))
     call.caller.demand("pull_requests", "write")
+    if pull.queued_by is not None:
+        pull = replace(pull, unqueued=(*pull.unqueued, ("manual", call.hub.now(), call.by.login)))
     _requeued(call, repo, pull, None)
     return value.payload("DequeuePullRequestPayload", mergeQueueEntry=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gitops_sre.sandbox.github import requirements, views_pull
@@ -227,8 +228,10 @@ def _timeline(call: Call, repo: Repo, pull: Pull, given: Given) -> Node:
         by = actor(call.lens, call.hub.known(login)) if login else None
         return {"__typename": "ClosedEvent", "actor": by, "createdAt": maybe_stamp(issue.closed_at)}
 
-    def removed(one: tuple[str, Any]) -> Node:
-        return {"__typename": "RemovedFromMergeQueueEvent", "reason": one[0], "createdAt": stamp(one[1])}
+    def removed(one: tuple[str, datetime, str]) -> Node:
+        why, when, login = one
+        by = actor(call.lens, call.hub.known(login)) if login else None
+        return {"__typename": "RemovedFromMergeQueueEvent", "actor": by, "reason": why, "createdAt": stamp(when)}
 
     kind = "PullRequestTimelineItemsConnection"
     if given.get("itemTypes") == ["CLOSED_EVENT"]:

@@ -105,8 +105,8 @@ class Pull:
     auto_merge: AutoMerge | None = None
     queued_by: str | None = None
     """Who has put it into the merge queue, in which it is now."""
-    unqueued: tuple[tuple[str, datetime], ...] = ()
-    """Each time that the queue has removed it: why and when."""
+    unqueued: tuple[tuple[str, datetime, str], ...] = ()
+    """Each time that it left the queue without being merged: why, when and by whom (empty: the queue itself)."""
     requested_reviewers: tuple[str, ...] = ()
 
 

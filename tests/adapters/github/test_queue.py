@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.model.outcome import Done, Refused, Unavailable
 from gitops_sre.model.pull import PullRequest
+from gitops_sre.sandbox.github import views_pull
 from gitops_sre.sandbox.github.faults import Fault
 from tests.adapters.github.conftest import Stage
 
@@ -79,6 +81,29 @@ def test_held_it_leaves_the_queue_and_where_there_is_none_nothing_happens(stage:
     before = stage.writes()
     assert isinstance(forge.unqueue(pull), Done)
     assert stage.writes() == before
+
+
+def test_after_a_hold_it_stands_in_line_again(stage: Stage, forge: GitHubForge) -> None:
+    pull = queued(stage, forge)
+    assert isinstance(forge.unqueue(pull), Done)
+    assert isinstance(stage.forge().merge(pull), Unavailable)
+    assert stage.repo.pulls[1].queued_by == "gitops-sre[bot]"
+    stage.github.run_queue(stage.name, fails="failed checks")
+    assert forge.merge(pull) == Refused("the merge queue removed it: failed checks")
+
+
+def test_what_a_person_took_out_of_the_queue_stays_out(stage: Stage, forge: GitHubForge) -> None:
+    pull = queued(stage, forge)
+    take = "mutation($id: ID!) { dequeuePullRequest(input: {id: $id}) { clientMutationId } }"
+    answer = requests.post(
+        f"{stage.url}/api/graphql",
+        json={"query": take, "variables": {"id": views_pull.node_id(stage.repo.pulls[1])}},
+        headers={"Authorization": f"Bearer {stage.tokens['carol']}"},
+        timeout=10,
+    )
+    assert "errors" not in answer.json(), answer.text
+    assert forge.merge(pull) == Refused("the merge queue removed it: manual")
+    assert stage.repo.pulls[1].queued_by is None
 
 
 def test_an_answer_lost_after_it_was_put_there_is_looked_up(stage: Stage, forge: GitHubForge) -> None:
