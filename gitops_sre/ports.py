@@ -6,6 +6,7 @@ reason; it never raises for that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -360,6 +361,15 @@ class LedgerEntry:
     previous: str
     hash: str
     seal: str = ""
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What `detail` records; as `why` alone where it is plain text."""
+        try:
+            found = json.loads(self.detail)
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else {"why": self.detail}
 
 
 class Store(Protocol):

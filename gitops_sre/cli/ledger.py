@@ -114,7 +114,7 @@ def show(*, path: Path, incident: str, last: int, as_json: bool) -> None:
     entries = entries if incident else entries[-last:]
     if as_json:
         for entry in entries:
-            click.echo(json.dumps({**json.loads(dump(entry)), "detail": shown.facts(entry)}))
+            click.echo(json.dumps({**json.loads(dump(entry)), "detail": entry.facts}))
     else:
         shown.printed(shown.ledger(entries, whose=not incident))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from rich.console import Console, Group, RenderableType
@@ -117,15 +116,6 @@ def ledger(entries: Iterable[LedgerEntry], *, whose: bool = False) -> Table:
     return table
 
 
-def facts(entry: LedgerEntry) -> dict[str, object]:
-    """What an entry's detail records; older ones may be plain text."""
-    try:
-        found = json.loads(entry.detail)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"why": entry.detail}
-
-
 def why(entry: LedgerEntry) -> str:
     """The sentence in a ledger entry's detail."""
-    return str(facts(entry).get("why", ""))
+    return str(entry.facts.get("why", ""))

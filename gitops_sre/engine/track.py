@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from gitops_sre.model.track import Outcome, Trial
@@ -38,7 +37,7 @@ def trials(entries: Iterable[LedgerEntry]) -> tuple[Trial, ...]:
     found: dict[tuple[str, int], Trial] = {}
     attempts: dict[str, int] = {}
     for entry in entries:
-        facts = _facts(entry.detail)
+        facts = entry.facts
         if entry.event == "Planned":
             plans[entry.incident] = facts
             attempts[entry.incident] = attempts.get(entry.incident, 0) + 1
@@ -52,11 +51,3 @@ def trials(entries: Iterable[LedgerEntry]) -> tuple[Trial, ...]:
         worse = outcome == "failed" and facts.get("worse") is True
         found[key] = Trial(entry.incident, action, service, environment, tier, entry.at, outcome, worse)
     return tuple(found.values())
-
-
-def _facts(detail: str) -> Mapping[str, object]:
-    try:
-        found = json.loads(detail)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -6,7 +6,6 @@ entries tell one case for each attempt; what they do not say for certain counts 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -43,7 +42,7 @@ def cases(entries: Iterable[LedgerEntry]) -> tuple[Case, ...]:
     attempts: dict[str, int] = defaultdict(lambda: 1)
     found: dict[tuple[str, int], Case] = {}
     for entry in entries:
-        facts = _facts(entry)
+        facts = entry.facts
         if entry.event in ("Reinvestigate", "RetryAsked"):
             attempts[entry.incident] += 1
         elif entry.event == "Found" and isinstance(facts.get("attempt"), int):
@@ -53,14 +52,6 @@ def cases(entries: Iterable[LedgerEntry]) -> tuple[Case, ...]:
         if after is not None:
             found[key] = after
     return tuple(found.values())
-
-
-def _facts(entry: LedgerEntry) -> Mapping[str, object]:
-    try:
-        found = json.loads(entry.detail)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _told(case: Case | None, entry: LedgerEntry, facts: Mapping[str, object]) -> Case | None:
@@ -132,7 +123,7 @@ def _resets(entries: Iterable[LedgerEntry]) -> dict[Key, datetime]:
     found: dict[Key, datetime] = {}
     for entry in entries:
         if entry.event == RESET and entry.incident == SUBJECT:
-            facts = _facts(entry)
+            facts = entry.facts
             found[str(facts.get("action")), str(facts.get("tier"))] = entry.at
     return found
 
