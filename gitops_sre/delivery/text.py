@@ -128,6 +128,11 @@ def not_merged(why: str) -> str:
     return page("not_merged", {"why": why})
 
 
+def waits_again(why: str) -> str:
+    """Comment on a pull request that was about to merge and waits for a person instead."""
+    return page("waits_again", {"why": why})
+
+
 def hands_off(pull: PullRequest) -> str:
     """Comment on a pull request that a person has pushed to."""
     return page("hands_off", {"pull": pull})

@@ -33,9 +33,10 @@ def ceilings(store: Store) -> tuple[Ceiling, ...]:
     return experience.ceilings(experience.cases(entries), entries)
 
 
-def demoted(plan: Plan, proof: Proof, found: Collection[Ceiling]) -> tuple[Reason, ...]:
-    """What a plan may do at most after earlier false actions of its kind, in a tier that it touches."""
-    tiers = (plan.target.tier, *proof.radius.tiers)
+def demoted(plan: Plan, proof: Proof | None, found: Collection[Ceiling]) -> tuple[Reason, ...]:
+    """What a plan may do at most after earlier false actions of its kind, in a tier that it touches: its target's,
+    where there is no proof, which is not kept on the forge."""
+    tiers = (plan.target.tier, *(proof.radius.tiers if proof is not None else ()))
     return tuple(reason(each) for each in found if each.action == plan.action and each.tier in tiers)
 
 

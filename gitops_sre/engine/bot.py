@@ -239,14 +239,21 @@ class Bot:
                     self._save(found, transition)
 
     def _hands(self) -> Hands:
-        return Hands(self._observe, partial(perform, world=self.world), self._save)
+        return Hands(self._observe, self._perform, self._save)
 
     def _observe(self, incident: Incident) -> m.Event:
         event = observe(incident, self.world)
+        waited = self._waits.pop(incident.id, "")
         if isinstance(event, m.Nothing):
             self._waits[incident.id] = event.why
-        else:
-            self._waits.pop(incident.id, None)
+        elif isinstance(event, m.TimedOut) and waited and waited not in event.why:
+            event = replace(event, why=f"{event.why}; last seen: {waited}")
+        return event
+
+    def _perform(self, incident: Incident, intent: m.Intent) -> m.Event:
+        event = perform(incident, intent, self.world)
+        if isinstance(event, m.Nothing):
+            self._waits[incident.id] = event.why
         return event
 
     def _save(self, incident: Incident, transition: Transition) -> Incident:

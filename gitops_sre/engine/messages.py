@@ -147,6 +147,25 @@ class BaseMoved(Event):
 
 
 @dataclass(frozen=True)
+class Lapsed(PullEvent):
+    """The approval no longer stands: it was dismissed, or somebody who may write asked for changes."""
+
+
+@dataclass(frozen=True)
+class Lowered(PullEvent):
+    """What has become known of other actions since the verdict allows less now; `verdict` is what is left of it."""
+
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class Wavered(Event):
+    """What allowed the merge is gone, but it may stand in a merge queue still: `then` follows once it does not."""
+
+    then: Event | None = None
+
+
+@dataclass(frozen=True)
 class Denied(Event):
     """The forge refused (protection, permissions, a foreign branch); trying again changes nothing."""
 
@@ -298,7 +317,9 @@ class MergeFix(Intent):
 
 @dataclass(frozen=True)
 class Unqueue(Intent):
-    """Take the fix out of the merge queue: somebody asked to wait."""
+    """Take the fix out of the merge queue: somebody asked to wait, or `then` follows and it must not merge before."""
+
+    then: Event | None = None
 
 
 @dataclass(frozen=True)

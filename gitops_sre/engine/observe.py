@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitops_sre.engine import again, investigate, remedy, watch
+from gitops_sre.engine import again, investigate, merging, remedy, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
@@ -17,7 +17,7 @@ def observe(incident: Incident, world: World) -> m.Event:
         event = look(incident, world) if look else m.Nothing(world.clock.now())
     except OSError as error:  # the repository's local copy could not be read or brought up to date
         event = m.Nothing(world.clock.now(), f"Git: {error}")
-    if isinstance(event, m.Nothing | m.RemindDue):
+    if isinstance(event, m.Nothing | m.RemindDue | m.Wavered):
         late = watch.overdue(incident, event.at, world)
         if late:
             return m.TimedOut(event.at, f"{late}: {event.why}")
@@ -40,7 +40,7 @@ _LOOKS: Mapping[State, Callable[[Incident, World], m.Event]] = {
     State.DIAGNOSED: remedy.decide,
     State.PLANNED: again.judge,
     State.AWAITING_APPROVAL: watch.fix,
-    State.MERGING: watch.fix,
+    State.MERGING: merging.look,
     State.SYNCING: watch.sync,
     State.VERIFYING: watch.slo,
     State.REVERTING: watch.revert,

@@ -21,6 +21,8 @@ from gitops_sre.model.verdict import Level
 def perform(incident: Incident, intent: m.Intent, world: World) -> m.Event:
     """Carry one intent out; what came of it, as an event."""
     try:
+        if isinstance(intent, m.Unqueue):
+            return _unqueue(incident, intent, world)
         return _HOW[type(intent)](incident, world)
     except OSError as error:  # the repository's local copy could not be read
         return m.Nothing(world.clock.now(), f"Git: {error}")
@@ -105,12 +107,19 @@ def _merge_fix(incident: Incident, world: World) -> m.Event:
     return event
 
 
-def _unqueue(incident: Incident, world: World) -> m.Event:
+def _unqueue(incident: Incident, intent: m.Unqueue, world: World) -> m.Event:
     at = world.clock.now()
     if incident.fix is None:
         return m.Nothing(at, "there is no pull request to hold")
     left = world.forge.unqueue(incident.fix)
-    return m.Nothing(at, f"GitHub: {left.reason}" if isinstance(left, Unavailable) else "held")
+    if isinstance(left, Unavailable):
+        return m.Nothing(at, f"GitHub: {left.reason}")
+    if isinstance(intent.then, m.Lapsed | m.Lowered):
+        key = f"{incident.id}/waits-{incident.fix.head[:12]}"
+        said = world.forge.comment(incident.fix.number, key, text.waits_again(intent.then.why))
+        if isinstance(said, Unavailable):
+            return m.Nothing(at, f"GitHub: {said.reason}")
+    return intent.then or m.Nothing(at, "held")
 
 
 def _merge(pull: PullRequest, world: World, at: datetime, landed: type[m.PullEvent]) -> m.Event:
@@ -200,7 +209,6 @@ def _conclude(incident: Incident, world: World) -> m.Event:
 _HOW: Mapping[type[m.Intent], Callable[[Incident, World], m.Event]] = {
     m.ProposeFix: _propose_fix,
     m.MergeFix: _merge_fix,
-    m.Unqueue: _unqueue,
     m.ProposeRevert: _propose_revert,
     m.MergeRevert: _merge_revert,
     m.Remind: _remind,

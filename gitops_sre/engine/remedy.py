@@ -23,7 +23,7 @@ from gitops_sre.model.plan import Declared, NeedsHuman, Plan, VerificationPlan
 from gitops_sre.model.pull import PullKind
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.model.verdict import Level, Verdict
+from gitops_sre.model.verdict import Level, Reason, Verdict
 from gitops_sre.perception import golden
 from gitops_sre.policy import gate
 from gitops_sre.policy.documents import PolicyError, read
@@ -123,10 +123,14 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
     found = incident.diagnosis
     left_open: tuple[Gap | Doubt, ...] = (*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),)
     verdict = gate.judge(plan, shown, left_open, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
-    demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
-    broken = ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at)
-    verdict = gate.lowered(verdict, (*demoted, *broken))
+    verdict = gate.lowered(verdict, told_by_record(plan, shown, at, world))
     return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
+
+
+def told_by_record(plan: Plan, shown: Proof | None, at: datetime, world: World) -> tuple[Reason, ...]:
+    """What came of earlier actions lowers this one now: demotions, and the circuit breaker. Raises StoreError."""
+    demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
+    return (*demoted, *ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at))
 
 
 def _forgotten(plan: Plan) -> Gap:

@@ -33,6 +33,8 @@ def wants(incident: Incident, event: m.Event) -> tuple[m.Intent, ...]:
     state = incident.state
     if state in TERMINAL:
         return () if incident.finished else (m.Conclude(),)
+    if state is State.MERGING and isinstance(event, m.Wavered):
+        return (m.Unqueue(event.then),)
     if state is State.MERGING and incident.held(event.at):
         return (m.Unqueue(),)
     if state is State.REVERTING:
@@ -64,6 +66,8 @@ def _may(incident: Incident, event: m.Event) -> bool:
         return level is Level.L4
     if isinstance(event, m.Approved):
         return event.pull is not None and approval(event.pull, incident.verdict, event.approver) is not None
+    if isinstance(event, m.Lowered):
+        return event.verdict is not None and event.verdict.level < level
     if isinstance(event, m.Allowed):
         return event.verdict is not None and event.verdict.level >= Level.L2 and event.record is not None
     return True
@@ -129,6 +133,15 @@ def _fix_pull(incident: Incident, event: m.PullEvent) -> dict[str, Any]:
 def _base_moved(_: Incident, __: m.Event) -> dict[str, Any]:
     """What was agreed to was another commit: whoever said so in a comment is asked anew."""
     return {"said": (), "reminded": False}
+
+
+def _lapsed(incident: Incident, event: m.Lapsed) -> dict[str, Any]:
+    """What was said in comments counted with the reviews, and is as void as they are."""
+    return {"fix": event.pull or incident.fix, "said": (), "reminded": False}
+
+
+def _lowered(incident: Incident, event: m.Lowered) -> dict[str, Any]:
+    return {"fix": event.pull or incident.fix, "verdict": event.verdict or incident.verdict}
 
 
 def _reminded(_: Incident, __: m.Event) -> dict[str, Any]:
@@ -210,6 +223,8 @@ _ABSORB: Mapping[type[m.Event], Callable[[Incident, Any], dict[str, Any]]] = {
     m.RevertMerged: _revert_pull,
     m.RevertClosed: _revert_pull,
     m.Merged: _merged,
+    m.Lapsed: _lapsed,
+    m.Lowered: _lowered,
     m.PullEvent: _fix_pull,
     m.BaseMoved: _base_moved,
     m.Reminded: _reminded,

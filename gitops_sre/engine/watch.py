@@ -52,7 +52,13 @@ def _began(incident: Incident) -> datetime:
 
 
 def fix(incident: Incident, world: World) -> m.Event:
-    """The fix's pull request as it stands now."""
+    """The fix's pull request as it stands now, while it waits for a person."""
+    pull = standing(incident, world)
+    return pull if isinstance(pull, m.Event) else _approval(incident, pull, world.clock.now(), world)
+
+
+def standing(incident: Incident, world: World) -> PullRequest | m.Event:
+    """The fix's pull request with its reviews and what was said like one, or the event that keeps it from merging."""
     at = world.clock.now()
     if incident.fix is None:
         return m.Nothing(at, "the pull request is about to be opened")
@@ -65,23 +71,34 @@ def fix(incident: Incident, world: World) -> m.Event:
     if incident.hold is not None and incident.held(at):
         until = f"until {incident.hold.until:%Y-%m-%d %H:%M} UTC" if incident.hold.until else "until `/sre resume`"
         return m.Nothing(at, f"pull request #{pull.number} is held by {incident.hold.by} {until}")
-    moved = base_moved(incident, world)
+    # What waits for a person is looked at often, what is being merged perhaps for the last time.
+    moved = base_moved(incident, world, pull.base_tip if incident.state is State.AWAITING_APPROVAL else "")
     if moved:
         return m.BaseMoved(at, f"{moved}: #{pull.number} has to be made again")
-    if incident.state is State.AWAITING_APPROVAL:
-        return _approval(incident, replace(pull, reviews=_with_said(pull, incident.said)), at, world)
-    return m.Nothing(at, f"pull request #{pull.number} is being merged")
+    return replace(pull, reviews=_with_said(pull, incident.said))
 
 
-def base_moved(incident: Incident, world: World) -> str:
+def base_moved(incident: Incident, world: World, told: str = "") -> str:
     """Which edited file the base branch has another version of than the one that the change was made on; empty when
-    there is none, or that cannot be told now: GitHub itself merges nothing that conflicts."""
+    there is none, or that cannot be told now: GitHub itself merges nothing that conflicts.
+
+    `told`: what GitHub said the branch's tip is. Nothing is fetched while the clone has that commit.
+    """
     record = incident.record
-    head = world.repository.head() if record is not None else Unavailable("nothing was proposed")
-    if record is None or isinstance(head, Unavailable) or head == record.base:
+    if record is None or told == record.base:
         return ""
+    if told:
+        try:
+            return _changed(record, told, world)
+        except OSError:  # the clone has not got that commit yet
+            pass
+    head = world.repository.head()
+    return "" if isinstance(head, Unavailable) else _changed(record, head, world)
+
+
+def _changed(record: ActionRecord, tip: str, world: World) -> str:
     for file in dict.fromkeys(edit.file for edit in record.edits):
-        if world.repository.read(head, file) != world.repository.read(record.base, file):
+        if world.repository.read(tip, file) != world.repository.read(record.base, file):
             return f"{file} has changed on the base branch"
     return ""
 

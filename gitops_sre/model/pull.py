@@ -25,7 +25,8 @@ class PullRequest:
     """One of the bot's pull requests as it stands now.
 
     `ours` is true when every commit on the branch is by the bot's identity: false means that a person pushed to it.
-    `merge_sha` is the commit that landed on the base branch, empty until merged.
+    `merge_sha` is the commit that landed on the base branch, empty until merged; `base_tip` the commit at the base
+    branch's tip when this was asked, empty when the branch is gone.
     """
 
     number: int
@@ -42,6 +43,7 @@ class PullRequest:
     merged_at: datetime | None = None
     closed_by: str = ""
     reviews: tuple[Review, ...] = ()
+    base_tip: str = ""
 
 
 @dataclass(frozen=True)

@@ -182,16 +182,23 @@ class Place:
 
     def merge_by(self, login: str, number: int) -> None:
         """A person marks a draft ready and merges it."""
-        ready = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { clientMutationId } }"
+        self._mutate(login, "markPullRequestReadyForReview", number)
+        self.as_person(login, "PUT", f"/pulls/{number}/merge", {})
+
+    def enqueue_by(self, login: str, number: int) -> None:
+        """A person puts a pull request into the merge queue."""
+        self._mutate(login, "enqueuePullRequest", number)
+
+    def _mutate(self, login: str, mutation: str, number: int) -> None:
+        query = f"mutation($id: ID!) {{ {mutation}(input: {{pullRequestId: $id}}) {{ clientMutationId }} }}"
         answer = requests.post(
             f"{self.servers.github_url}/api/graphql",
-            json={"query": ready, "variables": {"id": views_pull.node_id(self.repo.pulls[number])}},
+            json={"query": query, "variables": {"id": views_pull.node_id(self.repo.pulls[number])}},
             headers={"Authorization": f"Bearer {self.servers.tokens[login]}"},
             timeout=10,
         )
         assert answer.ok, answer.text
         assert "errors" not in answer.json(), answer.text
-        self.as_person(login, "PUT", f"/pulls/{number}/merge", {})
 
     def close_by(self, login: str, number: int) -> None:
         """A person closes a pull request."""

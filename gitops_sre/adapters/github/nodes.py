@@ -12,7 +12,8 @@ FEW = 10
 
 LIGHT = "number updatedAt headRefName isCrossRepository"
 FULL = f"""
-  {LIGHT} title url state isDraft headRefOid baseRefName createdAt mergedAt mergeCommit {{ oid }}
+  {LIGHT} title url state isDraft headRefOid createdAt mergedAt mergeCommit {{ oid }}
+  baseRefName baseRef {{ target {{ oid }} }}
   commits(first: {FEW}) {{ totalCount nodes {{ commit {{
     oid message parents(first: 2) {{ nodes {{ oid }} }}
     author {{ email user {{ login }} }} committer {{ email user {{ login }} }}
@@ -188,6 +189,12 @@ class Listed(Node):
     is_cross_repository: bool
 
 
+class Ref(Node):
+    """A branch."""
+
+    target: Oid | None
+
+
 class Pull(Listed):
     """A pull request with all that is wanted of it."""
 
@@ -197,6 +204,7 @@ class Pull(Listed):
     is_draft: bool
     head_ref_oid: str
     base_ref_name: str
+    base_ref: Ref | None
     created_at: datetime
     merged_at: datetime | None
     merge_commit: Oid | None

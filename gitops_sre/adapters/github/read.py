@@ -138,6 +138,7 @@ def pull_of(pull: nodes.Pull, me: Identity, may_write: Callable[[str], bool]) ->
         merged_at=pull.merged_at,
         closed_by=_closed_by(pull) if state == "closed" else "",
         reviews=_reviews(pull, me, may_write) if state == "open" else (),
+        base_tip=pull.base_ref.target.oid if pull.base_ref is not None and pull.base_ref.target is not None else "",
     )
 
 

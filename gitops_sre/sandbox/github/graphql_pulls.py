@@ -164,6 +164,7 @@ def pull_request(call: Call, repo: Repo, pull: Pull) -> Node:
         "headRefOid": pull.head_sha,
         "baseRefName": pull.base,
         "baseRefOid": pull.base_sha,
+        "baseRef": lambda _: _branch(repo, pull.base),
         "author": actor(lens, lens.hub.known(issue.user)),
         "mergeCommit": lambda _: with_checks(call, repo, merge_sha) if merge_sha else None,
         "mergeable": lambda _: _MERGEABLE[requirements.judge(lens.hub, repo, pull).mergeable],
@@ -175,6 +176,11 @@ def pull_request(call: Call, repo: Repo, pull: Pull) -> Node:
         "mergeQueueEntry": lambda _: queue_entry(repo, pull),
         "timelineItems": lambda given: _timeline(call, repo, pull, given),
     }
+
+
+def _branch(repo: Repo, name: str) -> Node | None:
+    tip = repo.head_of(name)
+    return {"__typename": "Ref", "name": name, "target": {"__typename": "Commit", "oid": tip}} if tip else None
 
 
 def queue_entry(repo: Repo, pull: Pull) -> Node | None:

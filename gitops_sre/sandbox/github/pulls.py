@@ -78,6 +78,8 @@ def close(hub: Hub, repo: Repo, number: int, by: Account, reason: str | None = N
         repo.issues[number], state="closed", state_reason=reason, closed_at=now, closed_by=by.login, updated_at=now
     )
     repo.issues[number] = issue
+    if pull := repo.pulls.get(number):
+        repo.pulls[number] = replace(pull, queued_by=None)  # what is closed stands in no queue
     _tell(hub, repo, issue, "closed", by)
 
 

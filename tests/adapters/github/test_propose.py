@@ -308,7 +308,7 @@ def test_a_push_in_the_last_moment_wins_over_making_it_again(stage: Stage) -> No
 def test_a_commit_elsewhere_makes_nothing_again(stage: Stage) -> None:
     first = stage.opened(stage.forge())
     base = stage.commit("alice", {"README.md": b"# new\n"}, "other")
-    assert stage.offer(stage.forge(), record=stage.record(base=base)) == first
+    assert stage.offer(stage.forge(), record=stage.record(base=base)) == replace(first, base_tip=base)
     assert not stage.writes("/git/commits")
 
 
