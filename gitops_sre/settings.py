@@ -229,6 +229,12 @@ class WebSettings(_Section):
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     port: int = Field(8080, ge=0, le=65535, description="0: any free one, printed at the start")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="answer Prometheus at `/metrics` on a port of its own, at the same address; 0: any",
+    )
     max_body: int = Field(1_000_000, ge=1000, description="bytes of one request")
     alert_token_env: str = Field("GITOPS_SRE_ALERT_TOKEN", description="bearer token that Alertmanager sends")
     github_secret_env: str = Field("GITOPS_SRE_WEBHOOK_SECRET", description="secret of the App's webhook")

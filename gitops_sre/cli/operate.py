@@ -219,12 +219,16 @@ def serve(*, paths: tuple[Path, ...]) -> None:
             repository = settings.github.repository
             raise Failure(f"{repository}: engine.state: branch is for `run --once`; a service needs a database")
     web = several[0].web
-    _assert_free(web.host, web.port)
+    _assert_free(web.host, web.port, "web.port")
+    if web.metrics_port is not None:
+        _assert_free(web.host, web.metrics_port, "web.metrics_port")
     service = build_service(several)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a container is told to stop: as by hand
     service.start()
     try:
         click.echo(f"listening on {service.url}", err=True)
+        if service.metrics_url:
+            click.echo(f"metrics at {service.metrics_url}", err=True)
         while True:
             service.sweep()
             service.wait()
@@ -234,13 +238,13 @@ def serve(*, paths: tuple[Path, ...]) -> None:
         service.stop()
 
 
-def _assert_free(host: str, port: int) -> None:
+def _assert_free(host: str, port: int, setting: str) -> None:
     """Better before anything has started than from a thread of the server."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         raise Failure(
-            f"cannot listen on {host}:{port} ({error.strerror}); choose another web.host or web.port"
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another web.host or {setting}"
         ) from error
 
 

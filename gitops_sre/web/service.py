@@ -21,6 +21,7 @@ from gitops_sre.model.signal import Alert
 from gitops_sre.ports import ConflictError, StoreError, Transition
 from gitops_sre.settings import Settings
 from gitops_sre.web.app import Doors, create_app
+from gitops_sre.web.metrics import Metrics
 
 LOG = structlog.get_logger()
 
@@ -39,8 +40,12 @@ class Service:
     schedule: Schedule
     server: uvicorn.Server
     thread: threading.Thread
+    metrics: Metrics
     called: threading.Event = field(default_factory=threading.Event)
     """Set when the next sweep should not wait."""
+    metrics_url: str = ""
+    """Where Prometheus may scrape; empty when it may not."""
+    _silence: Callable[[], None] | None = None
 
     @property
     def poll(self) -> float:
@@ -55,7 +60,10 @@ class Service:
         return f"http://{host}:{port}"
 
     def start(self) -> None:
-        """Open the doors and begin to look."""
+        """Open the doors and begin to look. Raises OSError when the port of the metrics is taken."""
+        web = next(iter(self.bots.values())).world.settings.web
+        if web.metrics_port is not None:
+            self.metrics_url, self._silence = self.metrics.serve(web.host, web.metrics_port)
         self.schedule.start()
         self.thread.start()
         while not self.server.started and self.thread.is_alive():
@@ -110,6 +118,8 @@ class Service:
         """Close the doors, let running looks finish."""
         self.server.should_exit = True
         self.thread.join(5)
+        if self._silence is not None:
+            self._silence()
         self.schedule.stop()
 
 
@@ -126,10 +136,12 @@ def look(bots: Mapping[str, Bot], name: str) -> float | None:
     return bot.look(incident) if bot is not None else None
 
 
-def _log(repository: str) -> Told:
-    """Each transition as one line of the service's log."""
+def _told(repository: str, metrics: Metrics) -> Told:
+    """Each transition as one line of the service's log, and counted."""
+    count = metrics.told(repository)
 
     def told(incident: Incident, transition: Transition) -> None:
+        count(incident, transition)
         LOG.info(
             transition.event,
             repository=repository,
@@ -150,7 +162,8 @@ def service(several: Sequence[Settings]) -> Service:
         structlog.configure(processors=[*_ALWAYS, structlog.processors.JSONRenderer()])
     else:
         structlog.configure(processors=[*_ALWAYS, structlog.dev.ConsoleRenderer(colors=False)])
-    bots = {name: wiring.bot(each, _log(name)) for each in several for name in [each.github.repository.lower()]}
+    metrics = Metrics()
+    bots = {each.github.repository.lower(): _bot(each, metrics) for each in several}
     first = next(iter(bots.values()))
     schedule = Schedule(partial(look, bots), settings.engine, first.owner, settings.timing.poll)
     server = uvicorn.Server(
@@ -159,8 +172,16 @@ def service(several: Sequence[Settings]) -> Service:
             host=settings.web.host, port=settings.web.port, log_level="warning", lifespan="off",
         )
     )  # fmt: skip
-    made = Service(bots, schedule, server, threading.Thread(target=server.run, daemon=True))
+    made = Service(bots, schedule, server, threading.Thread(target=server.run, daemon=True), metrics)
     return made
+
+
+def _bot(settings: Settings, metrics: Metrics) -> Bot:
+    """One repository's bot, whose doings are logged and counted."""
+    name = settings.github.repository.lower()
+    bot = wiring.bot(settings, _told(name, metrics))
+    metrics.watch(name, bot.world.store, bot.world.forge)
+    return bot
 
 
 def _doors(bot: Bot, repository: str, service: Callable[[], Service]) -> Doors:

@@ -111,7 +111,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
                     "prometheus": {"url": NOBODY},
                     "kubernetes": {"kubeconfig": "none"},
                     "signing": {"key_file": "key.pem"},
-                    "web": {"port": 0, "alert_token_env": f"{name.upper()}_ALERTS"},
+                    "web": {"port": 0, "metrics_port": 0, "alert_token_env": f"{name.upper()}_ALERTS"},
                 }
             )
         )
@@ -138,6 +138,16 @@ def test_one_alert_is_an_incident_of_the_repository_that_it_was_sent_to(serving:
         assert [len(ids) for ids in held.values()] == ([1, 0] if name == "infra" else [1, 1])
     (first,), (second,) = held.values()
     assert first == second  # the alert is the key: what keeps them apart is whose they are
+
+
+def test_one_address_has_the_metrics_of_all_repositories(serving: Service) -> None:
+    headers = {"Authorization": "Bearer INFRA_ALERTS value"}
+    requests.post(f"{serving.url}/webhooks/alertmanager/acme/infra", json=PAYLOAD, headers=headers, timeout=10)
+    said = requests.get(serving.metrics_url, timeout=10).text
+    assert 'gitops_sre_incidents_under_way{repository="acme/infra",state="received"} 1.0' in said
+    assert 'gitops_sre_store_up{repository="acme/shop"} 1.0' in said
+    assert 'gitops_sre_transitions_total{event="Alerts",repository="acme/infra"' in said
+    assert requests.get(f"{serving.url}/metrics", timeout=10).status_code == 404  # the webhooks' port is for the world
 
 
 def test_a_timer_looks_at_the_incident_of_its_own_repository(written: Callable[[str], s.Settings]) -> None:
