@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from gitops_sre.model.advice import Unadvised
 from gitops_sre.model.change import Draft, Field, FileEdit, Proof
 from gitops_sre.model.change_feed import Commit, FileChange, ReplicaSet, Revision
 from gitops_sre.model.command import Command, Reply
@@ -119,6 +120,10 @@ class Repository(Tree, Protocol):
 
     def head(self) -> str | Unavailable:
         """Fetch, then the SHA at the tip of the watched branch."""
+        ...
+
+    def pull(self, number: int) -> tuple[str, str] | Unavailable:
+        """Fetch a pull request: the commit where it left the watched branch, and its head."""
         ...
 
     def log(
@@ -323,6 +328,14 @@ class Forge(Protocol):
 
     def answer(self, command: Command, reply: Reply) -> Done | Unavailable:
         """React to an order, and reply where there is something to say."""
+        ...
+
+    def unadvised(self) -> tuple[Unadvised, ...]:
+        """Open pull requests of others, as `actions` last saw them, whose heads bear no advice of the bot's yet."""
+        ...
+
+    def advise(self, head: str, title: str, summary: str) -> Done | Unavailable:
+        """Leave advice on the head commit of somebody's pull request, as a check run that blocks nothing."""
         ...
 
     def board(self, report: Report) -> Done | Unavailable:

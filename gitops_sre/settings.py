@@ -62,6 +62,9 @@ class GitHubSettings(_Section):
     private_key_file: Path | None = Field(None, description="the App's PEM private key")
     token_env: str = Field("GITHUB_TOKEN", description="environment variable with a token, when there is no App")
     timeout: Seconds = Field(20, description="for one request")
+    advise: bool = Field(
+        False, description="leave a check run on everybody's pull requests: what they reach and what deserves a look"
+    )
     dashboard: bool = Field(True, description="keep one issue that shows what is open and what the bot may do")
     min_write_interval: SecondsOrNone = Field(1.0, description="between content-creating requests")
 

@@ -10,17 +10,10 @@ from gitops_sre.action import fields
 from gitops_sre.model.change import Draft, Field, FieldEdit
 from gitops_sre.model.outcome import Refused
 from gitops_sre.model.plan import ActionSpec, Parameter, Plan
+from gitops_sre.model.quantity import QUANTITY, amount
 from gitops_sre.ports import Locator
 from gitops_sre.yamltext import YamlTextError
 
-QUANTITY = r"(?:[0-9]{1,15}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})(?:[numkMGTPE]|[KMGTPE]i|[eE][0-9]{1,2})?"
-"""A Kubernetes quantity without a sign; source: the grammar in the reference of resource.Quantity."""
-_SUFFIXES: Mapping[str, Decimal] = {
-    **{suffix: Decimal(10) ** power for suffix, power in zip("num", (-9, -6, -3), strict=True)},
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)},
-    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)},
-    "": Decimal(1),
-}
 _BOUNDS = {"cpu": (Decimal("0.001"), Decimal(512), "1m to 512 cores"),
            "memory": (Decimal(1024**2), Decimal(1024**4 * 8), "1Mi to 8Ti bytes")}  # fmt: skip
 """What a single container can sensibly have; `128m` of memory is a slip of the pen (0.128 bytes)."""
@@ -66,16 +59,6 @@ def draft(plan: Plan, locator: Locator, commit: str) -> Draft | Refused:
         return _draft(plan, locator, commit, given)
     except YamlTextError as error:
         return Refused(str(error))
-
-
-def amount(text: str) -> Decimal:
-    """A quantity as a number of cores or bytes. Raises ValueError when it is none."""
-    match = re.fullmatch(r"([0-9.]+)(?:[eE]([0-9]+)|([A-Za-z]*))", text)
-    if not match or not re.fullmatch(QUANTITY, text):
-        raise ValueError(f"{text!r} is no Kubernetes quantity")
-    if match[2] is not None:
-        return Decimal(match[1]) * Decimal(10) ** int(match[2])
-    return Decimal(match[1]) * _SUFFIXES[match[3]]
 
 
 def _unfit(given: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from gitops_sre.delivery.neutral import Safe, title
 from gitops_sre.delivery.page import page
 from gitops_sre.delivery.page import said as shown
 from gitops_sre.delivery.sections import filled
+from gitops_sre.model.advice import Advice
 from gitops_sre.model.autonomy import Ceiling
 from gitops_sre.model.change import Proof
 from gitops_sre.model.diagnosis import Diagnosis
@@ -131,6 +132,21 @@ def not_merged(why: str) -> str:
 def waits_again(why: str) -> str:
     """Comment on a pull request that was about to merge and waits for a person instead."""
     return page("waits_again", {"why": why})
+
+
+def advice_title(advice: Advice) -> str:
+    """Title of the check run on somebody's pull request."""
+    count, objects = len(advice.risks), advice.radius.objects
+    replicas = advice.radius.replicas
+    reach = f"{objects} object{'s' if objects != 1 else ''}, {replicas} replica{'s' if replicas != 1 else ''}"
+    look = f"{count} thing{'s' if count != 1 else ''} to look at" if count else "nothing stands out"
+    return title(f"{reach}: {look}" if not advice.unseen else f"{reach}: {look}; not all could be shown")
+
+
+def advice(advice: Advice, frozen: Sequence[str], meets: Sequence[str]) -> str:
+    """What a pull request reaches; `frozen`: freeze windows that are open, `meets`: incidents about the same things."""
+    said = {"advice": advice, "frozen": frozen, "meets": meets}
+    return page("advice", said, ("drop_objects",))
 
 
 def hands_off(pull: PullRequest) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 EVENTS: Mapping[str, frozenset[str]] = {
     "issue_comment": frozenset({"created", "edited"}),
     "pull_request": frozenset(
-        {"closed", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "edited"}
+        {"opened", "closed", "reopened", "synchronize", "ready_for_review", "converted_to_draft", "edited"}
     ),
     "pull_request_review": frozenset({"submitted", "dismissed", "edited"}),
     "check_run": frozenset({"completed"}),
@@ -27,11 +27,13 @@ EVENTS: Mapping[str, frozenset[str]] = {
 @dataclass(frozen=True)
 class Happening:
     """Something happened in a repository (owner/name in lower case). `numbers`: the pull requests or issues that it is
-    about, none when it may concern any; `comment`: somebody may have given an order."""
+    about, none when it may concern any; `comment`: somebody may have given an order; `pull`: a pull request itself came
+    or changed."""
 
     repository: str
     numbers: frozenset[int] = frozenset()
     comment: bool = False
+    pull: bool = False
 
 
 def read(event: str, payload: object) -> Happening | None:
@@ -42,7 +44,7 @@ def read(event: str, payload: object) -> Happening | None:
     if not repository or (event == "issue_comment" and _get(payload, "sender").get("type") == "Bot"):
         return None  # bots give no orders; the bot's own comments come in here as well
     numbers = frozenset(_NUMBERS[event](payload)) if event in _NUMBERS else frozenset[int]()
-    return Happening(repository, numbers, event == "issue_comment")
+    return Happening(repository, numbers, event == "issue_comment", event == "pull_request")
 
 
 def _get(payload: Mapping[str, object], key: str) -> Mapping[str, object]:

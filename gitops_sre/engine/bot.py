@@ -16,6 +16,7 @@ from gitops_sre.engine import audit, shadow, steer
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.adopt import adopt
 from gitops_sre.engine.advance import Hands, advance, hear, rehearse
+from gitops_sre.engine.advise import advise
 from gitops_sre.engine.autonomy import Promoter
 from gitops_sre.engine.board import Board
 from gitops_sre.engine.intake import Intake
@@ -85,6 +86,8 @@ class Bot:
         self._adopt()
         self.steer()
         self._compare()
+        if self.world.settings.github.advise:
+            advise(self.world)
         polled = {source.source: source.firing() for source in self.world.alerts}
         answered = {name: alerts for name, alerts in polled.items() if not isinstance(alerts, Unavailable)}
         self.receive([alert for alerts in answered.values() for alert in alerts], answered.keys())

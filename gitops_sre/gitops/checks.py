@@ -147,15 +147,20 @@ def nothing_pruned(seen: Seen) -> Outcome:
 def applies(seen: Seen) -> Outcome:
     """No field changes that the API server holds fast."""
     for each in seen.rendering.differences:
-        if each.before is None or each.after is None or _made_anew(each.after):
-            continue
-        fixed = _IMMUTABLE.get(each.identity.kind)
-        held = next((field for field in each.fields if fixed and re.match(fixed, field.path)), None)
-        if held is None and each.before.get("immutable") is True and not each.renamed:
-            held = next((field for field in each.fields if field.path.startswith(("data", "binaryData"))), None)
-        if held is not None:
+        if (held := held_fast(each)) is not None:
             return Refused(f"{each.identity} {held.path} cannot change on an object that exists; the apply would fail")
     return Done()
+
+
+def held_fast(each: Difference) -> FieldDiff | None:
+    """The first field of a changed object that the API server does not let change; None when there is none."""
+    if each.before is None or each.after is None or _made_anew(each.after):
+        return None
+    fixed = _IMMUTABLE.get(each.identity.kind)
+    held = next((field for field in each.fields if fixed and re.match(fixed, field.path)), None)
+    if held is None and each.before.get("immutable") is True and not each.renamed:
+        held = next((field for field in each.fields if field.path.startswith(("data", "binaryData"))), None)
+    return held
 
 
 def satisfies_schema(seen: Seen) -> Outcome:

@@ -71,10 +71,15 @@ def refuse_path(path: str, policy_path: str) -> None:
     """Raises YamlTextError when a file must not be edited whatever it holds."""
     if path.startswith(("/", "..")) or posixpath.normpath(path) != path or not path.isprintable():
         raise YamlTextError(f"{path!r}: not a plain path inside the repository; it is never edited")
+    if what := guarded(path, policy_path):
+        raise YamlTextError(f"{path}: never edited, since it is {what}; propose it to a person")
+
+
+def guarded(path: str, policy_path: str) -> str:
+    """What stands in a file that only people change; empty for any other."""
     policy = policy_path.strip("/")
     globs = {**PATHS, **({policy: "policy", f"{policy}/*": "policy"} if policy else {})}
-    if what := next((what for glob, what in globs.items() if fnmatch.fnmatchcase(path, glob)), ""):
-        raise YamlTextError(f"{path}: never edited, since it is {what}; propose it to a person")
+    return next((what for glob, what in globs.items() if fnmatch.fnmatchcase(path, glob)), "")
 
 
 def refuse_encrypted(path: str, documents: Sequence[Document]) -> None:

@@ -91,17 +91,22 @@ def prove_offline(
 
 def sources_of(applications: Sequence[Application], target_key: str, target: Source) -> dict[str, list[Source]]:
     """Sources of every application in the target's repository; a commit that is pinned by SHA or tag stays put."""
-    found = {
-        app.key: [
-            _named(app, source)
-            for source in app.sources
-            if same_repository(source.repo_url, target.repo_url) and source.path and not offline.pinned(source.revision)
-        ]
-        for app in applications
-    }
+    found = in_repository(applications, target.repo_url)
     if not found.get(target_key):
         found[target_key] = [target]
     return found
+
+
+def in_repository(applications: Sequence[Application], url: str) -> dict[str, list[Source]]:
+    """Sources of every application in one repository, by the application's key; those pinned to a commit left out."""
+    return {
+        app.key: [
+            _named(app, source)
+            for source in app.sources
+            if same_repository(source.repo_url, url) and source.path and not offline.pinned(source.revision)
+        ]
+        for app in applications
+    }
 
 
 def _named(app: Application, source: Source) -> Source:

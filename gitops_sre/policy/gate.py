@@ -43,7 +43,7 @@ def judge(
         *_built_in(case, open_questions),
         *(reason for rule, failure in rules for reason in _lowered(case, rule, failure)),
         *disjoint,
-        *_frozen(case, policies),
+        *frozen(policies, case.environments, case.now),
     )
     return Verdict(min(reason.ceiling for reason in reasons), reasons, approvers, policies.commit)
 
@@ -231,10 +231,10 @@ def _approvers(rules: Iterable[Placed[Rule]]) -> tuple[tuple[str, ...], tuple[Re
     return (), (Reason("approvers", Level.L2, text),)
 
 
-def _frozen(case: _Case, policies: Policies) -> Iterator[Reason]:
-    """Freeze windows that are open now."""
+def frozen(policies: Policies, environments: Sequence[str], now: datetime) -> Iterator[Reason]:
+    """Freeze windows that are open for any of these environments at an aware time."""
     for placed in policies.windows:
         window = placed.entry
-        if window.open_at(case.now) and _any(window.environments, case.environments):
+        if window.open_at(now) and _any(window.environments, environments):
             text = f"{window.reason}, until {window.until:%Y-%m-%d %H:%M} UTC ({placed.place})"
             yield Reason(window.name, level(window.ceiling), text)

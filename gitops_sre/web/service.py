@@ -87,7 +87,8 @@ class Service:
         meant = [each for each in unfinished if each.numbers & happening.numbers] if happening.numbers else unfinished
         for incident in meant:
             self.schedule.soon(timer(happening.repository, incident))
-        if happening.comment:
+        new = happening.pull and not meant and bot.world.settings.github.advise
+        if happening.comment or new:
             self.called.set()
 
     def sweep(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitops_sre.action.set_resources import amount
+from gitops_sre.model.quantity import amount
 from tests.action.located import Answers, changes, draft, reason, unset, value
 
 CONTAINER = "spec.template.spec.containers.[name=web].resources"

@@ -150,6 +150,18 @@ def test_one_address_has_the_metrics_of_all_repositories(serving: Service) -> No
     assert requests.get(f"{serving.url}/metrics", timeout=10).status_code == 404  # the webhooks' port is for the world
 
 
+def test_a_new_pull_request_hurries_the_next_sweep_where_advice_is_asked_for(
+    written: Callable[[str], s.Settings],
+) -> None:
+    asked = written("infra")
+    advising = asked.model_copy(update={"github": asked.github.model_copy(update={"advise": True})})
+    served = service([advising, written("shop")])
+    for repository, pull, hurried in (("infra", True, True), ("infra", False, False), ("shop", True, False)):
+        served.called.clear()
+        served.happened(Happening(f"acme/{repository}", frozenset({7}), pull=pull))
+        assert served.called.is_set() is hurried, repository
+
+
 def test_a_timer_looks_at_the_incident_of_its_own_repository(written: Callable[[str], s.Settings]) -> None:
     looked: list[tuple[str, str]] = []
 

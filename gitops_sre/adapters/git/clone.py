@@ -72,6 +72,22 @@ class GitRepository(CommitReader):
         except OSError as error:
             return Unavailable(f"git {self._url}: {error}")
 
+    def pull(self, number: int) -> tuple[str, str] | Unavailable:
+        """Fetch a pull request, a fork's too: the commit where it left the watched branch, and its head."""
+        try:
+            with self._locked():
+                self._fetch()
+                self._remote([f"+refs/pull/{number:d}/head:refs/pull/head"])
+                head = (
+                    self._own.output(["rev-parse", "--verify", "--quiet", "refs/pull/head^{commit}"]).decode().strip()
+                )
+                branch = f"refs/heads/{self._branch}"
+                base = self._own.output(["merge-base", "--end-of-options", branch, head]).decode().strip()
+                self._complete({base, head})
+        except OSError as error:
+            return Unavailable(f"git {self._url}: #{number}: {error}")
+        return base, head
+
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes at a commit; None when it is not there, is a symlink or a submodule.
 

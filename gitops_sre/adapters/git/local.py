@@ -39,6 +39,10 @@ class LocalRepository(CommitReader):
             return Unavailable(f"git {self._path}: there is no commit yet; commit or fetch first")
         return found
 
+    def pull(self, number: int) -> tuple[str, str] | Unavailable:
+        """A working copy knows of no pull requests."""
+        return Unavailable(f"git {self._path}: #{number} is not looked at in a local copy")
+
     def resolve(self, revision: str) -> str | Refused | Unavailable:
         """The commit that a branch, tag, short id or expression like `HEAD~3` names."""
         if not revision or revision.startswith("-") or not revision.isprintable():

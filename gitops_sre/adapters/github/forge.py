@@ -24,6 +24,7 @@ from gitops_sre.adapters.github.switch import Switch
 from gitops_sre.delivery import text
 from gitops_sre.delivery.branch import PREFIX
 from gitops_sre.delivery.seal import Key, seal
+from gitops_sre.model.advice import Unadvised
 from gitops_sre.model.change import FileEdit, Proof
 from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.live import Notice
@@ -53,7 +54,7 @@ class GitHubForge:
         """Raises ConfigError when the credentials are missing or no key."""
         self._settings, self._key = settings, key
         self._session = Session(settings, environment)
-        self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME)
+        self._lookout = Lookout(self._session, settings.branch, marks.OUTCOME, marks.ADVICE)
         self._switch = Switch(self._session, settings.branch, environment)
         self._session.halted = self._switch.before_write
         self._notices = Notices(self._session)
@@ -261,6 +262,30 @@ class GitHubForge:
             return Done()
 
         return _unavailable(self._session.attempt(leave, tries=2, powers=Powers.CONCLUDE))
+
+    def unadvised(self) -> tuple[Unadvised, ...]:
+        """Open pull requests of others, as `actions` last saw them, whose heads bear no advice of the bot's yet."""
+        session = self._session
+
+        def find() -> tuple[Unadvised, ...]:
+            app, login = (session.identity.app_id if session.is_app else None), session.identity.login
+            return tuple(
+                Unadvised(pull.number, pull.head_ref_oid)
+                for pull in self._lookout.others
+                if not any(each.commit.advised(app, login) for each in pull.tip.nodes)
+            )
+
+        found = session.attempt(find)
+        return found if isinstance(found, tuple) else ()
+
+    def advise(self, head: str, title: str, summary: str) -> Done | Unavailable:
+        """Leave advice on the head commit of somebody's pull request; it blocks nothing."""
+
+        def leave() -> Done:
+            marks.check(self._session, head, marks.ADVICE, "neutral", title, summary)
+            return Done()
+
+        return _unavailable(self._session.attempt(leave, powers=Powers.CONCLUDE))
 
     def commands(self, numbers: Collection[int]) -> tuple[Command, ...] | Unavailable:
         """Orders in people's comments of the last days on these issues and pull requests, the oldest first."""

@@ -30,9 +30,11 @@ _MOST_CLOSED = 500
 class Lookout:
     """The repository's pull requests into one branch. Safe for threads."""
 
-    def __init__(self, session: Session, base: str, mark: str) -> None:
-        """`mark`: name of the check run (or status) that is wanted of each head commit."""
-        self._session, self._base, self._mark = session, base, mark
+    def __init__(self, session: Session, base: str, mark: str, advice: str) -> None:
+        """`mark` and `advice`: names of the check runs (or statuses) that are wanted of each head commit."""
+        self._session, self._base, self._mark, self._advice = session, base, mark, advice
+        self.others: tuple[nodes.Pull, ...] = ()
+        """Open pull requests that cannot be the bot's, as `open` last saw them."""
         self._lock = threading.Lock()
         self._found: dict[int, tuple[float, nodes.Pull]] = {}
         self._writers: dict[str, tuple[float, bool]] = {}
@@ -40,7 +42,9 @@ class Lookout:
     def open(self) -> tuple[tuple[nodes.Pull, ...], tuple[nodes.Listed, ...]]:
         """All candidates: open ones in full, and the list of those closed lately."""
         answer = self._ask(_query(self._full(), openly=True, closed=True), openAfter=None, closedAfter=None)
-        found = [pull for page in self._open_pages(answer) for pull in page.nodes if _candidate(pull)]
+        all_open = [pull for page in self._open_pages(answer) for pull in page.nodes]
+        found = [pull for pull in all_open if _candidate(pull)]
+        self.others = tuple(pull for pull in all_open if not _candidate(pull))
         closed = [pull for pull in _lately(self._closed_pages(answer)) if _candidate(pull)]
         self._keep(found, anew=True)
         return tuple(found), tuple(closed)
@@ -118,7 +122,7 @@ class Lookout:
     def _ask(self, query: str, **more: str | None) -> Mapping[str, Any]:
         """The repository's part of an answer."""
         owner, _, name = self._session.repository.partition("/")
-        known = {"owner": owner, "name": name, "base": self._base, "mark": self._mark}
+        known = {"owner": owner, "name": name, "base": self._base, "mark": self._mark, "advice": self._advice}
         given: dict[str, Any] = {**known, "app": self._session.app_id, **more}
         wanted = {key: value for key, value in given.items() if f"${key}:" in query}
         found: Mapping[str, Any] = self._session.repo.requester.graphql_query(query, wanted)[1]["data"]["repository"]
@@ -126,7 +130,7 @@ class Lookout:
 
 
 _TYPES = {
-    "owner": "String!", "name": "String!", "base": "String!", "mark": "String!", "app": "Int",
+    "owner": "String!", "name": "String!", "base": "String!", "mark": "String!", "advice": "String!", "app": "Int",
     "openAfter": "String", "closedAfter": "String",
 }  # fmt: skip
 _PAGE = "pageInfo { hasNextPage endCursor }"

@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 VERDICT = "gitops-sre/verdict"
 OUTCOME = "gitops-sre/outcome"
+ADVICE = "gitops-sre/advice"
 Conclusion = Literal["success", "failure", "neutral", "action_required"]
 _STATUS = {"success": "success", "failure": "failure", "neutral": "success", "action_required": "pending"}
 _ISSUES = 300

@@ -26,8 +26,10 @@ FULL = f"""
   }} }}
 """
 CHECKS = """checkSuites(filterBy: {appId: $app}, first: 10) { nodes { app { databaseId }
-  checkRuns(filterBy: {checkName: $mark, checkType: LATEST}, first: 5) { nodes { name title status } } } }"""
-STATUS = "status { context(name: $mark) { description creator { __typename login } } }"
+  checkRuns(filterBy: {checkName: $mark, checkType: LATEST}, first: 5) { nodes { name title status } }
+  advice: checkRuns(filterBy: {checkName: $advice, checkType: LATEST}, first: 1) { nodes { name title status } } } }"""
+STATUS = """status { context(name: $mark) { description creator { __typename login } }
+  advice: context(name: $advice) { description creator { __typename login } } }"""
 
 
 class Node(BaseModel):
@@ -126,6 +128,7 @@ class Suite(Node):
 
     app: App | None
     check_runs: _Runs
+    advice: _Runs = _Runs(nodes=())
 
 
 class _Suites(Node):
@@ -141,6 +144,7 @@ class Context(Node):
 
 class _Status(Node):
     context: Context | None
+    advice: Context | None = None
 
 
 class Tip(Node):
@@ -149,6 +153,13 @@ class Tip(Node):
     oid: str
     check_suites: _Suites = _Suites(nodes=())
     status: _Status | None = None
+
+    def advised(self, app: int | None, login: str) -> bool:
+        """Whether the bot has left advice here: the App by a check run, who has a token by a status."""
+        if any(each.app and each.app.database_id == app and each.advice.nodes for each in self.check_suites.nodes):
+            return True
+        said = self.status.advice if self.status is not None else None
+        return said is not None and said.creator is not None and said.creator.login == login
 
 
 class _OfTip(Node):

@@ -46,6 +46,7 @@ def _follow_head(hub: Hub, repo: Repo, pull: Pull, before: str, after: str, by: 
         return
     moved = replace(pull, head_sha=after, queued_by=None)
     repo.pulls[pull.number] = moved
+    repo.git.run("update-ref", f"refs/pull/{pull.number}/head", after)
     touch(hub, repo, pull.number)
     events.pull_request(hub, repo, moved, "synchronize", by, before=before, after=after)
 
@@ -60,6 +61,7 @@ def open_pull(hub: Hub, repo: Repo, issue: Issue, head: str, base: str, *, draft
     pull = Pull(next(hub.ids), issue.number, head, base, repo.tip(head), repo.tip(base), draft)
     repo.issues[issue.number] = issue
     repo.pulls[issue.number] = pull
+    repo.git.run("update-ref", f"refs/pull/{issue.number}/head", pull.head_sha)
     events.pull_request(hub, repo, pull, "opened", hub.known(issue.user))
     return pull
 
