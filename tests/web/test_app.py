@@ -144,6 +144,26 @@ def test_a_wrong_signature_is_refused(receiver: Receiver) -> None:
     assert receiver.deliveries == set()
 
 
+@pytest.mark.parametrize(
+    "spoil", ["missing", "truncated", "longer", "without its prefix", "of another algorithm", "umlaut"]
+)
+def test_a_signature_that_is_no_signature_is_refused_and_nothing_is_stored(receiver: Receiver, spoil: str) -> None:
+    mac = hmac.new(b"secret", EVENT, hashlib.sha256).hexdigest()
+    given = {
+        "truncated": f"sha256={mac[:-1]}",
+        "longer": f"sha256={mac}0",
+        "without its prefix": mac,
+        "of another algorithm": f"sha1={hmac.new(b'secret', EVENT, hashlib.sha1).hexdigest()}",
+        "umlaut": f"sha256={mac[:-1]}\u00fc",
+    }.get(spoil)
+    headers = {"X-GitHub-Delivery": "one", "X-GitHub-Event": "pull_request_review"}
+    signed = {**headers, **({"X-Hub-Signature-256": given} if given else {})}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in signed.items()]
+    answer = receiver.client().post("/webhooks/github", content=EVENT, headers=raw)
+    assert answer.status_code == 401
+    assert (receiver.nudges, receiver.deliveries) == ([], set())
+
+
 def test_an_event_without_a_delivery_id_is_refused(receiver: Receiver) -> None:
     assert github(receiver, b"{}", delivery="") == 400
 
