@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from gitops_sre.action import ACTIONS
-from gitops_sre.engine import autonomy, hands, investigate, room
+from gitops_sre.engine import autonomy, budget, hands, investigate, room
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.ceilings import ceilings
 from gitops_sre.engine.track import EVENTS, trials
@@ -128,9 +128,11 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
 
 
 def told_by_record(plan: Plan, shown: Proof | None, at: datetime, world: World) -> tuple[Reason, ...]:
-    """What came of earlier actions lowers this one now: demotions, and the circuit breaker. Raises StoreError."""
+    """What lowers an action now whatever policy says: demotions, and the circuit breaker with the error budget. Raises
+    StoreError."""
     demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
-    return (*demoted, *ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at))
+    broken = ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at)
+    return (*demoted, *broken, *budget.ceiling(plan, at, world))
 
 
 def _forgotten(plan: Plan) -> Gap:

@@ -29,6 +29,16 @@ LATENCY = (
 _CALLED = "sum by ($by) (rate(http_client_requests_total{$where}[$window]))"
 
 
+def budget(target: Target, settings: Settings) -> Sli | None:
+    """The share of failed requests over the whole budget window, which spends the error budget where it reaches what
+    the objective allows; None where no window is set or no objective applies."""
+    window, slo = settings.breaker.budget_window, objective(target.service, target.environment, settings)
+    if not window or slo is None:
+        return None
+    matchers = where(environment=target.environment, service=target.service)
+    return Sli("error_budget", fill(ERRORS, matchers=matchers, by="", window=window), slo.error_ratio)
+
+
 def map_query(now: datetime, timing: TimingSettings) -> Query:
     """Who calls whom lately, in any environment: the service map that alerts are grouped by. Read with `edges`."""
     text = fill(_CALLED, matchers="", by="service, peer", window=timing.rate_window)

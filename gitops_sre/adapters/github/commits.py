@@ -1,5 +1,5 @@
-"""Commits that GitHub signs as the bot's: by GraphQL on a branch, or by REST where files have modes or GraphQL lacks
-the mutation. Refs move by compare-and-swap."""
+"""Commits that GitHub signs as the bot's: by GraphQL on a branch, or by REST where files have modes, are large, or
+GraphQL lacks the mutation. Refs move by compare-and-swap."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from gitops_sre.model.outcome import Refused
 PLAIN = "100644"
 """Git's mode of a file that cannot be executed: the only one that `createCommitOnBranch` writes."""
 _FILES = (PLAIN, "100755")
+_LARGE = 1_000_000
+"""Bytes of all files together from which each travels in a request of its own: one mutation would hold them all, half
+as long again by base64 and JSON, within one time limit."""
 
 
 def entries(session: Session, commit: str, paths: Iterable[str]) -> Mapping[str, GitTreeElement]:
@@ -61,7 +64,8 @@ class Contents:
 
 def append(session: Session, branch: str, wanted: Contents) -> str:
     """One commit on a branch that stands at its parent; its SHA. Raises Again when the branch has moved."""
-    if any(mode != PLAIN for mode in wanted.modes.values()):
+    size = sum(len(file.after.encode()) for file in wanted.files)
+    if size >= _LARGE or any(mode != PLAIN for mode in wanted.modes.values()):
         return _by_rest(session, branch, wanted)
     headline, body = wanted.message
     session.pace()

@@ -9,7 +9,7 @@ import pytest
 
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.delivery.seal import unseal
-from gitops_sre.model.change import FieldEdit
+from gitops_sre.model.change import FieldEdit, FileEdit
 from gitops_sre.model.outcome import Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest
 from gitops_sre.model.verdict import Level
@@ -343,6 +343,21 @@ def test_a_files_mode_is_kept(stage: Stage, limit: int) -> None:
     assert pull.ours
     assert pull.head in stage.repo.verified
     assert unseal(stage.repo.git.commit(pull.head).message, KEY.ring, stage.name, base) == stage.record(base=base)
+
+
+def test_a_large_file_travels_in_a_request_of_its_own(stage: Stage) -> None:
+    padding = "# a line of a large generated file\n" * 40_000
+    base = stage.commit("alice", {sample.FILE: (sample.BEFORE + padding).encode()})
+    record = stage.record(base=base)
+    proof = stage.proof(record)
+    files = (FileEdit(sample.FILE, sample.BEFORE + padding, sample.AFTER + padding),)
+    proof = replace(proof, change=replace(proof.change, files=files))
+    pull = stage.forge().propose(record, files, proof, record.verdict, Cover("The body."))
+    assert isinstance(pull, PullRequest), pull
+    assert pull.ours
+    assert pull.head in stage.repo.verified
+    assert stage.repo.git.run("show", f"{pull.head}:{sample.FILE}").decode() == files[0].after
+    assert not [asked for asked in stage.recorder.asked if "createCommitOnBranch" in asked["query"]]
 
 
 @pytest.mark.parametrize("path", ["{repo}/git/blobs", "{repo}/git/trees", "{repo}/git/commits"])
