@@ -217,6 +217,9 @@ class BreakerSettings(_Section):
     everything: int = Field(4, ge=1, description="failures in a row of anything anywhere: a person merges")
     flaps: int = Field(3, ge=1, description="times that the same action has helped a service within `flap_window`")
     flap_window: Seconds = Field(86_400, description="for `flaps`")
+    first_time: bool = Field(
+        False, description="a person approves the first fix of a cause that none has been verified of in an environment"
+    )
     budget_window: SecondsOrNone = Field(
         0, description="of the error budget, such as 2419200 (28 days): once it is spent, a person merges; 0: not asked"
     )

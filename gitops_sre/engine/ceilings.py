@@ -6,11 +6,12 @@ with a database and with a ledger branch. Reverts are not asked: an action's ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from gitops_sre.model.plan import Plan
+from gitops_sre.model.precedent import Precedent
 from gitops_sre.model.track import Trial
 from gitops_sre.model.verdict import Level, Reason
 from gitops_sre.settings import BreakerSettings
@@ -21,6 +22,15 @@ _BAD = frozenset({"failed", "inconclusive", "taken back"})
 def ceilings(plan: Plan, record: Sequence[Trial], settings: BreakerSettings, now: datetime) -> tuple[Reason, ...]:
     """What the record allows a plan at most, with the incidents that say so. `record` is in order of time."""
     return (*_broken(plan, record, settings), *_flapping(plan, record, settings, now))
+
+
+def first_time(plan: Plan, known: Iterable[Precedent], settings: BreakerSettings) -> tuple[Reason, ...]:
+    """At most L3 for a cause of which no fix has been verified in the environment yet, where settings ask for that."""
+    cause, environment = plan.hypothesis.partition("/")[0], plan.target.environment
+    if not settings.first_time or any((each.cause, each.environment) == (cause, environment) for each in known):
+        return ()
+    text = f"no fix of {cause.replace('_', ' ')} has been verified in {environment} yet; a person approves the first"
+    return (Reason("breaker", Level.L3, text),)
 
 
 def _broken(plan: Plan, record: Sequence[Trial], settings: BreakerSettings) -> Iterator[Reason]:

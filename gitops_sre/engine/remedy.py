@@ -9,7 +9,8 @@ from typing import Literal
 from gitops_sre.action import ACTIONS
 from gitops_sre.engine import autonomy, budget, hands, investigate, room
 from gitops_sre.engine import messages as m
-from gitops_sre.engine.ceilings import ceilings
+from gitops_sre.engine.ceilings import ceilings, first_time
+from gitops_sre.engine.precedents import precedents
 from gitops_sre.engine.track import EVENTS, trials
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
@@ -128,11 +129,13 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
 
 
 def told_by_record(plan: Plan, shown: Proof | None, at: datetime, world: World) -> tuple[Reason, ...]:
-    """What lowers an action now whatever policy says: demotions, and the circuit breaker with the error budget. Raises
-    StoreError."""
+    """What lowers an action now whatever policy says: demotions, and the circuit breaker with what is new to it and the
+    error budget. Raises StoreError."""
     demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
     broken = ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at)
-    return (*demoted, *broken, *budget.ceiling(plan, at, world))
+    known = precedents(world.store, plan.target.environment) if world.settings.breaker.first_time else ()
+    new = first_time(plan, known, world.settings.breaker)
+    return (*demoted, *broken, *new, *budget.ceiling(plan, at, world))
 
 
 def _forgotten(plan: Plan) -> Gap:

@@ -62,6 +62,26 @@ def test_a_fix_that_did_not_help_costs_the_right_to_merge_until_a_person_gives_i
     assert place.tag == "v9.2.0"
 
 
+def test_where_asked_for_the_first_fix_of_a_cause_is_a_persons_and_the_next_its_own(found: Founder) -> None:
+    place = found("L4")
+    breaker = place.settings.breaker.model_copy(update={"first_time": True})
+    place.settings = place.settings.model_copy(update={"breaker": breaker})
+    place.deploy_bad()
+    bot = place.bot()
+    first = place.until(bot, State.AWAITING_APPROVAL)
+    assert first.verdict is not None
+    (why,) = first.verdict.binding
+    assert (why.rule, why.ceiling) == ("breaker", Level.L3)
+    assert "no fix of new deploy has been verified in staging yet" in why.text
+    place.review("alice")
+    place.until(bot, State.RESOLVED)
+
+    second = again(place, bot, "v9.2.0", State.RESOLVED)
+    assert second.id != first.id
+    assert second.verdict is not None
+    assert second.verdict.level is Level.L4
+
+
 def test_what_was_lost_is_found_again_on_the_forge_by_a_bot_without_memory(found: Founder) -> None:
     place = found("L4")
     place.deploy_beside_a_fault()
