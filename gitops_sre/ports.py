@@ -1,7 +1,7 @@
 """Protocols of the outside world. Adapters satisfy them; the stages and the engine know nothing else.
 
-Everything here but `Forge` and `Store` only reads. A source that does not answer returns `Unavailable` with the
-reason; it never raises for that.
+Everything here but `Forge`, `Store` and `Channels` only reads. A source that does not answer returns `Unavailable` with
+the reason; it never raises for that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from gitops_sre.model.change import Draft, Field, FileEdit, Proof
 from gitops_sre.model.change_feed import Commit, FileChange, ReplicaSet, Revision
 from gitops_sre.model.command import Command, Reply
 from gitops_sre.model.evidence import Answer, Query
+from gitops_sre.model.grant import Grant, Rule
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.live import Application, Notice, Workload
+from gitops_sre.model.notice import Message
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
 from gitops_sre.model.record import ActionRecord
@@ -97,6 +99,10 @@ class Cluster(Protocol):
 
     def events(self, since: datetime, namespace: str = "") -> tuple[ClusterEvent, ...] | Unavailable:
         """Warnings in a namespace (empty: all) that were given, perhaps once more, at `since` or later; bounded."""
+        ...
+
+    def rules(self, namespaces: Sequence[str]) -> tuple[Rule, ...] | Unavailable:
+        """What the bot's credential may do in these namespaces, as the cluster's authorization tells it."""
         ...
 
 
@@ -272,6 +278,10 @@ class Forge(Protocol):
         """Whether the credentials work, and who the bot is with them."""
         ...
 
+    def granted(self) -> Grant | Refused | Unavailable:
+        """What the bot was granted there, as the forge tells it."""
+        ...
+
     def halted(self) -> str | Unavailable:
         """Who or what keeps the bot from writing anything now; empty when nobody does."""
         ...
@@ -345,6 +355,22 @@ class Forge(Protocol):
 
     def report(self, report: Report) -> str | Unavailable:
         """Find or create an issue by its key; the URL."""
+        ...
+
+
+class Channels(Protocol):
+    """Ways to call people beside the forge. Their addresses are secrets, which stay behind this."""
+
+    def names(self) -> tuple[str, ...]:
+        """The channels there are."""
+        ...
+
+    def check(self, channel: str) -> Done | Refused:
+        """Whether a channel has an address that is understood; nothing is sent. `Done.note` names the service."""
+        ...
+
+    def send(self, channel: str, message: Message) -> Done | Refused | Unavailable:
+        """Tell a channel, within a bounded time. Refused: there is no such channel, or it has no usable address."""
         ...
 
 

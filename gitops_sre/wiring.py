@@ -10,8 +10,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from gitops_sre.adapters.alertmanager import AlertmanagerAlerts
+from gitops_sre.adapters.channels import AppriseChannels
 from gitops_sre.adapters.git import GitRepository, LocalRepository
 from gitops_sre.adapters.github import GitHubForge
+from gitops_sre.adapters.github.apps import PERMISSIONS
 from gitops_sre.adapters.kubernetes import KubernetesCluster
 from gitops_sre.adapters.prometheus import Prometheus
 from gitops_sre.adapters.render import ToolRenderer
@@ -29,7 +31,7 @@ from gitops_sre.ports import Alerts
 from gitops_sre.reasoning.catalogue import load_catalogue
 from gitops_sre.settings import ConfigError, Settings
 
-__all__ = ["World", "bot", "build", "local", "open_store", "renderer"]
+__all__ = ["World", "app_permissions", "bot", "build", "channels", "local", "open_store", "renderer"]
 
 
 class SystemClock:
@@ -90,8 +92,17 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         renderer=rendering,
         forge=forge,
         store=store,
+        channels=channels(settings, given),
         journal=journal,
     )
+
+
+def channels(settings: Settings, environment: Mapping[str, str] | None = None) -> AppriseChannels | None:
+    """How people are called; None without channels."""
+    if not settings.notifications.channels:
+        return None
+    given = os.environ if environment is None else environment
+    return AppriseChannels(settings.notifications, given, settings.network.allow)
 
 
 def _journal(settings: Settings, forge: GitHubForge, store: SqlStore, clock: SystemClock, key: Key) -> Journal:
@@ -105,6 +116,16 @@ def _journal(settings: Settings, forge: GitHubForge, store: SqlStore, clock: Sys
     journal = Journal(forge.ledger(name), clone, store, clock, key, settings.github.repository, lease)
     forge.guard(journal.before_write)
     return journal
+
+
+def admin_interfaces(world: World) -> str:
+    """Which interfaces of Prometheus are on that change something; empty when none is, or it does not say."""
+    return world.metrics.admin() if isinstance(world.metrics, Prometheus) else ""
+
+
+def app_permissions() -> Mapping[str, str]:
+    """All that the bot's App is ever asked to be granted: read or write by permission (docs/github.md)."""
+    return {each.name: each.level for each in PERMISSIONS}
 
 
 def local(path: Path) -> LocalRepository:

@@ -40,6 +40,7 @@ SCRAPE = 15.0
 configuration samples as often. Where they are too many, a grid is asked for."""
 NAMES_KEPT = 300.0
 """Seconds for which the names of the metrics are not asked again: a new exporter is no news of this second."""
+_ADMIN = ("web.enable-admin-api", "web.enable-lifecycle")
 _MEMORY_HOG = "answers more than {} MiB; ask for less"
 
 _TROUBLE = (
@@ -102,6 +103,16 @@ class Prometheus:
             return self._unavailable(f"/api/v1/alerts: {error}")
         except _TROUBLE as error:
             return self._failed(error)
+
+    def admin(self) -> str:
+        """Flags of interfaces that change something and are on, by `/api/v1/status/flags`; empty when none is, or the
+        server does not say (others than Prometheus itself have no such flags)."""
+        try:
+            response = self._session.request("GET", f"{self._url}/api/v1/status/flags")
+            flags = response.json()["data"] if response.status_code == 200 else {}
+            return ", ".join(f"--{name}" for name in _ADMIN if flags.get(name) == "true")
+        except _TROUBLE:
+            return ""
 
     def close(self) -> None:
         """Let the connections go."""

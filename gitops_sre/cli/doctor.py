@@ -14,6 +14,7 @@ import click
 
 from gitops_sre import wiring
 from gitops_sre.adapters.render import find_tool
+from gitops_sre.cli import credentials
 from gitops_sre.cli.common import Failure, database_file, forgetful, load, private_folder, settings_option
 from gitops_sre.cli.show import seen
 from gitops_sre.delivery import seal
@@ -112,8 +113,10 @@ def services(path: Path) -> Iterator[Finding]:
         yield from _github(world)
         yield from _signals(world)
         yield from _cluster(world)
+        yield from _excesses(world)
     finally:
         world.repository.close()
+    yield from _channels(world)
     for name in (settings.web.alert_token_env, settings.web.github_secret_env):
         have = bool(os.environ.get(name))
         hint = "" if have else f"set {name}, or the webhook it guards stays shut (polling works without)"
@@ -184,6 +187,28 @@ def _github(world: wiring.World) -> Iterator[Finding]:
     else:
         yield Finding("infra repository", f"{settings.branch} at {head[:12]}")
         yield _policies(world, head)
+
+
+def _channels(world: wiring.World) -> Iterator[Finding]:
+    """How people are called. Nothing is sent: `gitops-sre notify test` does that."""
+    if world.channels is None:
+        return
+    for name in world.channels.names():
+        answer = world.channels.check(name)
+        if isinstance(answer, Done):
+            yield Finding("channel", f"{name}: {answer.note}")
+        else:
+            yield Finding("channel", name, answer.reason)
+
+
+def _excesses(world: wiring.World) -> Iterator[Finding]:
+    """What credentials can do beyond what the bot does."""
+    for each in credentials.look(world):
+        yield Finding(each.name, each.found, each.remedy, optional=not each.serious)
+    admin = wiring.admin_interfaces(world)
+    if admin:
+        hint = "start Prometheus without them, or give the bot a way to it that leads to queries alone"
+        yield Finding("metrics", f"Prometheus has {admin} on", hint, optional=True)
 
 
 def _signals(world: wiring.World) -> Iterator[Finding]:
@@ -259,6 +284,15 @@ def _policies(world: wiring.World, head: str) -> Finding:
         policies = documents.read(world.repository, head, where)
     except documents.PolicyError as error:
         return Finding("policies", where, str(error))
+    known = world.channels.names() if world.channels is not None else ()
+    nowhere = [
+        f"{placed.place} names the channel {name}"
+        for placed in policies.routes
+        for name in placed.entry.channels
+        if name not in known
+    ]
+    if nowhere:
+        return Finding("policies", nowhere[0], "add it to notifications.channels of the settings, or mend the policy")
     if not policies.ladder:
         return Finding("policies", f"{where}: nothing is opened, everything is reported (L1)", optional=True)
     return Finding("policies", f"{where}: {len(policies.ladder)} ladder entries, {len(policies.rules)} rules")

@@ -12,7 +12,21 @@ from importlib import metadata
 
 import click
 
-from gitops_sre.cli import app, autonomy, config, demo, diagnose, doctor, evaluate, halt, hands, init, ledger, operate
+from gitops_sre.cli import (
+    app,
+    autonomy,
+    config,
+    demo,
+    diagnose,
+    doctor,
+    evaluate,
+    halt,
+    hands,
+    init,
+    ledger,
+    notify,
+    operate,
+)
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
@@ -42,6 +56,7 @@ cli.add_command(diagnose.diagnose)
 cli.add_command(evaluate.evaluate)
 cli.add_command(halt.halt)
 cli.add_command(ledger.ledger)
+cli.add_command(notify.notify)
 cli.add_command(hands.locate)
 cli.add_command(hands.propose)
 

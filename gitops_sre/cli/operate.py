@@ -27,6 +27,7 @@ from gitops_sre.cli.common import (
     several_settings_option,
 )
 from gitops_sre.delivery import job
+from gitops_sre.engine import notify
 from gitops_sre.engine.advance import REHEARSED
 from gitops_sre.engine.bot import Bot
 from gitops_sre.model.incident import Incident
@@ -138,8 +139,8 @@ def _firing(world: wiring.World) -> tuple[Alert, ...]:
 def run(*, paths: tuple[Path, ...], once: bool, summary_file: Path | None) -> None:  # noqa: ARG001 - `once` is required so that the command reads as what it does
     """One pass over everything, as a scheduled job calls it. Writes pull requests, within policy.
 
-    Exit status 1 when GitHub cannot be asked (then nothing is done), and when an alert source or the cluster cannot, or
-    the policies cannot be read (then all is done that can be).
+    Exit status 1 when GitHub cannot be asked (then nothing is done), and when an alert source or the cluster cannot,
+    the policies cannot be read or people cannot be called (then all is done that can be).
     """
     with _summarised(summary_file) as say:
         several = load_all(paths)
@@ -194,7 +195,8 @@ def _pass(bot: Bot, begin: str, say: Callable[[str], None]) -> None:
     blind = [answer.reason for answer in asked if isinstance(answer, Unavailable)]
     halted = bot.world.forge.halted()
     stopped = [f"nothing was written: {halted}"] if isinstance(halted, str) and halted else []
-    problems = [*blind, *stopped, *_policies(bot.world), *([lost] if lost else [])]
+    silent = notify.silent(bot.world, bot.world.clock.now())
+    problems = [*blind, *stopped, *silent, *_policies(bot.world), *([lost] if lost else [])]
     say(_summary(bot.world, incidents))
     _complain(problems)
 

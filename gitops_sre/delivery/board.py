@@ -32,11 +32,12 @@ def board(
     path: str,
     problem: str = "",
     lost: Sequence[Reason] = (),
+    silent: Sequence[str] = (),
 ) -> Report:
     """The dashboard's text. It says nothing that moves by itself (ages), so that it changes only with the facts.
 
     `incidents` come newest first; `waits` says what they wait for, by id; `path` is where policy stands, `problem` why
-    it cannot be read; `lost` is what the bot's own record takes away.
+    it cannot be read; `lost` is what the bot's own record takes away, `silent` why channels could not be told.
     """
     body = page(
         "board",
@@ -47,6 +48,7 @@ def board(
             "path": path,
             "problem": problem,
             "lost": tuple(lost),
+            "silent": tuple(silent),
         },
         ("lately", "levels"),
     )

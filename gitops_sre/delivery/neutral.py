@@ -70,6 +70,17 @@ def title(text: object, limit: int = 120) -> str:
     return _unaddressed(_line(str(text), limit))
 
 
+def spoken(text: object, limit: int = 300) -> str:
+    """One line for a chat, a mail or a pager, each with a markup of its own: no mention, link or tag of any of them."""
+    line = _SCHEME.sub(lambda match: f"{match[1] or match[2]}[:]", _line(str(text), limit))
+    line = _unaddressed(_WWW.sub("www[.]", line))
+    return line.translate(_MARKUP)
+
+
+_MARKUP = str.maketrans({"<": "‹", ">": "›", "&": "＆", "`": "'", "*": "∗", "~": "∼", "|": "¦", "[": "⁅", "]": "⁆"})
+"""Characters that chats give a meaning, and those that look like them."""
+
+
 def _unaddressed(line: str) -> str:
     """Without mentions and references: full-width signs look alike, and GitHub looks past them."""
     return _REFERENCE.sub(lambda match: match[0].replace("#", "＃").replace("-", "‑"), line).replace("@", "＠")

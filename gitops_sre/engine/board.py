@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitops_sre.delivery.board import Opened, board
-from gitops_sre.engine import autonomy
+from gitops_sre.engine import autonomy, notify
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
@@ -39,25 +39,27 @@ class Board:
         if age < PAUSE and not last:
             return
         incidents = tuple({one.id: one for one in (*world.store.unfinished(), *world.store.recent(20))}.values())
+        silent = notify.silent(world, now)
         facts = tuple((one.id, one.state.value, one.reason, waits.get(one.id, "")) for one in incidents)
+        facts += tuple(("", "", why, "") for why in silent)
         if facts == self._shown and age < ANEW:
             return
-        if not isinstance(world.forge.board(_text(incidents, waits, world)), Unavailable):
+        if not isinstance(world.forge.board(_text(incidents, waits, silent, world)), Unavailable):
             self._shown, self._at = facts, now
 
 
-def _text(incidents: tuple[Incident, ...], waits: Mapping[str, str], world: World) -> Report:
+def _text(incidents: tuple[Incident, ...], waits: Mapping[str, str], silent: tuple[str, ...], world: World) -> Report:
     path = world.settings.policy.path
     lost = [autonomy.reason(each) for each in autonomy.ceilings(world.store)]
     head = world.repository.head()
     if isinstance(head, Unavailable):
-        return board(incidents, waits, (), path, head.reason, lost)
+        return board(incidents, waits, (), path, head.reason, lost, silent)
     try:
         policies = documents.read(world.repository, head, path)
     except (documents.PolicyError, OSError) as error:
-        return board(incidents, waits, (), path, str(error), lost)
+        return board(incidents, waits, (), path, str(error), lost, silent)
     levels = [
         Opened(each.action, each.environment, each.tier, each.service, Level[each.level])
         for each in (placed.entry for placed in policies.ladder)
     ]
-    return board(incidents, waits, levels, path, lost=lost)
+    return board(incidents, waits, levels, path, lost=lost, silent=silent)

@@ -20,6 +20,7 @@ from gitops_sre.engine.advise import advise
 from gitops_sre.engine.autonomy import Promoter
 from gitops_sre.engine.board import Board
 from gitops_sre.engine.intake import Intake
+from gitops_sre.engine.notify import Caller
 from gitops_sre.engine.observe import observe
 from gitops_sre.engine.perform import perform
 from gitops_sre.engine.world import World
@@ -80,6 +81,10 @@ class Bot:
     """What looks at incidents have cost on the forge that is not saved with them yet: nothing had changed."""
     _board: Board = field(default_factory=Board)
     _promoter: Promoter = field(default_factory=Promoter)
+    _caller: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_caller", Caller(self.owner, self.told))
 
     def sweep(self) -> tuple[Incident, ...]:
         """Find actions on the forge, poll the alert sources, open and update incidents; the unfinished ones."""
@@ -219,7 +224,9 @@ class Bot:
         return tuple(self.world.store.load(incident.id) or incident for incident in incidents)
 
     def show(self, *, last: bool = False) -> None:
-        """Bring the dashboard up to date, and propose what has been earned. `last`: this process ends soon."""
+        """Call people, bring the dashboard up to date, and propose what has been earned. `last`: this process ends
+        soon."""
+        self._caller.keep(self.world)
         self._promoter.keep(self.world)
         self._board.keep(self.world, self._waits, last=last)
 

@@ -8,7 +8,7 @@ from gitops_sre.engine.journal import Journal
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception.presets import Catalogue as Queries
-from gitops_sre.ports import Alerts, Clock, Cluster, Forge, Locator, Metrics, Renderer, Repository, Store
+from gitops_sre.ports import Alerts, Channels, Clock, Cluster, Forge, Locator, Metrics, Renderer, Repository, Store
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.settings import Settings
 
@@ -31,6 +31,8 @@ class World:
     renderer: Renderer
     forge: Forge
     store: Store
+    channels: Channels | None = None
+    """How people are called beside the forge; None where that is not set up."""
     journal: Journal | None = None
     """Where the store's content comes from and goes to when it is not kept (engine.state: branch)."""
 

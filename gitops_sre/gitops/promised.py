@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from gitops_sre.gitops.files import AtCommit
 from gitops_sre.gitops.generated import rendering
 from gitops_sre.gitops.rendered import objects
 from gitops_sre.gitops.target import same_repository
+from gitops_sre.model.grant import Rule
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import WorkloadRef
@@ -51,6 +52,10 @@ class PromisedCluster:
         self._namespace = argocd_namespace
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
+
+    def rules(self, namespaces: Sequence[str]) -> tuple[Rule, ...] | Unavailable:  # noqa: ARG002 - nobody is asked
+        """There is no credential."""
+        return ()
 
     def applications(self) -> tuple[Application, ...] | Unavailable:
         """What the files declare; of each, nothing is known that only the cluster could tell."""

@@ -18,7 +18,9 @@ from gitops_sre.policy.schema import (
     AutonomyLadder,
     Document,
     LadderEntry,
+    Notification,
     RemediationPolicy,
+    Route,
     Rule,
     Window,
     schemas,
@@ -28,7 +30,7 @@ from gitops_sre.ports import Tree
 
 __all__ = ["Placed", "Policies", "PolicyError", "check", "read", "schemas"]
 
-Entry = TypeVar("Entry", LadderEntry, Rule, Window)
+Entry = TypeVar("Entry", LadderEntry, Rule, Window, Route)
 
 _NAMED = f"name one of {', '.join(KINDS)}"
 
@@ -49,6 +51,7 @@ class Policies:
     ladder: tuple[Placed[LadderEntry], ...] = ()
     rules: tuple[Placed[Rule], ...] = ()
     windows: tuple[Placed[Window], ...] = ()
+    routes: tuple[Placed[Route], ...] = ()
 
 
 def read(repository: Tree, commit: str, path: str) -> Policies:
@@ -61,7 +64,7 @@ def read(repository: Tree, commit: str, path: str) -> Policies:
         reading.add(file, repository.read(commit, file))
     if reading.problems:
         raise reading.problems[0]
-    return Policies(commit, tuple(reading.ladder), tuple(reading.rules), tuple(reading.windows))
+    return Policies(commit, tuple(reading.ladder), tuple(reading.rules), tuple(reading.windows), tuple(reading.routes))
 
 
 def check(folder: Path) -> tuple[PolicyError, ...]:
@@ -82,6 +85,7 @@ class _Reading:
     ladder: list[Placed[LadderEntry]] = field(default_factory=list)
     rules: list[Placed[Rule]] = field(default_factory=list)
     windows: list[Placed[Window]] = field(default_factory=list)
+    routes: list[Placed[Route]] = field(default_factory=list)
     problems: list[PolicyError] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
 
@@ -115,12 +119,16 @@ class _Reading:
             for index, rule in enumerate(document.spec.rules):
                 _compile(source, rule, ("spec", "rules", index, "when"))
             self.rules.extend(placed)
+        elif isinstance(document, Notification):
+            routes = list(_placed(source, "routes", document.spec.routes))
+            self._name(routes)
+            self.routes.extend(routes)
         else:
             windows = list(_placed(source, "windows", document.spec.windows))
             self._name(windows)
             self.windows.extend(windows)
 
-    def _name(self, placed: Iterable[Placed[Rule] | Placed[Window]]) -> None:
+    def _name(self, placed: Iterable[Placed[Rule] | Placed[Window] | Placed[Route]]) -> None:
         """Names are unique over all files, so that a reason in a verdict points to one place."""
         for item in placed:
             before = self.names.setdefault(item.entry.name, item.place)
@@ -160,7 +168,11 @@ def _document(source: Source) -> Document:
 
 def _explained(source: Source, error: ValidationError) -> PolicyError:
     """The problem that stands first in the file."""
-    first = min(error.errors(include_url=False), key=lambda problem: source.position(problem["loc"]))
+    problems = error.errors(include_url=False)
+    # A list is "too short" too when an item of it is wrong: the item is what is to be mended.
+    inner = {problem["loc"][: len(problem["loc"]) - 1] for problem in problems}
+    told = [problem for problem in problems if problem["type"] != "too_short" or problem["loc"] not in inner]
+    first = min(told, key=lambda problem: source.position(problem["loc"]))
     path = tuple(first["loc"])
     name = ".".join(str(part) for part in path)
     what, remedy = _words(first)

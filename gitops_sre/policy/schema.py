@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
+from gitops_sre.model.incident import Severity
+from gitops_sre.model.notice import NoticeKind
 from gitops_sre.model.verdict import Level
 
 API_VERSION = "gitops-sre.dev/v1"
@@ -24,6 +26,16 @@ def _utc(value: object) -> datetime:
     return datetime.fromisoformat(value)
 
 
+_HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+def _hour(value: object) -> time:
+    """A time of day as `07:30`: YAML 1.1 reads one without quotes as a number, and says so here."""
+    if not isinstance(value, str) or _HOUR.fullmatch(value) is None:
+        raise ValueError('must be a time of day in UTC, in quotes, such as "07:30"')
+    return time.fromisoformat(value)
+
+
 Glob = Annotated[str, Field(min_length=1, max_length=253)]
 Globs = Annotated[tuple[Glob, ...], Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63)]
@@ -33,6 +45,7 @@ Ceiling = Literal["deny", "L1", "L2", "L3", "L4"]
 Count = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[float | None, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 Time = Annotated[AwareDatetime, BeforeValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
+TimeOfDay = Annotated[time, BeforeValidator(_hour), WithJsonSchema({"type": "string", "pattern": _HOUR.pattern})]
 
 
 def level(name: Ceiling) -> Level:
@@ -133,6 +146,55 @@ class Windows(_Written):
     windows: tuple[Window, ...]
 
 
+class Quiet(_Written):
+    """A time of each day, in UTC, from `from` until just before `until`; it may pass midnight."""
+
+    from_: TimeOfDay = Field(alias="from")
+    until: TimeOfDay
+
+    @model_validator(mode="after")
+    def _some(self) -> Quiet:
+        if self.until == self.from_:
+            raise ValueError("`until` must be another time than `from`")
+        return self
+
+    def ends(self, now: datetime) -> datetime | None:
+        """When the quiet that holds at a moment (aware) is over; None when none holds."""
+        now = now.astimezone(UTC)
+        for day in (now.date() - timedelta(days=1), now.date()):
+            start = datetime.combine(day, self.from_, UTC)
+            end = datetime.combine(day + timedelta(days=self.until < self.from_), self.until, UTC)
+            if start <= now < end:
+                return end
+        return None
+
+
+class Audience(_Written):
+    """Which notices a route is for: each list must match. What is about no service matches `"*"` only."""
+
+    events: Annotated[tuple[NoticeKind, ...], Field(min_length=1)] = get_args(NoticeKind)
+    severities: Annotated[tuple[Severity, ...], Field(min_length=1)] = get_args(Severity)
+    services: Globs = ("*",)
+    owners: Globs = ("*",)
+    environments: Globs = ("*",)
+    tiers: Globs = ("*",)
+
+
+class Route(_Written):
+    """Which channels are told of what. Within `quiet` it waits until that is over."""
+
+    name: Name
+    match: Audience = Audience()
+    channels: Annotated[tuple[Name, ...], Field(min_length=1)]
+    quiet: Quiet | None = None
+
+
+class Routes(_Written):
+    """Routes that stand beside each other: every one that matches counts."""
+
+    routes: tuple[Route, ...]
+
+
 class Metadata(_Written):
     """The name of a document, for people."""
 
@@ -165,12 +227,20 @@ class FreezeWindow(_Document):
     spec: Windows
 
 
-Document = AutonomyLadder | RemediationPolicy | FreezeWindow
+class Notification(_Document):
+    """Who is told of what, by the names of channels; their addresses are secrets and stand in no repository."""
 
-KINDS: Mapping[str, type[AutonomyLadder] | type[RemediationPolicy] | type[FreezeWindow]] = {
+    kind: Literal["Notification"]
+    spec: Routes
+
+
+Document = AutonomyLadder | RemediationPolicy | FreezeWindow | Notification
+
+KINDS: Mapping[str, type[AutonomyLadder] | type[RemediationPolicy] | type[FreezeWindow] | type[Notification]] = {
     "AutonomyLadder": AutonomyLadder,
     "RemediationPolicy": RemediationPolicy,
     "FreezeWindow": FreezeWindow,
+    "Notification": Notification,
 }
 
 

@@ -78,6 +78,7 @@ def nowhere(tmp_path: Path) -> Path:
         )
     )
     path = folder / "settings.yaml"
+    (folder / "kubeconfig").chmod(0o600)
     path.write_text(
         yaml.safe_dump(
             {

@@ -49,6 +49,7 @@ class Office:
         """A bot that has just started."""
         world = SimpleNamespace(
             clock=Clock(),
+            channels=None,
             store=self.store,
             forge=self.stage.forge(),
             repository=NoRepository(),

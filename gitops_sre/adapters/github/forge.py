@@ -27,6 +27,7 @@ from gitops_sre.delivery.seal import Key, seal
 from gitops_sre.model.advice import Unadvised
 from gitops_sre.model.change import FileEdit, Proof
 from gitops_sre.model.command import Command, Reply
+from gitops_sre.model.grant import Grant
 from gitops_sre.model.live import Notice
 from gitops_sre.model.outcome import Done, Outdated, Refused, Unavailable
 from gitops_sre.model.pull import Cover, PullRequest, Report
@@ -102,6 +103,10 @@ class GitHubForge:
             return Done(f"{session.identity.login} on {session.repository}")
 
         return self._session.attempt(look)
+
+    def granted(self) -> Grant | Refused | Unavailable:
+        """What the App was granted where it is installed, or a classic token's scopes."""
+        return self._session.attempt(self._session.granted)
 
     def actions(self) -> tuple[OpenedAction, ...] | Unavailable:
         """The bot's own actions: open ones and those closed within a week, verified by identity and signature."""

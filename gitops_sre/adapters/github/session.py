@@ -27,6 +27,7 @@ from pydantic import ValidationError
 from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.adapters.github.wire import Wire, WireRetry
 from gitops_sre.delivery.neutral import title
+from gitops_sre.model.grant import Grant
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.usage import Usage
 from gitops_sre.settings import ConfigError, GitHubSettings
@@ -258,6 +259,17 @@ class Session:
         wanted = {"repositories": [self.repository.partition("/")[2]], "permissions": dict(powers.permissions)}
         path = f"/app/installations/{self._installation}/access_tokens"
         return str(requester.requestJsonAndCheck("POST", path, input=wanted)[1]["token"])
+
+    def granted(self) -> Grant:
+        """What the App's installation on the repository may do, or what a classic token says it may."""
+        if self._key is None:
+            headers = self._client().github.requester.requestJsonAndCheck("GET", "/user")[0]
+            said = {name.lower(): str(value) for name, value in headers.items()}.get("x-oauth-scopes", "")
+            return Grant({}, scopes=tuple(scope for scope in said.replace(",", " ").split() if scope))
+        path = f"/repos/{quote(self.repository)}/installation"
+        found = self._as_app().requester.requestJsonAndCheck("GET", path)[1]
+        permissions = {str(name): str(level) for name, level in found["permissions"].items()}
+        return Grant(permissions, everywhere=found.get("repository_selection") == "all")
 
     def _whoami(self) -> Identity:
         ask = self._client().github.requester.requestJsonAndCheck

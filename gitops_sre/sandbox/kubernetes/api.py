@@ -18,6 +18,7 @@ from gitops_sre.sandbox.kubernetes.resources import RESOURCES, Key, Manifest, Re
 
 USER = "system:serviceaccount:gitops-sre:reader"
 READ_VERBS = ("GET", "HEAD")
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 VERSION = {
     "major": "1",
@@ -49,6 +50,11 @@ class KubernetesAPI:
         self._token = token
         self._lock = threading.Lock()
         self._writes: list[Write] = []
+        self.rules: list[Manifest] = [
+            {"verbs": ["create"], "apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectrulesreviews"]},
+            *({"verbs": ["get", "list"], "apiGroups": [each.group], "resources": [each.plural]} for each in RESOURCES),
+        ]
+        """What whoever has the token may do, as SelfSubjectRulesReview says it."""
         verbs = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         self.app = Starlette(routes=[Route("/{path:path}", self._handle, methods=verbs)])
 
@@ -62,6 +68,8 @@ class KubernetesAPI:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), self._token.encode()):
             return _failure(401, "Unauthorized", "Unauthorized")
+        if request.method == "POST" and request.url.path == _REVIEWS:
+            return self._review(await request.json())
         if request.method not in READ_VERBS:
             body = (await request.body()).decode("utf-8", "replace")[:10_000]
             with self._lock:
@@ -73,6 +81,11 @@ class KubernetesAPI:
         if parts in {("healthz",), ("livez",), ("readyz",)}:
             return PlainTextResponse("ok")
         return self._read(parts, request.query_params)
+
+    def _review(self, asked: Manifest) -> Response:
+        """A SelfSubjectRulesReview, which changes nothing."""
+        status = {"resourceRules": list(self.rules), "nonResourceRules": [], "incomplete": False}
+        return JSONResponse({**asked, "status": status}, status_code=201)
 
     def _read(self, parts: tuple[str, ...], query: Mapping[str, str]) -> Response:
         """`/api/v1/...` or `/apis/group/version/...`, then `[namespaces/NAMESPACE/]PLURAL[/NAME]`."""

@@ -1,6 +1,6 @@
 """The cluster and its Argo CD, read-only, through the official client. The only importer of `kubernetes`.
 
-Only list verbs are ever sent: the bot holds no credential that could do more, and no code path that would.
+Nothing is asked for but lists, and what its own credential may do: there is no code path that would change anything.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any, TypeVar
 
 import yaml
 
+from gitops_sre.adapters.kubernetes.rules import rules
 from gitops_sre.gitops.declared import argo_source, flux_source
 from gitops_sre.gitops.tracking import TRACKING, owner
 from gitops_sre.model.change_feed import ReplicaSet
+from gitops_sre.model.grant import Rule
 from gitops_sre.model.live import Application, Sync, SyncOperation, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Source, SourceKind, WorkloadRef
@@ -163,6 +165,11 @@ class KubernetesCluster:
             if name not in self._told:
                 self._told.add(name)
                 _log.warning("%s is left out: it has no name, or no source", name)
+
+    def rules(self, namespaces: Sequence[str]) -> tuple[Rule, ...] | Unavailable:
+        """What this credential may do, as the cluster's authorization tells it."""
+        api = self._connected()
+        return api if isinstance(api, Unavailable) else rules(api, namespaces, self._settings.timeout)
 
     def _windows(self) -> Mapping[str, Sequence[Raw]]:
         """Sync windows by project. Asked only where they explain something; without leave to read them nothing is
