@@ -30,6 +30,7 @@ from gitops_sre.cli import (
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
 from gitops_sre.ports import ConflictError, StoreError
+from gitops_sre.redact import redact
 from gitops_sre.settings import ConfigError
 
 EXPECTED = (ConfigError, PolicyError, StoreError, ConflictError, Failure)
@@ -61,6 +62,14 @@ cli.add_command(hands.locate)
 cli.add_command(hands.propose)
 
 
+class _Redacting(logging.Formatter):
+    """Lines of the log without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line."""
+        return redact(super().format(record))
+
+
 def entry() -> None:
     """The console script."""
     sys.exit(main(sys.argv[1:]))
@@ -68,6 +77,8 @@ def entry() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Redacting())
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each retry; what came of them is ours to say
     try:
         result = cli.main(arguments, prog_name="gitops-sre", standalone_mode=False)
@@ -81,10 +92,10 @@ def main(arguments: list[str]) -> int:
         error.show()
         return 1
     except EXPECTED as error:
-        click.echo(f"gitops-sre: {error}", err=True)
+        click.echo(f"gitops-sre: {redact(str(error))}", err=True)
         return 1
     except Exception:  # noqa: BLE001 - the one top-level handler: anything that gets here is a bug
-        click.echo(traceback.format_exc(), err=True)
+        click.echo(redact(traceback.format_exc()), err=True)
         click.echo("gitops-sre: this is a bug; please report it with the lines above", err=True)
         return 3
     return result if isinstance(result, int) else 0

@@ -14,11 +14,13 @@ from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
 from gitops_sre.ports import LedgerEntry
+from gitops_sre.redact import redact
 
 
 def seen(text: str) -> str:
     """Text from outside as a terminal may show it: alerts and commits could hold control sequences."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    shown = redact(text)
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
 def printed(*parts: RenderableType) -> None:

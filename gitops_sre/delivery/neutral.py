@@ -1,13 +1,16 @@
 """Text from outside, made harmless in GitHub's Markdown and honest to the eye.
 
 Whatever an alert, a commit, a label or a model says can end up in a pull request. It must not mention people, link,
-load images (which leak by being fetched), break a table, close a fence, or look like something that it is not.
+load images (which leak by being fetched), break a table, close a fence, or look like something that it is not. Nor may
+it show a secret: what looks like one is redacted.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from gitops_sre.redact import redact
 
 
 class Safe(str):
@@ -60,7 +63,7 @@ def code(text: object, limit: int = 200) -> Safe:
 
 def fence(text: str, language: str = "") -> Safe:
     """A code block whose fence is longer than any run of backticks in the text."""
-    shown = visible(text.replace("\r\n", "\n")).rstrip("\n")
+    shown = visible(redact(text.replace("\r\n", "\n"))).rstrip("\n")
     ticks = "`" * max(3, _longest(shown, "`") + 1)
     return Safe(f"{ticks}{language}\n{shown}\n{ticks}")
 
@@ -87,7 +90,7 @@ def _unaddressed(line: str) -> str:
 
 
 def _line(text: str, limit: int) -> str:
-    line = visible(" ".join(text[: 4 * limit].split()))
+    line = visible(" ".join(redact(text[: 4 * limit]).split()))
     return line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
 
 

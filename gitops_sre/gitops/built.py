@@ -14,6 +14,7 @@ from gitops_sre.model.change import ObjectDiff
 from gitops_sre.model.live import Workload
 from gitops_sre.model.target import WorkloadRef
 from gitops_sre.ports import Manifest
+from gitops_sre.redact import under
 
 SCALED_KINDS = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "Rollout", "DaemonSet"})
 _CLUSTER_WIDE = frozenset({
@@ -91,11 +92,22 @@ class Difference:
     def shown(self, workloads: Sequence[Workload]) -> ObjectDiff:
         """The noun of the proof; values of Secrets are not in it."""
         it = self.identity
-        lines = tuple(_line(it.kind, field) for field in self.fields)
+        lines = tuple(_line(self, field) for field in self.fields)
         if self.before is None or self.after is None:
             lines = ("(added)" if self.before is None else "(removed)",)
         replicas = self.replicas(workloads)
         return ObjectDiff(it.kind, it.namespace, it.name, self.application, lines, replicas, self.origin)
+
+    def hides(self, field: FieldDiff) -> bool:
+        """Whether a field's values are nobody's to see: those of a Secret, and what its name or form says is secret."""
+        if self.identity.kind == "Secret" and field.path.startswith(("data", "stringData")):
+            return True
+        names = [field.path.rpartition(".")[2]]
+        if field.path.endswith("].value"):
+            item = f"{field.path.removesuffix('.value')}.name"
+            names += [dict(leaves(each)).get(item, "") for each in (self.before, self.after) if each is not None]
+        values = [text for text in (field.before, field.after) if text is not None]
+        return any(under({name: value})[name] != value for name in names for value in values)
 
 
 def part(manifest: Manifest, *path: str) -> Any:
@@ -265,8 +277,8 @@ def _text(value: Any) -> str:
     return json.dumps(value) if value is None or isinstance(value, (bool, list, Mapping)) else str(value)
 
 
-def _line(kind: str, field: FieldDiff) -> str:
-    if kind == "Secret" and field.path.startswith(("data", "stringData")):
+def _line(difference: Difference, field: FieldDiff) -> str:
+    if difference.hides(field):
         return f"{field.path}: (hidden) -> (hidden)"
     one, two = ("(none)" if text is None else _short(text) for text in (field.before, field.after))
     return f"{field.path}: {one} -> {two}"

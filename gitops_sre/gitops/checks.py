@@ -206,8 +206,7 @@ def _held(differences: list[Difference], seen: Seen) -> Done | None:
 
 def _said(difference: Difference, field: FieldDiff) -> str:
     one, two = ("(none)" if text is None else text[:200] for text in (field.before, field.after))
-    hidden = difference.identity.kind == "Secret"
-    value = "(hidden)" if hidden else f"{one} -> {two}"
+    value = "(hidden)" if difference.hides(field) else f"{one} -> {two}"
     origin = f", from {difference.origin}" if difference.origin else ""
     return f"{difference.identity} {field.path}: {value}{origin}"
 

@@ -17,6 +17,7 @@ from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Outcome, Refused
 from gitops_sre.model.target import Source, Target
 from gitops_sre.ports import Locator, Renderer, Repository
+from gitops_sre.redact import under
 
 EnvironmentOf = Callable[[str], tuple[str, str]]
 """Namespace -> (environment, tier)."""
@@ -125,7 +126,7 @@ def _proof(
     repository: Repository, seen: checks.Seen, workloads: Sequence[Workload], environment_of: EnvironmentOf | None
 ) -> Proof:
     outcomes = (
-        Check("intended-bytes-only", _bytes_only(repository, seen.change)),
+        Check("intended-bytes-only", _secret(seen) or _bytes_only(repository, seen.change)),
         Check("renders", checks.renders(seen)),
         Check("reaches-target", checks.reaches(seen)),
         Check("only-expected-fields", checks.only_expected(seen)),
@@ -139,6 +140,19 @@ def _proof(
     objects = tuple(difference.shown(workloads) for difference in seen.rendering.differences)
     radius = _radius(seen, workloads, environment_of)
     return Proof(seen.change, objects, radius, outcomes, unified(seen.change.files))
+
+
+def _secret(seen: checks.Seen) -> Refused | None:
+    """Values that look like secrets are never edited: an edit goes into a signed commit and into the bot's records."""
+    for each in seen.change.edits:
+        raw = {str(each.path[-1]) if each.path else "": f"{each.before_raw}\n{each.after_raw}"}
+        if under(raw) != raw:
+            return Refused(f"{each.file}: an edit touches what looks like a secret; change it by hand")
+    for difference in seen.rendering.differences:
+        for field in difference.fields:
+            if difference.identity.kind != "Secret" and difference.hides(field):
+                return Refused(f"{difference.identity}: {field.path} looks like a secret; change it by hand")
+    return None
 
 
 def _bytes_only(repository: Repository, change: Change) -> Outcome:

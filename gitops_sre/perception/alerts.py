@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from gitops_sre.model.signal import Alert, AlertStatus, fingerprint
+from gitops_sre.redact import under
 
 MAX_ALERTS = 20_000
 MAX_LABELS = 100
@@ -95,7 +96,7 @@ def _prometheus_alert(raw: Object, place: str) -> Alert | None:
 
 
 def _alert(raw: Object, place: str, status: AlertStatus, source: str, start: str) -> Alert:
-    labels = _labels(_object(raw.get("labels", _MISSING), f"{place}labels"), f"{place}labels")
+    labels = _redacted(_labels(_object(raw.get("labels", _MISSING), f"{place}labels"), f"{place}labels"))
     name = labels.get("alertname")
     if not name:
         raise AlertError(f"{place}labels.alertname: missing; every alert has a name")
@@ -104,7 +105,13 @@ def _alert(raw: Object, place: str, status: AlertStatus, source: str, start: str
     ends_at = max(starts_at, _time(raw.get("endsAt", _MISSING), f"{place}endsAt")) if status == "resolved" else None
     annotations = _annotations(_object(raw.get("annotations") or {}, f"{place}annotations"), f"{place}annotations")
     own = _bounded(_string(raw.get("fingerprint", ""), f"{place}fingerprint"), f"{place}fingerprint", MAX_NAME)
+    annotations = _redacted(annotations)
     return Alert(own or fingerprint(labels), name, labels, annotations, starts_at, ends_at, status, source)
+
+
+def _redacted(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    """At the door: alerts go into signed commits, from which nothing can be taken out again."""
+    return under(pairs)
 
 
 def _labels(pairs: Object, place: str) -> Mapping[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -19,13 +20,20 @@ from gitops_sre.engine.schedule import Schedule
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.signal import Alert
 from gitops_sre.ports import ConflictError, StoreError, Transition
+from gitops_sre.redact import everywhere
 from gitops_sre.settings import Settings
 from gitops_sre.web.app import Doors, create_app
 from gitops_sre.web.metrics import Metrics
 
 LOG = structlog.get_logger()
 
-_ALWAYS = (structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True))
+
+def _redacted(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No line of the log shows a secret."""
+    return {name: everywhere(value) for name, value in event.items()}
+
+
+_ALWAYS = (_redacted, structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True))
 
 
 @dataclass

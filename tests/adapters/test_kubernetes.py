@@ -22,6 +22,7 @@ from gitops_sre.model.live import Sync
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.target import Parameter
 from gitops_sre.settings import KubernetesSettings
+from tests.receivers import web
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 INFRA = "https://git.example.com/acme/infra"
@@ -654,3 +655,20 @@ def test_the_adapter_names_no_call_of_the_client_that_writes() -> None:
         "list_cluster_custom_object",
     }
     assert not any(name.startswith(("create_", "patch_", "replace_", "delete_", "connect_")) for name in called)
+
+
+def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    with web() as elsewhere, web() as there:
+        there.status, there.location = 307, f"{elsewhere.url}/stolen"
+        file = tmp_path / "kubeconfig"
+        file.write_text(
+            "apiVersion: v1\nkind: Config\ncurrent-context: one\n"
+            f'clusters: [{{name: one, cluster: {{server: "{there.url}"}}}}]\n'
+            "users: [{name: reader, user: {token: only-for-the-api-server}}]\n"
+            "contexts: [{name: one, context: {cluster: one, user: reader}}]\n"
+        )
+        cluster = KubernetesCluster(KubernetesSettings(kubeconfig=file, timeout=5))
+        assert isinstance(cluster.workloads(""), Unavailable)
+        assert isinstance(cluster.rules(["default"]), Unavailable)
+    assert there.got
+    assert elsewhere.got == []

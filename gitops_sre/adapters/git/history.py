@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gitops_sre.model.change_feed import Commit, FileChange, Revision
+from gitops_sre.redact import redact
 
 FORMAT = "%x00%x00%H%x00%P%x00%ct%x00%an%x00%s%x00"
 OPTIONS = (
@@ -41,7 +42,9 @@ def logged(output: bytes) -> Iterator[Logged]:
             end += 2
         changes = tuple(raw_changes(fields[at:end]))
         moment = datetime.fromtimestamp(int(time), UTC)
-        yield Logged(Commit(sha, moment, author, subject, (), tuple(parents.split())), ()).having(changes)
+        yield Logged(Commit(sha, moment, redact(author), redact(subject), (), tuple(parents.split())), ()).having(
+            changes
+        )
         at = end
 
 

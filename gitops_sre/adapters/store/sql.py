@@ -39,6 +39,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from gitops_sre.adapters.store.rows import BODY, row_of
 from gitops_sre.adapters.store.tables import (
     DELIVERIES,
     INCIDENTS,
@@ -55,6 +56,7 @@ from gitops_sre.delivery.ledger import GENESIS, Sealer, digest, flaw, stamp
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.servicemap import ServiceMap
 from gitops_sre.ports import ConflictError, LedgerEntry, StoreError, Transition
+from gitops_sre.redact import redact
 
 DELIVERY_MEMORY = timedelta(days=30)
 """How long a webhook delivery is remembered; GitHub offers redelivery for three days."""
@@ -62,7 +64,6 @@ DELIVERY_MEMORY = timedelta(days=30)
 _SETUP_LOCK = 7_305_519_264_551
 """PostgreSQL advisory lock while tables are made; any number that nobody else uses."""
 
-_BODY: TypeAdapter[Incident] = TypeAdapter(Incident)
 _MAP: TypeAdapter[ServiceMap] = TypeAdapter(ServiceMap)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -155,7 +156,7 @@ class SqlStore:
         """Put all of these in as they are, versions and hashes too, into an empty store. Raises StoreError."""
         with self._writes() as connection:
             for incident in incidents:
-                connection.execute(insert(INCIDENTS).values(_row(incident)))
+                connection.execute(insert(INCIDENTS).values(row_of(incident)))
             for entry in entries:
                 _add(connection, entry)
 
@@ -260,7 +261,7 @@ class SqlStore:
     def _thawed(self, row: Row[tuple[object, ...]]) -> Incident:
         """An incident from its row."""
         try:
-            return replace(_BODY.validate_python(json.loads(row.body)), version=row.version)
+            return replace(BODY.validate_python(json.loads(row.body)), version=row.version)
         except (ValidationError, ValueError) as error:
             what = str(error).partition("\n")[0]
             remedy = "restore a backup or begin a new database: unfinished work is found again on the forge"
@@ -326,7 +327,7 @@ def _begun(connection: Connection) -> None:
 
 def _swap(connection: Connection, after: Incident) -> None:
     """Insert the first version, or replace exactly the one before."""
-    row = _row(after)
+    row = row_of(after)
     if after.version > 1:
         expected = (INCIDENTS.c.id == after.id, INCIDENTS.c.version == after.version - 1)
         swapped = connection.execute(update(INCIDENTS).where(*expected).values(row)).rowcount == 1
@@ -334,19 +335,6 @@ def _swap(connection: Connection, after: Incident) -> None:
         swapped = _inserted(connection, row)
     if not swapped:
         raise ConflictError(f"incident {after.id} was saved by somebody else after version {after.version - 1}")
-
-
-def _row(incident: Incident) -> dict[str, object]:
-    return {
-        "id": incident.id,
-        "state": incident.state.value,
-        "version": incident.version,
-        "finished": incident.finished,
-        "opened_at": stamp(incident.opened_at),
-        "since": stamp(incident.since),
-        # Not dump_json: it loses the lone surrogates that payloads may bring; json.dumps escapes them, and NULs.
-        "body": json.dumps(_BODY.dump_python(incident), default=datetime.isoformat),
-    }
 
 
 def _inserted(connection: Connection, row: Mapping[str, object]) -> bool:
@@ -374,7 +362,7 @@ def _append(connection: Connection, incident: str, transitions: tuple[Transition
             event=transition.event,
             source=transition.source,
             target=transition.target,
-            detail=_UNSTORABLE.sub("\ufffd", transition.detail),
+            detail=_UNSTORABLE.sub("\ufffd", redact(transition.detail)),
             previous=previous,
             hash="",
         )

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from gitops_sre import yamltext
 from gitops_sre.model.change_feed import ChangeKind, FieldChange
 from gitops_sre.perception import images
+from gitops_sre.redact import under
 
 MAX_FILE = 1_000_000
 """Bytes; a longer file is mapped but not compared."""
@@ -74,8 +75,20 @@ def _fields(path: str, before: str, after: str) -> list[FieldChange]:
     found = [replace(field, kind="image") for field in wholes]
     for field in others:
         named = replace(field, name=_name(field, {**old, **new}))
-        found.append(replace(named, kind=_kind(named, objects.get(field.document, ""))))
+        kind = _kind(named, objects.get(field.document, ""))
+        names = (named.name, _name(field, {**new, **old}), str(field.path[-1]) if field.path else "")
+        was, now = _hidden(field.before, names), _hidden(field.after, names)
+        found.append(replace(named, kind=kind, before=was, after=now))
     return found
+
+
+def _hidden(value: str | None, names: tuple[str, ...]) -> str | None:
+    """A value as evidence shows it: no secret, by its form or by what it is called before or after."""
+    if value is None:
+        return None
+    for name in names:
+        value = under({name: value})[name]
+    return value
 
 
 def _name(field: FieldChange, values: Mapping[yamltext.Place, str]) -> str:

@@ -14,6 +14,7 @@ import pytest
 from gitops_sre.adapters.git import GitRepository, RepositoryError
 from gitops_sre.model.outcome import Unavailable
 from tests.adapters.git.repositories import ENV, Remote
+from tests.receivers import web
 
 
 @pytest.fixture
@@ -368,3 +369,13 @@ def test_credentials_that_cannot_be_had_are_a_reason(tmp_path: Path) -> None:
     answer = GitRepository("https://127.0.0.1:9/o/r.git", "main", tmp_path / "cache", none).head()
     assert isinstance(answer, Unavailable)
     assert "the forge gives no token" in answer.reason
+
+
+def test_a_redirect_to_another_host_is_not_followed_and_gets_no_token(tmp_path: Path) -> None:
+    with web() as elsewhere, web() as there:
+        there.status, there.location = 302, f"{elsewhere.url}/acme/infra.git/info/refs?service=git-upload-pack"
+        repository = GitRepository(f"{there.url}/acme/infra.git", "main", tmp_path, lambda: "ghs_only_for_there")
+        assert isinstance(repository.head(), Unavailable)
+        repository.close()
+    assert there.got
+    assert elsewhere.got == []
