@@ -36,7 +36,7 @@ _SHAPES = re.compile(
     r"|(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[^\s\"'<>)]+"
     r"|(?<=\.webhook\.office\.com/)[^\s\"'<>)]+"
 )
-_USERINFO = re.compile(r"(?<=://)[^/\s:@\"'<>]*:[^/\s@\"'<>]+@")
+_USERINFO = re.compile(r"(?<=://)([^/\s:@\"'<>]*):[^/\s@\"'<>]+@")
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)(\s+)[A-Za-z0-9._~+/-]{8,}=*")
 _ASSIGNED = re.compile(
     rf"(?i)(?<![A-Za-z0-9])({_NAME})([\"']?\s*[:=]\s*(?:[\"'\\]|&quot;)*)({_VALUE})(\s*->\s*)?(?(4)({_VALUE})|)"
@@ -55,7 +55,7 @@ def redact(text: str) -> str:
     if not _SIGNS.search(text):
         return text
     text = _SHAPES.sub(HIDDEN, _PEM.sub(HIDDEN, text))
-    text = _SCHEME.sub(rf"\1\2{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
+    text = _SCHEME.sub(rf"\1\2{HIDDEN}", _USERINFO.sub(rf"\1:{HIDDEN}@", text))
     return _ASSIGNED.sub(_assigned, _ITEM.sub(rf"\1{HIDDEN}", text))
 
 
