@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from gitops_sre.cli.common import Failure, load, settings_option
+from gitops_sre.cli.common import load, settings_option
+from gitops_sre.cli.policy.command import sound
 from gitops_sre.policy import documents
 from gitops_sre.settings import schema
 
@@ -44,9 +45,5 @@ def check(path: Path, policies: Path | None) -> None:
         click.echo(f"{path}: ok")
     if policies is None:
         return
-    problems = documents.check(policies)
-    for problem in problems:
-        click.echo(problem, err=True)
-    if problems:
-        raise Failure(f"{policies}: {len(problems)} problem(s); mend them and run this again")
+    sound(policies)
     click.echo(f"{policies}: ok")

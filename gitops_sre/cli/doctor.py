@@ -117,7 +117,7 @@ def services(path: Path) -> Iterator[Finding]:
     finally:
         world.repository.close()
     yield from _channels(world)
-    for name in (settings.web.alert_token_env, settings.web.github_secret_env):
+    for name in (settings.web.alert_token_env, settings.web.github_secret_env, *settings.web.senders.values()):
         have = bool(os.environ.get(name))
         hint = "" if have else f"set {name}, or the webhook it guards stays shut (polling works without)"
         yield Finding("webhook secret", f"{name} is {'set' if have else 'not set'}", hint, optional=True)

@@ -26,6 +26,7 @@ from gitops_sre.cli import (
     ledger,
     notify,
     operate,
+    policy,
 )
 from gitops_sre.cli.common import Failure
 from gitops_sre.policy.source import PolicyError
@@ -58,6 +59,7 @@ cli.add_command(evaluate.evaluate)
 cli.add_command(halt.halt)
 cli.add_command(ledger.ledger)
 cli.add_command(notify.notify)
+cli.add_command(policy.policy)
 cli.add_command(hands.locate)
 cli.add_command(hands.propose)
 

@@ -58,7 +58,7 @@ def _frozen(advice: Advice, world: World) -> Iterator[str]:
     except PolicyError as error:
         yield f"nobody can tell, since the policy cannot be read: {error}"
         return
-    for reason in gate.frozen(policies, advice.radius.environments, world.clock.now()):
+    for reason in gate.open_windows(policies, advice.radius.environments, world.clock.now()):
         yield f"{reason.rule}: {reason.text}"
 
 

@@ -17,6 +17,7 @@ from gitops_sre.engine import messages as m
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
+from gitops_sre.policy import situation
 
 Facts = dict[str, object]
 _TOP = 3
@@ -71,8 +72,11 @@ def _(event: m.Judged) -> Facts:
     facts: Facts = {}
     if event.verdict is not None:
         facts["level"] = event.verdict.level.name
+        facts["quorum"] = event.verdict.quorum
         facts["policy"] = event.verdict.policy_commit
         facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
+    if event.judged is not None:
+        facts["judged"] = situation.dump(event.judged)
     if event.proof is not None:
         facts["tiers"] = list(event.proof.radius.tiers)
         facts["diff_digest"] = _sha(event.proof.diff)
@@ -119,7 +123,11 @@ def found(incident: Incident) -> str:
     """The facts of an incident that was rebuilt from the forge: enough to count it in the bot's own record."""
     facts: Facts = {"why": incident.reason, "attempt": incident.attempt, "taken_back": incident.revert is not None}
     if incident.plan is not None:
-        facts |= {"action": incident.plan.action, "tier": incident.plan.target.tier}
+        target = incident.plan.target
+        facts |= {"action": incident.plan.action, "tier": target.tier}
+        facts |= {"service": target.service, "environment": target.environment}
+    if incident.merged_at is not None:
+        facts["merged_at"] = incident.merged_at.isoformat()
     if incident.verdict is not None:
         facts["level"] = incident.verdict.level.name
     return json.dumps(facts, sort_keys=True, ensure_ascii=False)

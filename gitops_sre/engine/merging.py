@@ -6,8 +6,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from gitops_sre.engine import messages as m
-from gitops_sre.engine import remedy, watch
-from gitops_sre.engine.step import approval
+from gitops_sre.engine import watch
+from gitops_sre.engine.circumstances import told_by_record
+from gitops_sre.engine.step import approved
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.pull import PullRequest
@@ -30,9 +31,9 @@ def _wavered(incident: Incident, pull: PullRequest, at: datetime, world: World) 
     verdict, plan = incident.verdict, incident.plan
     if verdict is None or plan is None:
         return None
-    if verdict.level is Level.L3 and approval(pull, verdict) is None:
+    if verdict.level is Level.L3 and approved(pull, verdict) is None:
         return m.Lapsed(at, "the approval does not stand any more", pull)
-    told = gate.lowered(verdict, remedy.told_by_record(plan, incident.proof, at, world))
+    told = gate.lowered(verdict, told_by_record(plan, incident.proof, at, world))
     if told.level < verdict.level:
         why = "; ".join(f"{reason.rule}: {reason.text}" for reason in told.binding)
         return m.Lowered(at, f"at most {told.level.name} now: {why}", pull, told)

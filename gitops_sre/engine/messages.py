@@ -16,6 +16,7 @@ from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
 from gitops_sre.model.verdict import Verdict
 from gitops_sre.model.verification import Assessment
+from gitops_sre.policy.situation import Situation
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Judged(Event):
     proof: Proof | None = None
     verdict: Verdict | None = None
     record: ActionRecord | None = None
+    judged: Situation | None = None
+    """What the verdict is made of."""
 
 
 @dataclass(frozen=True)

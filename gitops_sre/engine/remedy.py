@@ -6,28 +6,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from gitops_sre.action import ACTIONS
-from gitops_sre.engine import autonomy, budget, hands, investigate, room
+from gitops_sre.engine import hands, investigate, room
 from gitops_sre.engine import messages as m
-from gitops_sre.engine.ceilings import ceilings, first_time
-from gitops_sre.engine.precedents import precedents
-from gitops_sre.engine.track import EVENTS, trials
+from gitops_sre.engine.circumstances import observed
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Change, FieldEdit, Proof
 from gitops_sre.model.diagnosis import Diagnosis
-from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.model.plan import Declared, NeedsHuman, Plan, VerificationPlan
 from gitops_sre.model.pull import PullKind
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
-from gitops_sre.model.verdict import Level, Reason, Verdict
+from gitops_sre.model.verdict import Level, Verdict
 from gitops_sre.perception import golden
 from gitops_sre.policy import gate
 from gitops_sre.policy.documents import PolicyError, read
+from gitops_sre.policy.situation import Situation
 from gitops_sre.reasoning import capacity, planner
 from gitops_sre.verification import assess
 
@@ -42,6 +39,7 @@ class Remedy:
     proof: Proof
     verdict: Verdict
     record: ActionRecord
+    judged: Situation
 
 
 def decide(incident: Incident, world: World) -> m.Event:
@@ -103,7 +101,7 @@ def judge(incident: Incident, world: World) -> m.Event:
     level = remedy.verdict.level
     kind = m.Allowed if level >= Level.L2 else m.OnlyReport if level is Level.L1 else m.Forbidden
     why = "; ".join(f"{reason.rule}: {reason.text}" for reason in remedy.verdict.binding)
-    return kind(at, f"{level.name}: {why}", remedy.proof, remedy.verdict, remedy.record)
+    return kind(at, f"{level.name}: {why}", remedy.proof, remedy.verdict, remedy.record, remedy.judged)
 
 
 def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remedy | Refused | Unavailable:
@@ -121,33 +119,17 @@ def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remed
         policies = read(world.repository, base, world.settings.policy.path)
     except PolicyError as error:
         return Refused(str(error))
-    found = incident.diagnosis
-    left_open: tuple[Gap | Doubt, ...] = (*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),)
-    verdict = gate.judge(plan, shown, left_open, ACTIONS[plan.action].spec, policies, at, common_labels(incident))
-    verdict = gate.lowered(verdict, told_by_record(plan, shown, at, world))
-    return Remedy(shown, verdict, record(incident, plan, made.change.edits, base, verdict, "fix"))
+    judged = observed(incident, plan, shown, at, world)
+    verdict = gate.judge(judged, policies)
+    lasting = lengthened(plan, verdict.window)
+    return Remedy(shown, verdict, record(incident, lasting, made.change.edits, base, verdict, "fix"), judged)
 
 
-def told_by_record(plan: Plan, shown: Proof | None, at: datetime, world: World) -> tuple[Reason, ...]:
-    """What lowers an action now whatever policy says: demotions, and the circuit breaker with what is new to it and the
-    error budget. Raises StoreError."""
-    demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
-    broken = ceilings(plan, trials(world.store.ledger(events=EVENTS)), world.settings.breaker, at)
-    known = precedents(world.store, plan.target.environment) if world.settings.breaker.first_time else ()
-    new = first_time(plan, known, world.settings.breaker)
-    return (*demoted, *broken, *new, *budget.ceiling(plan, at, world))
-
-
-def _forgotten(plan: Plan) -> Gap:
-    """A plan that was found on the forge comes without what was not seen when it was made."""
-    why = Unavailable("the diagnosis behind the plan is not remembered")
-    return Gap("diagnosis.forgotten", "diagnosis", plan.target.service, why)
-
-
-def common_labels(incident: Incident) -> dict[str, str]:
-    """What all alerts of the incident agree on: what a policy's conditions may read as its labels."""
-    first, *others = incident.alerts
-    return {name: text for name, text in first.labels.items() if all(a.labels.get(name) == text for a in others)}
+def lengthened(plan: Plan, window: float) -> Plan:
+    """The plan with a verification that lasts as long as policy asks for (seconds); never shorter than it was."""
+    before = plan.verification
+    more = max(0.0, window - before.window)
+    return replace(plan, verification=replace(before, window=before.window + more, deadline=before.deadline + more))
 
 
 def show(change: Change, plan: Plan, world: World) -> Proof | Unavailable:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.lifecycle import TABLE
-from gitops_sre.engine.step import approval
+from gitops_sre.engine.step import approvals
 from gitops_sre.model.command import LASTING, Command, Hold
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.pull import Review
@@ -52,7 +52,7 @@ def _approve(incident: Incident, command: Command, at: datetime) -> m.Asked | No
     if pull is None or command.number != pull.number or command.at < incident.since:
         return None
     review = Review(command.login, "approved", pull.head, command.at, writer=True)
-    if approval(replace(pull, reviews=(review,)), incident.verdict) is None:
+    if not approvals(replace(pull, reviews=(review,)), incident.verdict):
         return None
     return m.ApprovalSaid(
         at, f"{command.login} approved {pull.head[:12]} in a comment", command.login, command.id, review

@@ -65,7 +65,7 @@ def _may(incident: Incident, event: m.Event) -> bool:
     if isinstance(event, m.MayMerge):
         return level is Level.L4
     if isinstance(event, m.Approved):
-        return event.pull is not None and approval(event.pull, incident.verdict, event.approver) is not None
+        return event.pull is not None and approved(event.pull, incident.verdict, event.approver) is not None
     if isinstance(event, m.Lowered):
         return event.verdict is not None and event.verdict.level < level
     if isinstance(event, m.Allowed):
@@ -73,20 +73,30 @@ def _may(incident: Incident, event: m.Event) -> bool:
     return True
 
 
-def approval(pull: PullRequest, verdict: Verdict | None, login: str = "") -> Review | None:
-    """The review that lets this head merge at L3: approving, by somebody allowed (`login`, when given), on this very
-    commit, and nobody who may write objects. Logins have no letter case on GitHub."""
-    if verdict is None or verdict.level is not Level.L3 or pull.draft:
+def approved(pull: PullRequest, verdict: Verdict | None, login: str = "") -> Review | None:
+    """The approval (by `login`, when given) that lets this head merge at L3 together with as many others as the verdict
+    asks for."""
+    given = approvals(pull, verdict)
+    if verdict is None or len(given) < max(1, verdict.quorum):
         return None
+    return next((review for review in given if login.lower() in ("", review.login.lower())), None)
+
+
+def approvals(pull: PullRequest, verdict: Verdict | None) -> tuple[Review, ...]:
+    """The reviews that count at L3, one a person: approving, by somebody allowed, on this very commit, and none while
+    somebody who may write objects. Logins have no letter case on GitHub."""
+    if verdict is None or verdict.level is not Level.L3 or pull.draft:
+        return ()
     writers = [review for review in pull.reviews if review.writer and review.commit == pull.head]
     if any(review.state == "changes_requested" for review in writers):
-        return None
+        return ()
     allowed = {approver.lower() for approver in verdict.approvers}
+    counted: dict[str, Review] = {}
     for review in writers:
         who = review.login.lower()
-        if review.state == "approved" and (not allowed or who in allowed) and login.lower() in ("", who):
-            return review
-    return None
+        if review.state == "approved" and (not allowed or who in allowed):
+            counted.setdefault(who, review)
+    return tuple(counted.values())
 
 
 def _absorbed(incident: Incident, event: m.Event) -> dict[str, Any]:
@@ -115,7 +125,9 @@ def _planned(_: Incident, event: m.Planned) -> dict[str, Any]:
 
 
 def _judged(_: Incident, event: m.Judged) -> dict[str, Any]:
-    return {"proof": event.proof, "verdict": event.verdict, "record": event.record}
+    # The record's plan may be verified for longer: policy has a say in that.
+    plan = {"plan": event.record.plan} if event.record is not None else {}
+    return {"proof": event.proof, "verdict": event.verdict, "record": event.record, **plan}
 
 
 def _revert_pull(_: Incident, event: m.PullEvent) -> dict[str, Any]:

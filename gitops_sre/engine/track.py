@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from gitops_sre.model.track import Outcome, Trial
 from gitops_sre.ports import LedgerEntry
@@ -25,7 +26,8 @@ _ENDS: Mapping[tuple[str, str], Outcome] = {
     ("merging", "CloseAsked"): "rejected",
 }
 """(state before, event) -> what it says of the action that was planned last."""
-EVENTS = frozenset({"Planned", *(event for _, event in _ENDS)})
+_DONE = frozenset({"Merged", "Found"})
+EVENTS = frozenset({"Planned", *_DONE, *(event for _, event in _ENDS)})
 """The ledger's events that are read."""
 _PLACE = ("action", "service", "environment", "tier")
 
@@ -51,3 +53,29 @@ def trials(entries: Iterable[LedgerEntry]) -> tuple[Trial, ...]:
         worse = outcome == "failed" and facts.get("worse") is True
         found[key] = Trial(entry.incident, action, service, environment, tier, entry.at, outcome, worse)
     return tuple(found.values())
+
+
+def since_last(
+    entries: Iterable[LedgerEntry], action: str, service: str, environment: str, now: datetime
+) -> float | None:
+    """Seconds since an action was last merged for a service in an environment, by whatever incident; None: never."""
+    plans: dict[str, Mapping[str, object]] = {}
+    last: datetime | None = None
+    for entry in entries:
+        facts = entry.facts
+        if entry.event in ("Planned", "Found"):
+            plans[entry.incident] = facts
+        plan = plans.get(entry.incident, {})
+        same = tuple(plan.get(name) for name in _PLACE[:3]) == (action, service, environment)
+        at = _merged(entry, facts)
+        if same and at is not None:
+            last = at if last is None else max(last, at)
+    return None if last is None else max(0.0, (now - last).total_seconds())
+
+
+def _merged(entry: LedgerEntry, facts: Mapping[str, object]) -> datetime | None:
+    """When an entry says that a fix landed."""
+    if entry.event == "Merged":
+        return entry.at
+    said = facts.get("merged_at") if entry.event == "Found" else None
+    return datetime.fromisoformat(said) if isinstance(said, str) else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gitops_sre.engine import messages as m
-from gitops_sre.engine.step import approval
+from gitops_sre.engine.step import approvals, approved
 from gitops_sre.engine.world import World
 from gitops_sre.gitops.edit import apply
 from gitops_sre.model.image import Image
@@ -121,24 +121,29 @@ def ended(pull: PullRequest, at: datetime) -> m.Event | None:
 
 
 def _approval(incident: Incident, pull: PullRequest, at: datetime, world: World) -> m.Event:
-    review = approval(pull, incident.verdict)
+    review = approved(pull, incident.verdict)
+    given = approvals(pull, incident.verdict)
+    by = " and ".join(each.login for each in given)
     if review is None:
         waited = (at - incident.since).total_seconds()
         if not incident.reminded and waited > world.settings.timing.remind:
             return m.RemindDue(at, f"no approval after {waited:g} s")
-        return m.Nothing(at, f"pull request #{pull.number} waits for {_who(incident)}")
+        so_far = f", of which {by} gave one" if by else ""
+        return m.Nothing(at, f"pull request #{pull.number} waits for {_who(incident)}{so_far}")
     now = slo_now(incident, world, at)
     if now.state == "recovered":
-        return m.Moot(at, f"approved by {review.login}, but the SLO has recovered by itself: {now.reason}", pull)
+        return m.Moot(at, f"approved by {by}, but the SLO has recovered by itself: {now.reason}", pull)
     if now.state == "inconclusive":
-        return m.Nothing(at, f"approved by {review.login}; telemetry cannot confirm the fault now: {now.reason}")
-    return m.Approved(at, f"approved by {review.login}; the fault is still there: {now.reason}", pull, review.login)
+        return m.Nothing(at, f"approved by {by}; telemetry cannot confirm the fault now: {now.reason}")
+    return m.Approved(at, f"approved by {by}; the fault is still there: {now.reason}", pull, review.login)
 
 
 def _who(incident: Incident) -> str:
     if incident.verdict is None or incident.verdict.level is Level.L2:
         return "a person to mark it ready and merge it"
-    return "an approving review by " + (" or ".join(incident.verdict.approvers) or "anybody who may write")
+    verdict = incident.verdict
+    wanted = "an approving review" if verdict.quorum == 1 else f"{verdict.quorum} approving reviews"
+    return f"{wanted} by {' or '.join(verdict.approvers) or 'anybody who may write'}"
 
 
 def slo_now(incident: Incident, world: World, at: datetime) -> Assessment:

@@ -11,6 +11,7 @@ from gitops_sre.gitops.built import Difference
 from gitops_sre.gitops.diff import unified
 from gitops_sre.gitops.explain import Explanation, explanation
 from gitops_sre.gitops.rendered import Rendering, Sides, render
+from gitops_sre.gitops.steps import service_share, steps
 from gitops_sre.gitops.target import same_repository
 from gitops_sre.model.change import BlastRadius, Change, Check, FileEdit, Proof
 from gitops_sre.model.live import Application, Workload
@@ -186,6 +187,8 @@ def _radius(seen: checks.Seen, workloads: Sequence[Workload], environment_of: En
         fleet_share=min(1.0, replicas / fleet) if fleet else float(replicas > 0),
         files=len(seen.change.files),
         lines=sum(_lines_touched(file) for file in seen.change.files),
+        service_share=service_share(differences, seen.target, workloads, environment_of) if environment_of else None,
+        steps=steps(differences),
     )
 
 

@@ -122,7 +122,11 @@ class ObjectDiff:
 @dataclass(frozen=True)
 class BlastRadius:
     """What the change touches, counted on rendered objects. `fleet_share` is touched replicas / all replicas of the
-    environment's workloads, 0..1."""
+    environment's workloads, 0..1; `service_share` the same of the target's service there, None where that is not known.
+
+    `steps` says how far values move: for `cpu`, `memory` and `replicas` the largest factor between old and new, 1 or
+    more whichever way it goes, None where a value comes, goes or is no quantity. None as a whole: nothing was shown.
+    """
 
     objects: int
     replicas: int
@@ -132,6 +136,8 @@ class BlastRadius:
     fleet_share: float
     files: int
     lines: int
+    service_share: float | None = None
+    steps: tuple[tuple[str, float | None], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -79,6 +79,21 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
+Kind = Literal["metrics", "logs", "traces", "changes", "events", "history"]
+"""Where a finding was made. Kinds fail apart from one another; two findings of one kind may both rest on one error."""
+_KINDS: Mapping[str, tuple[Kind, ...]] = {
+    "traces": ("traces",),
+    "traces and logs": ("traces", "logs"),
+    "change feed": ("changes",),
+    "rollouts": ("changes",),
+    "github deployment": ("changes",),
+    "launchdarkly": ("changes",),
+    "unleash": ("changes",),
+    "Kubernetes events": ("events",),
+    "ledger": ("history",),
+}
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One finding. `id` is stable within an incident and is what hypotheses cite (`errors/checkout`).
@@ -105,6 +120,11 @@ class Evidence:
     caller: str = ""
     pod: str = ""
     version: str = ""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it was found in. Whatever names no other source is computed from metrics."""
+        return _KINDS.get(self.source, ("metrics",))
 
 
 @dataclass(frozen=True)

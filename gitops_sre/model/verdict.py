@@ -35,13 +35,16 @@ class Verdict:
     """The gate's decision: the lowest ceiling of all reasons. Only policy/ makes one.
 
     `approvers` may approve at L3 (logins; empty: anybody with write permission); `policy_commit` is the base
-    commit that policy was read at.
+    commit that policy was read at. `quorum` is how many of them must approve; `window` how many seconds verification
+    must last at least.
     """
 
     level: Level
     reasons: tuple[Reason, ...]
     approvers: tuple[str, ...]
     policy_commit: str
+    quorum: int = 1
+    window: float = 0.0
 
     @property
     def binding(self) -> tuple[Reason, ...]:

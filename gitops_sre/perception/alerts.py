@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from gitops_sre.model.signal import Alert, AlertStatus, fingerprint
 from gitops_sre.redact import under
 
+ALERTMANAGER = "alertmanager"
+"""The source of Alertmanager's alerts, unless a sender has a token of its own."""
 MAX_ALERTS = 20_000
 MAX_LABELS = 100
 MAX_NAME = 512
@@ -36,8 +39,9 @@ def from_anything(payload: object) -> tuple[Alert, ...]:
     return from_prometheus_api(body) if "data" in body else from_alertmanager_webhook(body)
 
 
-def from_alertmanager_webhook(payload: object) -> tuple[Alert, ...]:
-    """Alertmanager's webhook, version 4 (prometheus.io/docs/alerting/latest/configuration/#webhook_config).
+def from_alertmanager_webhook(payload: object, sender: str = ALERTMANAGER) -> tuple[Alert, ...]:
+    """Alertmanager's webhook, version 4 (prometheus.io/docs/alerting/latest/configuration/#webhook_config). `sender` is
+    who delivered it, by its credential; nothing in the payload has a say in that.
 
     Raises AlertError.
     """
@@ -45,7 +49,7 @@ def from_alertmanager_webhook(payload: object) -> tuple[Alert, ...]:
     version = body.get("version", "4")
     if version != "4":
         raise AlertError(f"version: expected '4', found {version!r:.40}; only Alertmanager's webhook v4 is understood")
-    return _each(_list(body.get("alerts", _MISSING), "alerts"), "alerts", _webhook_alert)
+    return _each(_list(body.get("alerts", _MISSING), "alerts"), "alerts", partial(_webhook_alert, sender=sender))
 
 
 def from_alertmanager_api(payload: object) -> tuple[Alert, ...]:
@@ -76,18 +80,18 @@ def _each(items: list[object], place: str, read: Callable[[Object, str], Alert |
     return tuple(alert for alert in found if alert is not None)
 
 
-def _webhook_alert(raw: Object, place: str) -> Alert:
+def _webhook_alert(raw: Object, place: str, sender: str) -> Alert:
     status = _string(raw.get("status", _MISSING), f"{place}status")
     if status not in ("firing", "resolved"):
         raise AlertError(f"{place}status: expected 'firing' or 'resolved', found {status!r:.40}")
-    return _alert(raw, place, "firing" if status == "firing" else "resolved", "alertmanager", "startsAt")
+    return _alert(raw, place, "firing" if status == "firing" else "resolved", sender, "startsAt")
 
 
 def _polled_alert(raw: Object, place: str) -> Alert | None:
     status = _object(raw.get("status", _MISSING), f"{place}status")
     state = _string(status.get("state", _MISSING), f"{place}status.state")
     # Somebody has silenced a suppressed alert, or another one stands for it: nothing to wake up for.
-    return None if state == "suppressed" else _alert(raw, place, "firing", "alertmanager", "startsAt")
+    return None if state == "suppressed" else _alert(raw, place, "firing", ALERTMANAGER, "startsAt")
 
 
 def _prometheus_alert(raw: Object, place: str) -> Alert | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -26,8 +27,9 @@ _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 @dataclass(frozen=True)
 class Facts:
     """What a condition may speak of; each field is a variable of that name. `hour_utc` is 0..23, `weekday` 0 (Monday)
-    to 6 (Sunday), both in UTC; `confidence` and `fleet_share` are 0..1; the counts are of the proven blast radius. The
-    namespace is `kube_namespace` because CEL reserves the word `namespace`."""
+    to 6 (Sunday), both in UTC; `confidence` and the shares are 0..1; the counts are of the proven blast radius, the
+    steps factors of 1 or more; `alert_age` is in seconds. The namespace is `kube_namespace` because CEL reserves the
+    word `namespace`. What is None is not known: a condition that needs it fails."""
 
     action: str
     service: str
@@ -44,6 +46,22 @@ class Facts:
     weekday: int
     reversible: bool
     labels: Mapping[str, str]
+    owner: str
+    now: datetime
+    evidence_kinds: int
+    cause: str | None = None
+    cluster: str | None = None
+    service_share: float | None = None
+    cpu_step: float | None = None
+    memory_step: float | None = None
+    replicas_step: float | None = None
+    alert_age: float | None = None
+
+    @cached_property
+    def known(self) -> Mapping[str, Any]:
+        """The variables that have a value."""
+        named = ((name, getattr(self, name)) for name in _NAMES)
+        return {name: value for name, value in named if value is not None}
 
 
 _TYPES: Mapping[str, Any] = {
@@ -51,9 +69,13 @@ _TYPES: Mapping[str, Any] = {
     "float": cel.Type.DOUBLE,
     "int": cel.Type.INT,
     "bool": cel.Type.BOOL,
+    "datetime": cel.Type.TIMESTAMP,
     "Mapping[str, str]": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
-_ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in Facts.__annotations__.items()})
+_NAMES = tuple(Facts.__annotations__)
+_ENVIRONMENT = cel.NewEnv(
+    variables={name: _TYPES[kind.removesuffix(" | None")] for name, kind in Facts.__annotations__.items()}
+)
 
 
 class ConditionError(Exception):
@@ -75,13 +97,13 @@ class Condition:
 
     def holds(self, facts: Facts) -> bool | Inconclusive:
         """Whether it is true of these facts; Inconclusive when evaluating it fails (a missing map key, for one)."""
-        answer = self._program.eval(data=asdict(facts))
+        answer = self._program.eval(data=facts.known)
         if answer.type() == cel.Type.BOOL:
             return answer.value() is True
         return Inconclusive(_STATUS.sub("", str(answer.value())))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def compiled(text: str) -> Condition:
     """Compile an expression over `Facts`. Raises ConditionError: syntax, unknown variable, types, not a bool."""
     if len(text) > MAX_LENGTH:

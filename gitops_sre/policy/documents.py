@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,20 +17,25 @@ from gitops_sre.policy.schema import (
     KINDS,
     AutonomyLadder,
     Document,
+    Input,
     LadderEntry,
     Notification,
+    Ownership,
+    PolicyTest,
     RemediationPolicy,
     Route,
     Rule,
+    Team,
+    TestCase,
     Window,
     schemas,
 )
-from gitops_sre.policy.source import PolicyError, Source, sources
+from gitops_sre.policy.source import Data, PolicyError, Source, sources
 from gitops_sre.ports import Tree
 
-__all__ = ["Placed", "Policies", "PolicyError", "check", "read", "schemas"]
+__all__ = ["Placed", "Policies", "PolicyError", "check", "read", "read_folder", "schemas"]
 
-Entry = TypeVar("Entry", LadderEntry, Rule, Window, Route)
+Entry = TypeVar("Entry", LadderEntry, Rule, Window, Route, Team, TestCase)
 
 _NAMED = f"name one of {', '.join(KINDS)}"
 
@@ -52,6 +57,8 @@ class Policies:
     rules: tuple[Placed[Rule], ...] = ()
     windows: tuple[Placed[Window], ...] = ()
     routes: tuple[Placed[Route], ...] = ()
+    teams: tuple[Placed[Team], ...] = ()
+    tests: tuple[Placed[TestCase], ...] = ()
 
 
 def read(repository: Tree, commit: str, path: str) -> Policies:
@@ -64,7 +71,7 @@ def read(repository: Tree, commit: str, path: str) -> Policies:
         reading.add(file, repository.read(commit, file))
     if reading.problems:
         raise reading.problems[0]
-    return Policies(commit, tuple(reading.ladder), tuple(reading.rules), tuple(reading.windows), tuple(reading.routes))
+    return reading.policies(commit)
 
 
 def check(folder: Path) -> tuple[PolicyError, ...]:
@@ -72,10 +79,32 @@ def check(folder: Path) -> tuple[PolicyError, ...]:
     their path as given."""
     if not folder.is_dir():
         return (PolicyError(str(folder), "is not a folder", "name the folder that holds the policy files"),)
+    return tuple(_local(folder).problems)
+
+
+def read_folder(folder: Path) -> Policies:
+    """Policy below a local folder, for people who try one out. Raises PolicyError for the first problem."""
+    problems = check(folder)
+    if problems:
+        raise problems[0]
+    return _local(folder).policies("")
+
+
+def _local(folder: Path) -> _Reading:
     reading = _Reading()
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         reading.add(str(file), file.read_bytes())
-    return tuple(reading.problems)
+    return reading
+
+
+def described_input(data: Mapping[str, Data]) -> Input:
+    """A situation as people describe it in an example. Raises PolicyError."""
+    try:
+        return Input.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what, remedy = _words(first)
+        raise PolicyError(".".join(map(str, first["loc"])) or "input", what, remedy) from error
 
 
 @dataclass
@@ -86,8 +115,22 @@ class _Reading:
     rules: list[Placed[Rule]] = field(default_factory=list)
     windows: list[Placed[Window]] = field(default_factory=list)
     routes: list[Placed[Route]] = field(default_factory=list)
+    teams: list[Placed[Team]] = field(default_factory=list)
+    tests: list[Placed[TestCase]] = field(default_factory=list)
     problems: list[PolicyError] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+
+    def policies(self, commit: str) -> Policies:
+        """All of it."""
+        return Policies(
+            commit,
+            tuple(self.ladder),
+            tuple(self.rules),
+            tuple(self.windows),
+            tuple(self.routes),
+            tuple(self.teams),
+            tuple(self.tests),
+        )
 
     def add(self, file: str, content: bytes | None) -> None:
         """One file. Files that are not policy (a README) are left alone."""
@@ -123,15 +166,23 @@ class _Reading:
             routes = list(_placed(source, "routes", document.spec.routes))
             self._name(routes)
             self.routes.extend(routes)
+        elif isinstance(document, Ownership):
+            teams = list(_placed(source, "teams", document.spec.teams))
+            self._name(teams, "team ")
+            self.teams.extend(teams)
+        elif isinstance(document, PolicyTest):
+            self.tests.extend(_placed(source, "cases", document.spec.cases))
         else:
             windows = list(_placed(source, "windows", document.spec.windows))
             self._name(windows)
             self.windows.extend(windows)
 
-    def _name(self, placed: Iterable[Placed[Rule] | Placed[Window] | Placed[Route]]) -> None:
+    def _name(
+        self, placed: Iterable[Placed[Rule] | Placed[Window] | Placed[Route] | Placed[Team]], of: str = ""
+    ) -> None:
         """Names are unique over all files, so that a reason in a verdict points to one place."""
         for item in placed:
-            before = self.names.setdefault(item.entry.name, item.place)
+            before = self.names.setdefault(f"{of}{item.entry.name}", item.place)
             if before != item.place:
                 what = f"the name `{item.entry.name}` stands already at {before}"
                 raise PolicyError(item.place, what, "choose another name")
@@ -149,7 +200,7 @@ def _compile(source: Source, rule: Rule, path: tuple[str | int, ...]) -> None:
         place = source.place_in_value(path, error.line, error.column)
         where = f" (line {error.line}, column {error.column} of the expression)" if error.line else ""
         what = f"`when` of rule `{rule.name}` does not compile: {error}{where}"
-        raise PolicyError(place, what, "see docs/policies.md for the variables and their types") from error
+        raise PolicyError(place, what, "see docs/policy.md for the variables and their types") from error
 
 
 def _document(source: Source) -> Document:
@@ -184,7 +235,7 @@ def _words(problem: ErrorDetails) -> tuple[str, str]:
     message = problem["msg"].removeprefix("Value error, ")
     match problem["type"]:
         case "extra_forbidden":
-            return "unknown key", "remove it or correct its spelling (docs/policies.md lists the keys)"
+            return "unknown key", "remove it or correct its spelling (docs/policy.md lists the keys)"
         case "missing":
             return "is missing", "add it"
         case "string_type":
@@ -192,4 +243,4 @@ def _words(problem: ErrorDetails) -> tuple[str, str]:
         case "too_short" | "string_too_short":
             return "is empty", "give at least one value or remove the key"
         case _:
-            return message, "correct the value (docs/policies.md lists what is possible)"
+            return message, "correct the value (docs/policy.md lists what is possible)"

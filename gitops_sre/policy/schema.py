@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from gitops_sre.model.incident import Severity
 from gitops_sre.model.notice import NoticeKind
 from gitops_sre.model.verdict import Level
+from gitops_sre.policy.times import WEEKDAYS, Duration, Hours, Weekday, Zone
 
 API_VERSION = "gitops-sre.dev/v1"
 
@@ -44,6 +45,7 @@ OpenLevel = Literal["L1", "L2", "L3", "L4"]
 Ceiling = Literal["deny", "L1", "L2", "L3", "L4"]
 Count = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[float | None, Field(ge=0, le=1), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+Factor = Annotated[float | None, Field(ge=1), WithJsonSchema({"type": "number", "minimum": 1})]
 Time = Annotated[AwareDatetime, BeforeValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})]
 TimeOfDay = Annotated[time, BeforeValidator(_hour), WithJsonSchema({"type": "string", "pattern": _HOUR.pattern})]
 
@@ -83,25 +85,53 @@ class Match(_Written):
     tiers: Globs = ("*",)
     services: Globs = ("*",)
     namespaces: Globs = ("*",)
+    causes: Globs = ("*",)
+    clusters: Globs = ("*",)
+    owners: Globs = ("*",)
+    reversible: Annotated[bool | None, WithJsonSchema({"type": "boolean"})] = None
+    hours: Annotated[tuple[Hours, ...], Field(min_length=1)] = ()
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+    timezone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _timed(self) -> Match:
+        if "timezone" in self.model_fields_set and not {"hours", "weekdays"} & self.model_fields_set:
+            raise ValueError("`timezone` means nothing without `hours` or `weekdays`")
+        return self
+
+
+class Step(_Written):
+    """How many times as much, or as little, a value may become: 1 or more, of the larger by the smaller one."""
+
+    memory: Factor = None
+    cpu: Factor = None
+    replicas: Factor = None
 
 
 class Limits(_Written):
-    """Bounds on the proven blast radius (at most) and on the confidence of the diagnosis (at least)."""
+    """Bounds on the proven blast radius, on steps of values and on the age of the alert (at most), and on what the
+    diagnosis rests on (at least). What is not known exceeds each."""
 
     objects: Count = None
     replicas: Count = None
     namespaces: Count = None
     environments: Count = None
     fleet_share: Share = None
+    service_share: Share = None
     files: Count = None
     lines: Count = None
+    step: Step = Step()
     confidence: Share = None
+    evidence_kinds: Count = None
+    alert_age: Duration = None
 
 
 class Rule(_Written):
     """A rule that lowers: to `ceiling` where it applies, to `beyond` when a limit is exceeded.
 
-    `when` is a CEL expression; `approvers` are the logins whose review counts at L3 (empty: anybody who may write).
+    `when` is a CEL expression; `approvers` are the logins whose review counts at L3 (empty: anybody who may write),
+    `quorum` how many of them must approve. `cool_down` is a limit too: seconds since the bot last did the same to the
+    service. `verification_window` only lengthens the one of the settings.
     """
 
     name: Name
@@ -111,6 +141,9 @@ class Rule(_Written):
     limits: Limits = Limits()
     beyond: Ceiling = "L1"
     approvers: tuple[Login, ...] = ()
+    quorum: int = Field(1, ge=1, le=20)
+    cool_down: Duration = None
+    verification_window: Duration = None
 
 
 class Rules(_Written):
@@ -195,6 +228,103 @@ class Routes(_Written):
     routes: tuple[Route, ...]
 
 
+class Team(_Written):
+    """Who owns what matches one of `services` or one of `namespaces`. `sources` are globs on who may deliver alerts
+    that change it; `approvers` are as in a rule that applies to it."""
+
+    name: Name
+    namespaces: tuple[Glob, ...] = ()
+    services: tuple[Glob, ...] = ()
+    sources: Globs
+    approvers: tuple[Login, ...] = ()
+
+    @model_validator(mode="after")
+    def _something(self) -> Team:
+        if not (self.namespaces or self.services):
+            raise ValueError("a team owns something: give `namespaces` or `services`")
+        return self
+
+
+class Teams(_Written):
+    """Owners. Nobody owns what none of them claims."""
+
+    teams: tuple[Team, ...]
+
+
+class Input(_Written):
+    """A verdict's input as people write it. What is left out is unremarkable, but what may be unknown in life (cluster,
+    cause, share of the service, steps, age of the alert, evidence) is unknown when it is left out."""
+
+    action: Glob
+    service: Glob
+    environment: str
+    tier: str = "standard"
+    namespace: str = ""
+    """Empty: called like the environment."""
+    at: Time | None = None
+    """Default: a Monday noon (2026-03-02T12:00:00Z)."""
+    cluster: str = ""
+    cause: str = ""
+    confidence: float = 1.0
+    reversible: bool = True
+    environments: tuple[str, ...] = ()
+    """Touched besides the target's own; `tiers`, `namespaces` and `services` alike."""
+    tiers: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    objects: int = 1
+    replicas: int = 1
+    files: int = 1
+    lines: int = 1
+    fleet_share: float = 0.0
+    service_share: Share = None
+    step: Step = Step()
+    evidence: tuple[str, ...] = ()
+    alert_age: Duration = None
+    last_action: Duration = None
+    """How long ago the bot did the same to the service. Default: never."""
+    labels: Mapping[str, str] = {}
+    source: str = "alertmanager"
+    """Who delivered the alert."""
+    alerting: str = ""
+    """The service that the alert names. Empty: `service`."""
+    slis: int = Field(1, ge=0)
+    live_by: Literal["cluster", "statuses"] = "cluster"
+    refused: tuple[str, ...] = ()
+    """Checks of the proof that refuse the change; `inconclusive` are those without a result."""
+    inconclusive: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Signals that could not be read."""
+    doubts: tuple[str, ...] = ()
+
+
+class Expected(_Written):
+    """What the verdict must be; what is left out may be anything. `reasons` names the rules that decide, all of them
+    and in any order."""
+
+    level: Ceiling
+    reasons: tuple[str, ...] | None = None
+    approvers: tuple[Login, ...] | None = None
+    quorum: int | None = None
+    window: Duration = None
+
+
+class TestCase(_Written):
+    """One example."""
+
+    __test__ = False  # pytest collects what is called Test
+
+    name: str = Field(min_length=1, max_length=200)
+    input: Input
+    expect: Expected
+
+
+class Cases(_Written):
+    """Examples."""
+
+    cases: Annotated[tuple[TestCase, ...], Field(min_length=1)]
+
+
 class Metadata(_Written):
     """The name of a document, for people."""
 
@@ -234,13 +364,29 @@ class Notification(_Document):
     spec: Routes
 
 
-Document = AutonomyLadder | RemediationPolicy | FreezeWindow | Notification
+class Ownership(_Document):
+    """Whose workloads are whose, and which alert sources may cause actions on them."""
 
-KINDS: Mapping[str, type[AutonomyLadder] | type[RemediationPolicy] | type[FreezeWindow] | type[Notification]] = {
+    kind: Literal["Ownership"]
+    spec: Teams
+
+
+class PolicyTest(_Document):
+    """What a verdict must be, as examples. Run by `gitops-sre policy test`; changes no verdict."""
+
+    kind: Literal["PolicyTest"]
+    spec: Cases
+
+
+Document = AutonomyLadder | RemediationPolicy | FreezeWindow | Notification | Ownership | PolicyTest
+
+KINDS: Mapping[str, type[Document]] = {
     "AutonomyLadder": AutonomyLadder,
     "RemediationPolicy": RemediationPolicy,
     "FreezeWindow": FreezeWindow,
     "Notification": Notification,
+    "Ownership": Ownership,
+    "PolicyTest": PolicyTest,
 }
 
 

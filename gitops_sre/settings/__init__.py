@@ -36,10 +36,18 @@ def _address(value: str) -> str:
     return value
 
 
+def _sender(value: str) -> str:
+    """A name that is not taken: those of the sources that are polled mean them."""
+    if value in ("alertmanager", "prometheus"):
+        raise ValueError("is what the bot's own sources are called; choose another name")
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=LONGEST)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$"), AfterValidator(_address)]
+Sender = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=63), AfterValidator(_sender)]
 
 
 class _Section(BaseModel):
@@ -93,6 +101,7 @@ class KubernetesSettings(_Section):
     )
     kubeconfig: Path | None = Field(None, description="default: the pod's service account, else ~/.kube/config")
     context: str = Field("", description="of the kubeconfig; default: its current one")
+    cluster: str = Field("", description="the cluster's name, as policies call it; empty: not known to them")
     argocd_namespace: str = Field("argocd", description="where the Applications are")
     timeout: Seconds = Field(10, description="for one request")
 
@@ -204,7 +213,7 @@ class LimitSettings(_Section):
 
 
 class BreakerSettings(_Section):
-    """When the bot's own record takes levels away (docs/policies.md). A failure: verified without help, never known, or
+    """When the bot's own record takes levels away (docs/policy.md). A failure: verified without help, never known, or
     taken back by a person."""
 
     same_action: int = Field(2, ge=1, description="failures in a row of one action on a service: a person merges")
@@ -242,6 +251,11 @@ class WebSettings(_Section):
     )
     max_body: int = Field(1_000_000, ge=1000, description="bytes of one request")
     alert_token_env: str = Field("GITOPS_SRE_ALERT_TOKEN", description="bearer token that Alertmanager sends")
+    senders: Mapping[Sender, str] = Field(
+        {},
+        description="who else may send alerts: a name for each, which `Ownership` policies speak of, and the "
+        "environment variable with its own bearer token",
+    )
     github_secret_env: str = Field("GITOPS_SRE_WEBHOOK_SECRET", description="secret of the App's webhook")
 
 

@@ -203,4 +203,5 @@ def _doors(bot: Bot, repository: str, service: Callable[[], Service]) -> Doors:
         alert_token=os.environ.get(web.alert_token_env, ""),
         github_secret=os.environ.get(web.github_secret_env, ""),
         max_body=web.max_body,
+        senders={name: os.environ.get(variable, "") for name, variable in web.senders.items()},
     )

@@ -16,7 +16,7 @@ from tests.cli.conftest import Run, everything
 from tests.gitops.commits import History
 
 CALLED = Path(__file__).parents[2] / ".github" / "workflows" / "investigate.yml"
-POLICIES = ("freeze.yaml", "ladder.yaml", "notification.yaml", "rules.yaml")
+POLICIES = ("freeze.yaml", "ladder.yaml", "notification.yaml", "ownership.yaml", "policies.test.yaml", "rules.yaml")
 FLUX = (
     "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
     "metadata:\n  name: apps\n  namespace: flux-system\nspec:\n  path: ./apps/{name}\n  targetNamespace: {name}\n"

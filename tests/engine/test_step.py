@@ -14,7 +14,7 @@ from gitops_sre.engine import messages as m
 from gitops_sre.engine.lifecycle import TABLE
 from gitops_sre.engine.step import step
 from gitops_sre.model.incident import TERMINAL, Incident, State
-from gitops_sre.model.pull import PullRequest
+from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.verdict import Level
 from gitops_sre.model.verification import Assessment
 from tests import builders as b
@@ -93,6 +93,35 @@ def test_an_approval_counts_only_from_somebody_allowed_on_this_head(
     waiting = b.incident(State.AWAITING_APPROVAL, Level.L3, verdict=b.verdict(Level.L3, approvers))
     after, _ = step(waiting, m.Approved(b.NOW, "ok", pull, approver))
     assert after.state is (State.MERGING if counts else State.AWAITING_APPROVAL)
+
+
+@pytest.mark.parametrize(
+    ("reviews", "approvers", "counts"),
+    [
+        ((b.review(), b.review("bob")), ("alice", "bob"), True),
+        ((b.review(), b.review("bob")), (), True),
+        ((b.review(),), (), False),
+        ((b.review(), b.review("Alice")), (), False),
+        ((b.review(), b.review("carol")), ("alice", "bob"), False),
+        ((b.review(), b.review("bob", commit="d" * 40)), (), False),
+        ((b.review(), b.review("bob", writer=False)), (), False),
+        ((b.review(), b.review("bob"), b.review("carol", state="changes_requested")), (), False),
+    ],
+)
+def test_a_quorum_of_two_needs_two_people_who_may_approve_this_head(
+    reviews: tuple[Review, ...], approvers: tuple[str, ...], *, counts: bool
+) -> None:
+    verdict = replace(b.verdict(Level.L3, approvers), quorum=2)
+    waiting = b.incident(State.AWAITING_APPROVAL, Level.L3, verdict=verdict)
+    after, _ = step(waiting, m.Approved(b.NOW, "ok", b.pull(reviews=reviews), "alice"))
+    assert after.state is (State.MERGING if counts else State.AWAITING_APPROVAL)
+
+
+def test_the_fix_is_verified_for_as_long_as_its_record_says() -> None:
+    longer = replace(b.plan(), verification=replace(b.plan().verification, window=600))
+    record = b.record(plan=longer)
+    after, _ = step(b.incident(State.PLANNED), m.Allowed(b.NOW, "L4", b.proof(), b.verdict(), record))
+    assert after.plan == longer
 
 
 def test_an_approval_does_not_lift_a_draft_level() -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from gitops_sre.adapters.store import SqlStore
+from gitops_sre.engine import audit
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.advance import Hands, hear
-from gitops_sre.engine.track import EVENTS, trials
+from gitops_sre.engine.track import EVENTS, since_last, trials
 from gitops_sre.model.incident import Incident, State
 from gitops_sre.model.track import Trial
 from gitops_sre.model.verification import Assessment
+from gitops_sre.ports import Transition
 from tests import builders as b
 
 
@@ -101,3 +103,31 @@ def test_each_attempt_of_an_incident_counts_by_itself(store: SqlStore) -> None:
     again = replace(again, state=State.VERIFYING)
     heard(store, again, m.Recovered(b.after(19), "", Assessment("recovered", "")))
     assert [(one.action, one.outcome) for one in found(store)] == [("rollback_image", "failed"), ("scale", "recovered")]
+
+
+SAME = ("rollback_image", "checkout", "staging")
+
+
+def test_an_action_was_last_done_when_its_fix_was_merged(store: SqlStore) -> None:
+    merged(store)
+    entries = store.ledger(events=EVENTS)
+    assert since_last(entries, *SAME, b.after(64)) == 60
+    assert since_last(entries, "scale", "checkout", "staging", b.after(64)) is None
+    assert since_last(entries, "rollback_image", "cart", "staging", b.after(64)) is None
+    assert since_last(entries, "rollback_image", "checkout", "production", b.after(64)) is None
+
+
+def test_what_was_only_proposed_was_not_done(store: SqlStore) -> None:
+    heard(
+        store,
+        b.incident(State.DIAGNOSED),
+        m.Planned(b.after(1), "so", b.plan()),
+        m.Allowed(b.after(2), "L3", b.proof(), b.verdict(), b.record()),
+    )
+    assert since_last(store.ledger(events=EVENTS), *SAME, b.after(64)) is None
+
+
+def test_what_was_found_on_the_forge_was_done_when_it_was_merged_there(store: SqlStore) -> None:
+    found = b.incident(State.VERIFYING, merged_at=b.after(4))
+    store.save(found, [Transition("Found", "", "verifying", audit.found(found), b.after(50))])
+    assert since_last(store.ledger(events=EVENTS), *SAME, b.after(64)) == 60

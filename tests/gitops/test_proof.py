@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gitops_sre import yamltext
 from gitops_sre.adapters.kubernetes import application as from_cluster
 from gitops_sre.gitops import edit
 from gitops_sre.gitops.proof import prove
-from gitops_sre.model.change import Change, Field, FieldEdit, Proof
+from gitops_sre.model.change import Change, Field, FieldEdit, FileEdit, Proof
 from gitops_sre.model.image import Image
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Done, Inconclusive, Outcome, Refused, Unavailable
@@ -120,6 +121,36 @@ def test_an_overlay_rollback_reaches_one_environment_and_restores_byte_for_byte(
     assert isinstance(back, Change)
     assert back.files[0].after.encode() == world.repository.read(base, path)
     all_done(proven(world, back, of))
+
+
+def test_a_step_is_the_larger_by_the_smaller_value_whichever_way_it_goes(world: Infra) -> None:
+    more = "spec: {replicas: 2, template: {spec: {containers: [{name: web, resources: {limits: {memory: 256Mi}}}]}}}"
+    of = OVERLAYS["staging"]
+    path = f"{of.source.path}/kustomization.yaml"
+    patched = f"{{kind: Deployment, metadata: {{name: web}}, {more}}}"
+    patch = f"patches:\n- target: {{kind: Deployment}}\n  patch: |-\n    {patched}\n"
+    base = world.commit({**BASE, path: overlay("staging", patch)})
+    for before, after, name, factor in (
+        ("256Mi", "512Mi", "memory", 2.0),
+        ("256Mi", "128Mi", "memory", 2.0),
+        ("replicas: 2", "replicas: 3", "replicas", 1.5),
+        ("replicas: 2", "replicas: 0", "replicas", None),
+        ("limits: {memory: 256Mi}", "limits: {}", "memory", None),
+    ):
+        old = (world.repository.read(base, path) or b"").decode()
+        file = FileEdit(path, old, old.replace(before, after))
+        proof = proven(world, Change(base, (), (file,)), of)
+        assert dict(proof.radius.steps or ()) == {"cpu": 1.0, "memory": 1.0, "replicas": 1.0} | {name: factor}
+
+
+def test_the_share_of_a_service_counts_its_other_workloads_in_the_environment(world: Infra) -> None:
+    base = world.commit({**BASE, **images("v2")})
+    of = OVERLAYS["production"]
+    canary = replace(workload(target("x", name="web-canary", environment="production"), 1), labels=(("app", "web"),))
+    elsewhere = workload(OVERLAYS["staging"], 5)
+    it = change(world, base, of, "v1")
+    assert proven(world, it, of, workloads=[workload(of, 3), canary, elsewhere]).radius.service_share == 3 / 4
+    assert proven(world, it, of, workloads=[elsewhere]).radius.service_share is None
 
 
 def test_a_shared_base_shows_every_environment_that_it_reaches(world: Infra) -> None:

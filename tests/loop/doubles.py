@@ -122,11 +122,20 @@ class Pager:
     stuck: bool = False
     """It fires whatever the numbers say."""
     labels: dict[str, str] = field(default_factory=dict)
+    quiet: bool = False
+    """It tells nobody who polls it."""
+
+    def now(self) -> Alert:
+        """The alert as it fires now."""
+        self.since = self.signals.clock.at if self.since is None else self.since
+        return self._alert(0)
 
     def firing(self) -> tuple[Alert, ...] | Unavailable:
         """As ports.Alerts."""
         if self.down:
             return Unavailable(self.down)
+        if self.quiet:
+            return ()
         now = self.signals.clock.at
         if not self.stuck and not self.signals.fails(now):
             self.since = None

@@ -15,6 +15,7 @@ from gitops_sre.model.plan import ActionSpec, Plan
 from gitops_sre.model.verdict import Verdict
 from gitops_sre.policy.documents import Policies, read
 from gitops_sre.policy.gate import judge
+from gitops_sre.policy.situation import Around, Origin, situation
 from tests import builders as b
 
 FOLDER = ".gitops-sre/policies"
@@ -80,6 +81,8 @@ def verdict(
     spec: ActionSpec = ROLLBACK,
     now: datetime = b.NOW,
     labels: Mapping[str, str] | None = None,
+    **known: Any,
 ) -> Verdict:
     """What the gate says; by default of a small rollback in staging."""
-    return judge(what or plan(), shown or proof(), gaps, spec, held, now, labels or {})
+    around = Around(now, labels or {}, (Origin("alertmanager", "checkout"),), open_questions=gaps)
+    return judge(situation(what or plan(), shown or proof(), spec, replace(around, **known)), held)

@@ -9,6 +9,7 @@ import pytest
 
 from gitops_sre.model.outcome import Inconclusive
 from gitops_sre.policy.cel import MAX_LENGTH, ConditionError, Facts, compiled
+from tests.builders import NOW
 
 FACTS = Facts(
     action="rollback_image",
@@ -26,6 +27,16 @@ FACTS = Facts(
     weekday=0,
     reversible=True,
     labels={"team": "shop"},
+    owner="shop",
+    now=NOW,
+    evidence_kinds=2,
+    cause="new_deploy",
+    cluster="eu-1",
+    service_share=0.5,
+    cpu_step=1.0,
+    memory_step=2.0,
+    replicas_step=1.5,
+    alert_age=60.0,
 )
 
 

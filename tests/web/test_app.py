@@ -88,6 +88,21 @@ def test_a_wrong_token_stores_nothing(receiver: Receiver, token: str) -> None:
     assert receiver.alerts == []
 
 
+@pytest.mark.parametrize(("token", "source"), [("token", "alertmanager"), ("of-shop", "team-shop")])
+def test_the_token_says_who_delivered_whatever_the_payload_does(receiver: Receiver, token: str, source: str) -> None:
+    payload = {**PAYLOAD, "receiver": "team-b", "alerts": [{**ALERT, "source": "team-b"}]}
+    senders = {"team-shop": "of-shop", "team-b": "of-b", "shut": ""}
+    assert send(receiver, json.dumps(payload).encode(), token, senders=senders) == 202
+    assert [alert.source for alert in receiver.alerts] == [source]
+
+
+@pytest.mark.parametrize("token", ["", "shared", "token"])
+def test_a_token_that_is_not_one_senders_alone_stores_nothing(receiver: Receiver, token: str) -> None:
+    senders = {"one": "shared", "other": "shared", "as-alertmanager": "token", "shut": ""}
+    assert send(receiver, json.dumps(PAYLOAD).encode(), token, senders=senders) == 401
+    assert receiver.alerts == []
+
+
 def test_without_a_configured_token_the_door_is_shut(receiver: Receiver) -> None:
     assert send(receiver, json.dumps(PAYLOAD).encode(), "", alert_token="") == 401
 

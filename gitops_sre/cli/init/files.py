@@ -110,6 +110,8 @@ def policies(folder: Path, found: Discovery, level: str) -> Iterator[tuple[str, 
     if has_policies(folder):
         return
     for path in sorted(s.shipped("policies").glob("*.yaml")):
+        if path.name.endswith(".test.yaml") and level != "L1":
+            continue  # its examples say what holds while nothing is opened
         text = path.read_text(encoding="utf-8")
         yield f"{where}/{path.name}", opened(text, found, level) if path.name == "ladder.yaml" else text
 

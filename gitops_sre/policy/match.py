@@ -1,0 +1,176 @@
+"""What an entry of a document applies to, and in one phrase why it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property, lru_cache
+from itertools import product
+
+from gitops_sre.policy.cel import Facts, compiled
+from gitops_sre.policy.documents import Placed, Policies
+from gitops_sre.policy.schema import LadderEntry, Match, Rule, Team, Window
+from gitops_sre.policy.situation import Situation, Touched
+from gitops_sre.policy.times import holds
+
+_ANY = ("*",)
+
+
+@lru_cache(maxsize=65_536)
+def globs(patterns: tuple[str, ...]) -> Callable[[str], object]:
+    """Whether a whole name matches one of some globs; upper and lower case distinguished."""
+    return re.compile("|".join(map(translate, patterns)) if patterns else r"(?!)").match
+
+
+def fits(patterns: tuple[str, ...], names: Sequence[str]) -> bool:
+    """Whether one of the globs matches one of the names."""
+    if patterns == _ANY:
+        return bool(names)
+    matches = globs(patterns)
+    return any(matches(name) for name in names)
+
+
+@dataclass(frozen=True)
+class View:
+    """A situation as rules see it, under these policies: with its owners, and its facts computed once."""
+
+    situation: Situation
+    policies: Policies
+
+    @cached_property
+    def claims(self) -> tuple[tuple[Touched, tuple[Placed[Team], ...]], ...]:
+        """Everything that is touched, with all the teams that claim it."""
+        it = self.situation
+        alone = {each.namespace for each in it.touched}
+        things = (*it.touched, *(Touched(name, "") for name in it.namespaces if name not in alone))
+        service = Touched(it.touched[0].namespace if it.touched else it.namespaces[0], it.service)
+        every = dict.fromkeys((service, *things))
+        return tuple(
+            (thing, tuple(each for each in self.policies.teams if _owns(each.entry, thing))) for thing in every
+        )
+
+    @cached_property
+    def teams(self) -> tuple[Placed[Team], ...]:
+        """Every team that claims something that is touched."""
+        return tuple({id(team): team for _, teams in self.claims for team in teams}.values())
+
+    @cached_property
+    def owners(self) -> tuple[str, ...]:
+        """Names of the teams, and the empty one: a rule must not cease to apply because somebody claims something."""
+        return ("", *(each.entry.name for each in self.teams))
+
+    @cached_property
+    def _facts(self) -> dict[tuple[bool, ...], tuple[Facts, ...]]:
+        return {}
+
+    def facts(self, text: str) -> tuple[Facts, ...]:
+        """One set of facts for each combination of environments, tiers, namespaces and owners that a text speaks of."""
+        speaks = tuple(name in text for name in ("environment", "tier", "kube_namespace", "owner"))
+        if speaks not in self._facts:
+            self._facts[speaks] = tuple(self._combined(speaks))
+        return self._facts[speaks]
+
+    def _combined(self, speaks: tuple[bool, ...]) -> Iterator[Facts]:
+        it = self.situation
+        kinds = (it.environments, it.tiers, it.namespaces, self.owners)
+        for environment, tier, namespace, owner in product(
+            *(every if spoken else every[:1] for every, spoken in zip(kinds, speaks, strict=True))
+        ):
+            yield Facts(
+                action=it.action,
+                service=it.service,
+                environment=environment,
+                tier=tier,
+                kube_namespace=namespace,
+                confidence=it.confidence,
+                fleet_share=it.fleet_share,
+                objects=it.objects,
+                replicas=it.replicas,
+                files=it.files,
+                lines=it.lines,
+                hour_utc=it.at.hour,
+                weekday=it.at.weekday(),
+                reversible=it.reversible,
+                labels=it.labels,
+                owner=owner,
+                now=it.at,
+                evidence_kinds=len(it.evidence),
+                cause=it.cause or None,
+                cluster=it.cluster or None,
+                service_share=it.service_share,
+                cpu_step=it.steps.get("cpu"),
+                memory_step=it.steps.get("memory"),
+                replicas_step=it.steps.get("replicas"),
+                alert_age=it.alert_age,
+            )
+
+
+def _owns(team: Team, thing: Touched) -> bool:
+    return bool(globs(team.namespaces)(thing.namespace) or (thing.name and globs(team.services)(thing.name)))
+
+
+def opens(entry: LadderEntry, it: Situation, environment: str, tier: str) -> bool:
+    """Whether a ladder's entry speaks of this action and service in one environment and tier."""
+    return bool(
+        globs((entry.action,))(it.action)
+        and globs((entry.environment,))(environment)
+        and globs((entry.tier,))(tier)
+        and globs((entry.service,))(it.service)
+    )
+
+
+def selected(match: Match, view: View) -> str:
+    """Why a rule's selectors leave a situation out; empty when they do not. What is not known is never left out."""
+    it = view.situation
+    named: tuple[tuple[str, tuple[str, ...], Sequence[str]], ...] = (
+        ("actions", match.actions, (it.action,)),
+        ("environments", match.environments, it.environments),
+        ("tiers", match.tiers, it.tiers),
+        ("services", match.services, it.services),
+        ("namespaces", match.namespaces, it.namespaces),
+        ("owners", match.owners, view.owners),
+        ("causes", match.causes if it.cause else _ANY, (it.cause,)),
+        ("clusters", match.clusters if it.cluster else _ANY, (it.cluster,)),
+    )
+    for name, patterns, names in named:
+        if patterns is not _ANY and not fits(patterns, names):
+            said = ", ".join(each for each in names if each) or "nothing"
+            return f"{name}: {said} is not {' or '.join(patterns)}"
+    if match.reversible is not None and match.reversible is not it.reversible:
+        return f"reversible: {it.action} is {'' if it.reversible else 'not '}reversible"
+    if match.model_fields_set & {"hours", "weekdays"} and not holds(it.at, match.timezone, match.hours, match.weekdays):
+        return f"time: {it.at:%a %Y-%m-%d %H:%M} UTC is outside, by the clocks of {match.timezone}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a rule: why it does not apply (empty when it does), and why its condition failed, which counts
+    as applying."""
+
+    apart: str = ""
+    failure: str = ""
+
+
+def applies(rule: Rule, view: View) -> Applied:
+    """Whether a rule applies: its selectors match, and its condition is true of one of the combinations."""
+    apart = selected(rule.match, view)
+    if apart or rule.when == "true":
+        return Applied(apart)
+    condition = compiled(rule.when)
+    answers = [condition.holds(facts) for facts in view.facts(rule.when)]
+    failed = next((answer for answer in answers if not isinstance(answer, bool)), None)
+    if failed is not None:
+        return Applied(failure=failed.reason or "no reason given")
+    return Applied("" if any(answers) else "its condition is false")
+
+
+def frozen(window: Window, it: Situation) -> str:
+    """Why a freeze window does not hold; empty when it does."""
+    if not window.open_at(it.at):
+        return f"open from {window.from_:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC"
+    if not fits(window.environments, it.environments):
+        return f"environments: {', '.join(it.environments)} is not {' or '.join(window.environments)}"
+    return ""
