@@ -46,9 +46,7 @@ def plain(text: object, limit: int = 600) -> Safe:
     """One line of inert prose: no mention, reference, link, image, HTML, emphasis or column break."""
     line = _line(str(text), limit)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _SCHEME.sub(lambda match: f"{match[1] or match[2]}[:]", line)
-    line = _unaddressed(_WWW.sub("www[.]", line))
-    return Safe(_MARKDOWN.sub(r"\\\1", line))
+    return Safe(_MARKDOWN.sub(r"\\\1", _unlinked(line)))
 
 
 def code(text: object, limit: int = 200) -> Safe:
@@ -75,13 +73,17 @@ def title(text: object, limit: int = 120) -> str:
 
 def spoken(text: object, limit: int = 300) -> str:
     """One line for a chat, a mail or a pager, each with a markup of its own: no mention, link or tag of any of them."""
-    line = _SCHEME.sub(lambda match: f"{match[1] or match[2]}[:]", _line(str(text), limit))
-    line = _unaddressed(_WWW.sub("www[.]", line))
-    return line.translate(_MARKUP)
+    return _unlinked(_line(str(text), limit)).translate(_MARKUP)
 
 
 _MARKUP = str.maketrans({"<": "‹", ">": "›", "&": "＆", "`": "'", "*": "∗", "~": "∼", "|": "¦", "[": "⁅", "]": "⁆"})
 """Characters that chats give a meaning, and those that look like them."""
+
+
+def _unlinked(line: str) -> str:
+    """Without what would become a link, and without mentions and references."""
+    line = _SCHEME.sub(lambda match: f"{match[1] or match[2]}[:]", line)
+    return _unaddressed(_WWW.sub("www[.]", line))
 
 
 def _unaddressed(line: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from gitops_sre.delivery import text
 from gitops_sre.engine.world import World
-from gitops_sre.gitops import target as targets
 from gitops_sre.gitops.review import Place, review
 from gitops_sre.model.advice import Advice
 from gitops_sre.model.outcome import Unavailable
@@ -25,7 +24,9 @@ def advise(world: World) -> None:
     """Say on the pull requests of others what they reach, once for each head. What cannot be had now is tried again by
     the next sweep."""
     waiting = world.forge.unadvised()[:_AT_ONCE]
-    seen = world.seen_cluster() if waiting else ((), ())
+    if not waiting:
+        return
+    seen = world.seen_cluster()
     if isinstance(seen, Unavailable):
         return
     place = Place(
@@ -34,7 +35,7 @@ def advise(world: World) -> None:
         world.locator,
         world.repository_url,
         *seen,
-        lambda namespace: targets.environment_of(namespace, world.settings.environments),
+        world.environment_of,
         world.settings.policy.path,
     )
     for each in waiting:
@@ -59,16 +60,16 @@ def _frozen(advice: Advice, world: World) -> Iterator[str]:
         yield f"nobody can tell, since the policy cannot be read: {error}"
         return
     for reason in gate.open_windows(policies, advice.radius.environments, world.clock.now()):
-        yield f"{reason.rule}: {reason.text}"
+        yield str(reason)
 
 
 def _meets(advice: Advice, world: World) -> Iterator[str]:
     """Incidents under way that are about what is touched."""
+    touched = {(one.kind, one.namespace, one.name) for one in advice.objects}
     for incident in world.store.unfinished():
         target = incident.target
         if not isinstance(target, Target):
             continue
-        touched = {(one.kind, one.namespace, one.name) for one in advice.objects}
         workload = target.workload
         if (workload.kind, workload.namespace, workload.name) in touched:
             pull = f", pull request #{incident.fix.number}" if incident.fix is not None else ""

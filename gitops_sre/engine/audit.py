@@ -74,7 +74,7 @@ def _(event: m.Judged) -> Facts:
         facts["level"] = event.verdict.level.name
         facts["quorum"] = event.verdict.quorum
         facts["policy"] = event.verdict.policy_commit
-        facts["reasons"] = [f"{reason.rule}: {reason.text}" for reason in event.verdict.reasons]
+        facts["reasons"] = [str(reason) for reason in event.verdict.reasons]
     if event.judged is not None:
         facts["judged"] = situation.dump(event.judged)
     if event.proof is not None:

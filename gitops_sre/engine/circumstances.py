@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from gitops_sre.action import ACTIONS
@@ -18,6 +19,7 @@ from gitops_sre.model.plan import Plan
 from gitops_sre.model.signal import Alert
 from gitops_sre.model.verdict import Reason
 from gitops_sre.policy.situation import Around, Origin, Situation, situation
+from gitops_sre.ports import LedgerEntry
 from gitops_sre.reasoning import planner
 
 
@@ -35,16 +37,18 @@ def observed(incident: Incident, plan: Plan, shown: Proof, at: datetime, world: 
         cluster=world.settings.kubernetes.cluster,
         last_action=track.since_last(entries, plan.action, target.service, target.environment, at),
         open_questions=(*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),),
-        told=told_by_record(plan, shown, at, world),
+        told=told_by_record(plan, shown, at, world, entries),
     )
     return situation(plan, shown, ACTIONS[plan.action].spec, around)
 
 
-def told_by_record(plan: Plan, shown: Proof | None, at: datetime, world: World) -> tuple[Reason, ...]:
+def told_by_record(
+    plan: Plan, shown: Proof | None, at: datetime, world: World, entries: Sequence[LedgerEntry]
+) -> tuple[Reason, ...]:
     """What lowers an action now whatever policy says: demotions, and the circuit breaker with what is new to it and the
-    error budget. Raises StoreError."""
+    error budget. `entries` are the ledger's of `track.EVENTS`. Raises StoreError."""
     demoted = autonomy.demoted(plan, shown, autonomy.ceilings(world.store))
-    broken = ceilings(plan, track.trials(world.store.ledger(events=track.EVENTS)), world.settings.breaker, at)
+    broken = ceilings(plan, track.trials(entries), world.settings.breaker, at)
     known = precedents(world.store, plan.target.environment) if world.settings.breaker.first_time else ()
     new = first_time(plan, known, world.settings.breaker)
     return (*demoted, *broken, *new, *budget.ceiling(plan, at, world))

@@ -209,7 +209,7 @@ def rolled_out(scope: Scope, world: World) -> tuple[Rollout, ...] | Unavailable:
         since=scope.onset - timedelta(seconds=settings.timing.change_lookback),
         now=scope.now,
         service_of=lambda ref: ref.name,
-        environment_of=lambda namespace: targets.environment_of(namespace, settings.environments)[0],
+        environment_of=lambda namespace: world.environment_of(namespace)[0],
     )
     return tuple(each for each in found if each.environment == scope.environment)
 

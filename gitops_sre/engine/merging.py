@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gitops_sre.engine import messages as m
-from gitops_sre.engine import watch
+from gitops_sre.engine import track, watch
 from gitops_sre.engine.circumstances import told_by_record
 from gitops_sre.engine.step import approved
 from gitops_sre.engine.world import World
@@ -33,10 +33,10 @@ def _wavered(incident: Incident, pull: PullRequest, at: datetime, world: World) 
         return None
     if verdict.level is Level.L3 and approved(pull, verdict) is None:
         return m.Lapsed(at, "the approval does not stand any more", pull)
-    told = gate.lowered(verdict, told_by_record(plan, incident.proof, at, world))
+    entries = world.store.ledger(events=track.EVENTS)
+    told = gate.lowered(verdict, told_by_record(plan, incident.proof, at, world, entries))
     if told.level < verdict.level:
-        why = "; ".join(f"{reason.rule}: {reason.text}" for reason in told.binding)
-        return m.Lowered(at, f"at most {told.level.name} now: {why}", pull, told)
+        return m.Lowered(at, f"at most {told.level.name} now: {told.why}", pull, told)
     if (at - incident.since).total_seconds() <= plan.verification.settle:
         return None  # the fault was seen a moment ago
     now = watch.slo_now(incident, world, at)

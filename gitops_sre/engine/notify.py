@@ -100,7 +100,7 @@ class Caller:
         """Calls to make now."""
         lately = [each for each in _notices(world, self._head, now) if now - each.at <= notices.KEPT]
         for subject, group in groupby(lately, key=lambda each: each.subject):
-            tried = _tried(world.store.ledger(subject))
+            tried = _tried(world.store.ledger(subject, (NOTIFIED, NOT_NOTIFIED)))
             for notice in group:
                 for channel, at in told(notice, self._routes, now).items():
                     before = tried.get((notice.key, channel), _Tried())
@@ -174,14 +174,13 @@ def _owners(incident: Incident, world: World, head: str) -> tuple[str, ...]:
 
 
 def _tried(entries: Iterable[LedgerEntry]) -> Mapping[tuple[str, str], _Tried]:
-    """What the ledger tells of earlier tries, by notice and channel."""
+    """What the ledger's entries of earlier tries tell, by notice and channel."""
     found: dict[tuple[str, str], _Tried] = {}
     for entry in entries:
-        if entry.event in (NOTIFIED, NOT_NOTIFIED):
-            key = str(entry.facts.get("notice", "")), str(entry.facts.get("channel", ""))
-            before = found.get(key, _Tried())
-            failed = entry.event == NOT_NOTIFIED
-            found[key] = _Tried(before.told or not failed, before.failures + failed, entry.at)
+        key = str(entry.facts.get("notice", "")), str(entry.facts.get("channel", ""))
+        before = found.get(key, _Tried())
+        failed = entry.event == NOT_NOTIFIED
+        found[key] = _Tried(before.told or not failed, before.failures + failed, entry.at)
     return found
 
 

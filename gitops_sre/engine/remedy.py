@@ -11,7 +11,6 @@ from gitops_sre.engine import messages as m
 from gitops_sre.engine.circumstances import observed
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import edit, proof
-from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Change, FieldEdit, Proof
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.incident import Incident
@@ -100,8 +99,7 @@ def judge(incident: Incident, world: World) -> m.Event:
         return m.Forbidden(at, remedy.reason)
     level = remedy.verdict.level
     kind = m.Allowed if level >= Level.L2 else m.OnlyReport if level is Level.L1 else m.Forbidden
-    why = "; ".join(f"{reason.rule}: {reason.text}" for reason in remedy.verdict.binding)
-    return kind(at, f"{level.name}: {why}", remedy.proof, remedy.verdict, remedy.record, remedy.judged)
+    return kind(at, f"{level.name}: {remedy.verdict.why}", remedy.proof, remedy.verdict, remedy.record, remedy.judged)
 
 
 def prepare(incident: Incident, plan: Plan, at: datetime, world: World) -> Remedy | Refused | Unavailable:
@@ -146,7 +144,7 @@ def show(change: Change, plan: Plan, world: World) -> Proof | Unavailable:
         target=plan.target,
         applications=applications,
         workloads=workloads,
-        environment_of=lambda namespace: targets.environment_of(namespace, world.settings.environments),
+        environment_of=world.environment_of,
     )
 
 

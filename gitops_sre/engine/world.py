@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gitops_sre.engine.journal import Journal
+from gitops_sre.gitops import target as targets
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception.presets import Catalogue as Queries
@@ -35,6 +36,10 @@ class World:
     """How people are called beside the forge; None where that is not set up."""
     journal: Journal | None = None
     """Where the store's content comes from and goes to when it is not kept (engine.state: branch)."""
+
+    def environment_of(self, namespace: str) -> tuple[str, str]:
+        """(environment, tier) of a namespace, as the settings have it."""
+        return targets.environment_of(namespace, self.settings.environments)
 
     def seen_cluster(self, namespace: str = "") -> tuple[tuple[Application, ...], tuple[Workload, ...]] | Unavailable:
         """All Applications, and the workloads of a namespace (empty: all); Unavailable when either cannot be had."""

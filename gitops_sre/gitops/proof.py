@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from gitops_sre.gitops import checks, edit, environments, offline
@@ -138,9 +138,17 @@ def _proof(
         Check("stays-in-environment", checks.stays_in_environment(seen)),
         Check("unopposed", checks.unopposed(seen)),
     )
-    objects = tuple(difference.shown(workloads) for difference in seen.rendering.differences)
-    radius = _radius(seen, workloads, environment_of)
-    return Proof(seen.change, objects, radius, outcomes, unified(seen.change.files))
+    differences = seen.rendering.differences
+    objects = tuple(difference.shown(workloads) for difference in differences)
+    told = {seen.place(each) for each in differences} - {""} if environment_of is None else ()
+    measured = replace(
+        radius(differences, workloads, environment_of, told),
+        files=len(seen.change.files),
+        lines=sum(_lines_touched(file) for file in seen.change.files),
+        service_share=service_share(differences, seen.target, workloads, environment_of) if environment_of else None,
+        steps=steps(differences),
+    )
+    return Proof(seen.change, objects, measured, outcomes, unified(seen.change.files))
 
 
 def _secret(seen: checks.Seen) -> Refused | None:
@@ -166,12 +174,17 @@ def _bytes_only(repository: Repository, change: Change) -> Outcome:
     return Done(f"{len(change.edits)} values in {len(change.files)} files; the inverse restores every byte")
 
 
-def _radius(seen: checks.Seen, workloads: Sequence[Workload], environment_of: EnvironmentOf | None) -> BlastRadius:
-    differences = seen.rendering.differences
+def radius(
+    differences: Sequence[Difference],
+    workloads: Sequence[Workload],
+    environment_of: EnvironmentOf | None,
+    told: Collection[str] = (),
+) -> BlastRadius:
+    """What is touched, counted on rendered objects; nothing is said of files. Without `environment_of` the environments
+    are those `told`, and neither tiers nor the fleet are known."""
     namespaces = tuple(sorted({each.namespace for each in differences if each.namespace}))
     places = {environment_of(namespace) for namespace in namespaces} if environment_of is not None else set()
-    told = {seen.place(each) for each in differences} - {""} if environment_of is None else set()
-    environments = {environment for environment, _ in places} | told
+    environments = {environment for environment, _ in places}.union(told)
     replicas = sum(each.replicas(workloads) for each in differences)
     fleet = sum(
         each.replicas
@@ -185,10 +198,8 @@ def _radius(seen: checks.Seen, workloads: Sequence[Workload], environment_of: En
         environments=tuple(sorted(environments)),
         tiers=tuple(sorted({tier for _, tier in places})),
         fleet_share=min(1.0, replicas / fleet) if fleet else float(replicas > 0),
-        files=len(seen.change.files),
-        lines=sum(_lines_touched(file) for file in seen.change.files),
-        service_share=service_share(differences, seen.target, workloads, environment_of) if environment_of else None,
-        steps=steps(differences),
+        files=0,
+        lines=0,
     )
 
 

@@ -7,14 +7,13 @@ without network and within a time limit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_sre.gitops import rendered, risks
 from gitops_sre.gitops.built import Difference, Identity, by_identity, differences
 from gitops_sre.gitops.files import AtCommit
-from gitops_sre.gitops.proof import EnvironmentOf, in_repository
+from gitops_sre.gitops.proof import EnvironmentOf, in_repository, radius
 from gitops_sre.model.advice import Advice
-from gitops_sre.model.change import BlastRadius
 from gitops_sre.model.change_feed import FileChange
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
@@ -58,11 +57,11 @@ def review(place: Place, base: str, head: str) -> Advice:
     if not reading:
         unseen.append("no application that the bot knows of reads the changed files")
     said = (*risks.of_files(changed, place.policy_path), *risks.of_objects(found))
-    radius = _radius(place, found, changed)
-    if len(radius.environments) > 1:
-        said = (f"reaches {len(radius.environments)} environments at once: {', '.join(radius.environments)}", *said)
+    reach = replace(radius(found, place.workloads, place.environment_of), files=len(changed))
+    if len(reach.environments) > 1:
+        said = (f"reaches {len(reach.environments)} environments at once: {', '.join(reach.environments)}", *said)
     shown = tuple(each.shown(place.workloads) for each in found)
-    return Advice(base, head, radius, shown, said, tuple(unseen))
+    return Advice(base, head, reach, shown, said, tuple(unseen))
 
 
 def _reading(place: Place, changed: Sequence[FileChange], base: str, head: str) -> Iterator[tuple[str, Source]]:
@@ -93,23 +92,3 @@ def _rendered(place: Place, key: str, source: Source, base: str, head: str) -> l
             return Unavailable(f"cannot be rendered as it is {side} the change: {built.reason}")
         sides.append(by_identity(built, source.namespace)[0])
     return list(differences(key, sides[0], sides[1]))
-
-
-def _radius(place: Place, found: Sequence[Difference], changed: Sequence[FileChange]) -> BlastRadius:
-    namespaces = tuple(sorted({each.namespace for each in found if each.namespace}))
-    places = {place.environment_of(namespace) for namespace in namespaces}
-    environments = {environment for environment, _ in places}
-    replicas = sum(each.replicas(place.workloads) for each in found)
-    fleet = sum(
-        each.replicas for each in place.workloads if place.environment_of(each.ref.namespace)[0] in environments
-    )
-    return BlastRadius(
-        objects=len(found),
-        replicas=replicas,
-        namespaces=namespaces,
-        environments=tuple(sorted(environments)),
-        tiers=tuple(sorted({tier for _, tier in places})),
-        fleet_share=min(1.0, replicas / fleet) if fleet else float(replicas > 0),
-        files=len(changed),
-        lines=0,
-    )

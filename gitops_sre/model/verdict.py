@@ -29,6 +29,10 @@ class Reason:
     ceiling: Level
     text: str
 
+    def __str__(self) -> str:
+        """`rule: text`."""
+        return f"{self.rule}: {self.text}"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -50,3 +54,8 @@ class Verdict:
     def binding(self) -> tuple[Reason, ...]:
         """The reasons that hold the level where it is."""
         return tuple(reason for reason in self.reasons if reason.ceiling == self.level)
+
+    @property
+    def why(self) -> str:
+        """The same in words."""
+        return "; ".join(map(str, self.binding))

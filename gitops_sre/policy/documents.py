@@ -69,29 +69,25 @@ def read(repository: Tree, commit: str, path: str) -> Policies:
     reading = _Reading()
     for file in repository.files(commit, path.strip("/")):
         reading.add(file, repository.read(commit, file))
-    if reading.problems:
-        raise reading.problems[0]
     return reading.policies(commit)
 
 
 def check(folder: Path) -> tuple[PolicyError, ...]:
     """Every problem of the policy files below a local folder, one a document, in order. Places name the files by
     their path as given."""
-    if not folder.is_dir():
-        return (PolicyError(str(folder), "is not a folder", "name the folder that holds the policy files"),)
     return tuple(_local(folder).problems)
 
 
 def read_folder(folder: Path) -> Policies:
     """Policy below a local folder, for people who try one out. Raises PolicyError for the first problem."""
-    problems = check(folder)
-    if problems:
-        raise problems[0]
     return _local(folder).policies("")
 
 
 def _local(folder: Path) -> _Reading:
     reading = _Reading()
+    if not folder.is_dir():
+        what, remedy = "is not a folder", "name the folder that holds the policy files"
+        reading.problems.append(PolicyError(str(folder), what, remedy))
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         reading.add(str(file), file.read_bytes())
     return reading
@@ -121,7 +117,9 @@ class _Reading:
     names: dict[str, str] = field(default_factory=dict)
 
     def policies(self, commit: str) -> Policies:
-        """All of it."""
+        """All of it. Raises PolicyError for the first problem."""
+        if self.problems:
+            raise self.problems[0]
         return Policies(
             commit,
             tuple(self.ladder),

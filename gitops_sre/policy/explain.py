@@ -8,6 +8,7 @@ from itertools import product
 
 from gitops_sre.model.verdict import Level
 from gitops_sre.policy.documents import Policies
+from gitops_sre.policy.gate import ruled
 from gitops_sre.policy.limits import exceeded
 from gitops_sre.policy.match import View, applies, frozen, opens
 from gitops_sre.policy.schema import LadderEntry, level
@@ -83,19 +84,15 @@ def _rules(view: View) -> Iterator[Word]:
         if found.apart:
             yield Word("RemediationPolicy", rule.name, placed.place, None, found.apart)
             continue
-        said = "applies"
-        lowest = level(rule.ceiling)
-        if found.failure:
-            said, lowest = f"its condition cannot be evaluated: {found.failure}", min(lowest, Level.L1)
-        over = tuple(exceeded(view.situation, rule))
-        if over:
-            said, lowest = "; ".join((said, *over)), min(lowest, level(rule.beyond))
+        said = f"its condition cannot be evaluated: {found.failure}" if found.failure else "applies"
+        said = "; ".join((said, *exceeded(view.situation, rule)))
+        lowest = min(reason.ceiling for reason in ruled(view.situation, placed, found.failure))
         yield Word("RemediationPolicy", rule.name, placed.place, lowest, said)
 
 
 def _windows(view: View) -> Iterator[Word]:
     for placed in view.policies.windows:
         window = placed.entry
-        apart = frozen(window, view.situation)
+        apart = frozen(window, view.situation.environments, view.situation.at)
         ceiling = None if apart else level(window.ceiling)
         yield Word("FreezeWindow", window.name, placed.place, ceiling, apart or window.reason)

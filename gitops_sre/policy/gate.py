@@ -14,7 +14,7 @@ from itertools import product
 from gitops_sre.model.verdict import Level, Reason, Verdict
 from gitops_sre.policy.documents import Placed, Policies
 from gitops_sre.policy.limits import exceeded
-from gitops_sre.policy.match import View, applies, fits, opens
+from gitops_sre.policy.match import View, applies, fits, frozen, opens
 from gitops_sre.policy.schema import Rule, Team, level
 from gitops_sre.policy.situation import Situation, Touched
 
@@ -29,7 +29,7 @@ def judge(it: Situation, policies: Policies) -> Verdict:
         *it.checks,
         *_built_in(it),
         *_owned(view),
-        *(reason for rule, failure in rules for reason in _lowered(it, rule, failure)),
+        *(reason for rule, failure in rules for reason in ruled(it, rule, failure)),
         *short,
         *open_windows(policies, it.environments, it.at),
         *it.told,
@@ -112,8 +112,9 @@ def _applying(view: View) -> Iterator[tuple[Placed[Rule], str]]:
             yield placed, found.failure
 
 
-def _lowered(it: Situation, placed: Placed[Rule], failure: str) -> Iterator[Reason]:
-    """A rule's words: one for its ceiling, and one for each limit that is exceeded."""
+def ruled(it: Situation, placed: Placed[Rule], failure: str) -> Iterator[Reason]:
+    """The words of a rule that applies: for its ceiling, for each limit that is exceeded, and for why its condition
+    failed (empty when it did not)."""
     rule = placed.entry
     yield Reason(rule.name, level(rule.ceiling), f"applies ({placed.place})")
     if failure:
@@ -146,6 +147,6 @@ def open_windows(policies: Policies, environments: Sequence[str], now: datetime)
     """Freeze windows that are open for any of these environments at an aware time."""
     for placed in policies.windows:
         window = placed.entry
-        if window.open_at(now) and fits(window.environments, environments):
+        if not frozen(window, environments, now):
             text = f"{window.reason}, until {window.until:%Y-%m-%d %H:%M} UTC ({placed.place})"
             yield Reason(window.name, level(window.ceiling), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import translate
 from functools import cached_property, lru_cache
 from itertools import product
@@ -167,10 +168,10 @@ def applies(rule: Rule, view: View) -> Applied:
     return Applied("" if any(answers) else "its condition is false")
 
 
-def frozen(window: Window, it: Situation) -> str:
-    """Why a freeze window does not hold; empty when it does."""
-    if not window.open_at(it.at):
+def frozen(window: Window, environments: Sequence[str], now: datetime) -> str:
+    """Why a freeze window does not hold for any of these environments at an aware time; empty when it does."""
+    if not window.open_at(now):
         return f"open from {window.from_:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC"
-    if not fits(window.environments, it.environments):
-        return f"environments: {', '.join(it.environments)} is not {' or '.join(window.environments)}"
+    if not fits(window.environments, environments):
+        return f"environments: {', '.join(environments)} is not {' or '.join(window.environments)}"
     return ""

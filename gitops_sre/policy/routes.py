@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from gitops_sre.model.notice import Notice
+from gitops_sre.policy.match import fits
 from gitops_sre.policy.schema import Audience, Route
 
 
@@ -32,4 +32,4 @@ def _for(notice: Notice, match: Audience) -> bool:
         (match.tiers, (notice.tier,)),
         (match.owners, notice.owners or ("",)),
     )
-    return all(any(fnmatchcase(value, glob) for glob in globs for value in values) for globs, values in named)
+    return all(fits(globs, values) for globs, values in named)

@@ -76,13 +76,10 @@ class GitRepository(CommitReader):
         """Fetch a pull request, a fork's too: the commit where it left the watched branch, and its head."""
         try:
             with self._locked():
-                self._fetch()
+                tip = self._fetch()
                 self._remote([f"+refs/pull/{number:d}/head:refs/pull/head"])
-                head = (
-                    self._own.output(["rev-parse", "--verify", "--quiet", "refs/pull/head^{commit}"]).decode().strip()
-                )
-                branch = f"refs/heads/{self._branch}"
-                base = self._own.output(["merge-base", "--end-of-options", branch, head]).decode().strip()
+                head = self._commit("refs/pull/head")
+                base = self._own.output(["merge-base", "--end-of-options", tip, head]).decode().strip()
                 self._complete({base, head})
         except OSError as error:
             return Unavailable(f"git {self._url}: #{number}: {error}")
@@ -119,10 +116,13 @@ class GitRepository(CommitReader):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._own.output(["init", "--quiet", "--bare", "--template=", "--", str(self._folder)])
         self._remote([f"+{ref}:{ref}"])
-        head = self._own.output(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"])
-        commit = head.decode().strip()
+        commit = self._commit(ref)
         self._complete({commit})
         return commit
+
+    def _commit(self, ref: str) -> str:
+        found = self._own.output(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"])
+        return found.decode().strip()
 
     def _remote(self, what: Sequence[str], stdin: bytes = b"") -> None:
         """Fetch from the remote. Left-out blobs are the server's choice: without filters it sends everything."""

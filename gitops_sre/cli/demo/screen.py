@@ -124,7 +124,7 @@ def _pull(action: OpenedAction, place: Place) -> dict[str, Any]:
         "state": action.pull.state,
         "level": action.record.verdict.level.name,
         "diff": place.diff(action.pull.number),
-        "verdict": [f"{reason.rule}: {reason.text}" for reason in action.record.verdict.reasons],
+        "verdict": [str(reason) for reason in action.record.verdict.reasons],
     }
 
 
