@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 RIVAL := .venv-bench
 RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-requests bench-rca fit eval safety check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-policy bench-requests bench-rca fit eval safety check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -41,6 +41,9 @@ bench-scoring: $(STAMP) $(if $(SERIES),,$(RIVAL_STAMP)) ## score 2,000 series, b
 
 bench-ledger: $(STAMP) ## check a ledger of 100,000 entries, beside the signatures alone
 	$(BIN)/python -m tests.bench.ledger $(if $(ENTRIES),--entries $(ENTRIES),--markdown docs/ledger.md)
+
+bench-policy: $(STAMP) ## a verdict under 200 rules, beside their conditions alone
+	$(BIN)/python -m tests.bench.policy $(if $(PLANS),--plans $(PLANS),--markdown docs/policy.md)
 
 bench-requests: $(STAMP) ## what an incident costs on GitHub, in reads and writes
 	$(BIN)/python -m tests.bench.requests --markdown docs/github.md

@@ -7,11 +7,11 @@ is not the boolean `true` or `false` becomes `Inconclusive`, and never counts as
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple, get_type_hints
 
 from cel_expr_python import cel
 
@@ -24,8 +24,7 @@ _POSITION = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What a condition may speak of; each field is a variable of that name. `hour_utc` is 0..23, `weekday` 0 (Monday)
     to 6 (Sunday), both in UTC; `confidence` and the shares are 0..1; the counts are of the proven blast radius, the
     steps factors of 1 or more; `alert_age` is in seconds. The namespace is `kube_namespace` because CEL reserves the
@@ -57,25 +56,33 @@ class Facts:
     replicas_step: float | None = None
     alert_age: float | None = None
 
-    @cached_property
-    def known(self) -> Mapping[str, Any]:
-        """The variables that have a value."""
-        named = ((name, getattr(self, name)) for name in _NAMES)
-        return {name: value for name, value in named if value is not None}
 
-
-_TYPES: Mapping[str, Any] = {
-    "str": cel.Type.STRING,
-    "float": cel.Type.DOUBLE,
-    "int": cel.Type.INT,
-    "bool": cel.Type.BOOL,
-    "datetime": cel.Type.TIMESTAMP,
-    "Mapping[str, str]": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+_TYPES: Mapping[Any, Any] = {
+    str: cel.Type.STRING,
+    float: cel.Type.DOUBLE,
+    int: cel.Type.INT,
+    bool: cel.Type.BOOL,
+    datetime: cel.Type.TIMESTAMP,
+    Mapping[str, str]: cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
-_NAMES = tuple(Facts.__annotations__)
-_ENVIRONMENT = cel.NewEnv(
-    variables={name: _TYPES[kind.removesuffix(" | None")] for name, kind in Facts.__annotations__.items()}
-)
+_KINDS = {
+    name: next(each for each in _TYPES if kind in (each, each | None)) for name, kind in get_type_hints(Facts).items()
+}
+_NAMES = tuple(_KINDS)
+_ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in _KINDS.items()})
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Facts in the library's own form."""
+
+    _activation: Any
+
+
+def prepared(facts: Facts, names: Sequence[str]) -> Prepared:
+    """These of the facts, as conditions want them: only what they speak of, since each value is converted."""
+    named = ((name, getattr(facts, name)) for name in names)
+    return Prepared(_ENVIRONMENT.Activation({name: value for name, value in named if value is not None}))
 
 
 class ConditionError(Exception):
@@ -93,14 +100,14 @@ class Condition:
     """A compiled expression of type bool."""
 
     text: str
+    names: tuple[str, ...]
+    """The variables that it may speak of: whose names stand anywhere in the text."""
     _program: Any
 
-    def holds(self, facts: Facts) -> bool | Inconclusive:
+    def holds(self, facts: Prepared) -> bool | Inconclusive:
         """Whether it is true of these facts; Inconclusive when evaluating it fails (a missing map key, for one)."""
-        answer = self._program.eval(data=facts.known)
-        if answer.type() == cel.Type.BOOL:
-            return answer.value() is True
-        return Inconclusive(_STATUS.sub("", str(answer.value())))
+        value = self._program.eval(facts._activation).value()
+        return value if isinstance(value, bool) else Inconclusive(_STATUS.sub("", str(value)))
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +121,7 @@ def compiled(text: str) -> Condition:
         raise _explained(str(error)) from error
     if program.return_type() != cel.Type.BOOL:
         raise ConditionError(f"yields {program.return_type()}, but a condition must yield BOOL", 1, 1)
-    return Condition(text, program)
+    return Condition(text, tuple(name for name in _NAMES if name in text), program)
 
 
 def _explained(message: str) -> ConditionError:

@@ -147,6 +147,6 @@ def open_windows(policies: Policies, environments: Sequence[str], now: datetime)
     """Freeze windows that are open for any of these environments at an aware time."""
     for placed in policies.windows:
         window = placed.entry
-        if not frozen(window, environments, now):
+        if window.open_at(now) and not frozen(window, environments, now):  # most are not: no words for those
             text = f"{window.reason}, until {window.until:%Y-%m-%d %H:%M} UTC ({placed.place})"
             yield Reason(window.name, level(window.ceiling), text)

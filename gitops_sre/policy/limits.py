@@ -21,22 +21,8 @@ def exceeded(it: Situation, rule: Rule) -> Iterator[str]:
 def _above(it: Situation, rule: Rule) -> Iterator[str]:
     """At most. Written so that NaN exceeds every limit."""
     limits = rule.limits
-    counted: tuple[tuple[str, float | None, float | None], ...] = (
-        ("objects", it.objects, limits.objects),
-        ("replicas", it.replicas, limits.replicas),
-        ("namespaces", len(it.namespaces), limits.namespaces),
-        ("environments", len(it.environments), limits.environments),
-        ("share of the fleet", it.fleet_share, limits.fleet_share),
-        ("share of the service", it.service_share, limits.service_share),
-        ("files", it.files, limits.files),
-        ("lines", it.lines, limits.lines),
-        ("step of cpu", it.steps.get("cpu"), limits.step.cpu),
-        ("step of memory", it.steps.get("memory"), limits.step.memory),
-        ("step of replicas", it.steps.get("replicas"), limits.step.replicas),
-    )
-    for name, value, limit in counted:
-        if limit is None:
-            continue
+    for name, limit in limits.most:
+        value = it.measures[name]
         if value is None:
             yield f"{name}: not known, and at most {limit:g} is allowed"
         elif not value <= limit:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import translate
 from functools import cached_property, lru_cache
 from itertools import product
+from typing import Any
 
-from gitops_sre.policy.cel import Facts, compiled
+from gitops_sre.policy.cel import Condition, Facts, Prepared, compiled, prepared
 from gitops_sre.policy.documents import Placed, Policies
 from gitops_sre.policy.schema import LadderEntry, Match, Rule, Team, Window
 from gitops_sre.policy.situation import Situation, Touched
@@ -30,7 +31,10 @@ def fits(patterns: tuple[str, ...], names: Sequence[str]) -> bool:
     if patterns == _ANY:
         return bool(names)
     matches = globs(patterns)
-    return any(matches(name) for name in names)
+    for name in names:  # noqa: SIM110 (this is asked for every selector of every rule: a generator takes twice as long)
+        if matches(name):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -63,49 +67,80 @@ class View:
         return ("", *(each.entry.name for each in self.teams))
 
     @cached_property
-    def _facts(self) -> dict[tuple[bool, ...], tuple[Facts, ...]]:
+    def names(self) -> Mapping[str, Sequence[str] | None]:
+        """What each selector by globs is held against; None where that is not known."""
+        it = self.situation
+        return {
+            "actions": (it.action,),
+            "environments": it.environments,
+            "tiers": it.tiers,
+            "services": it.services,
+            "namespaces": it.namespaces,
+            "owners": self.owners,
+            "causes": (it.cause,) if it.cause else None,
+            "clusters": (it.cluster,) if it.cluster else None,
+        }
+
+    @cached_property
+    def moment(self) -> str:
+        """When it is judged, for people."""
+        return f"{self.situation.at:%a %Y-%m-%d %H:%M} UTC"
+
+    @cached_property
+    def _facts(self) -> Facts:
+        """With the first of everything that is touched."""
+        it = self.situation
+        return Facts(
+            action=it.action,
+            service=it.service,
+            environment=it.environment,
+            tier=it.tiers[0],
+            kube_namespace=it.namespaces[0],
+            confidence=it.confidence,
+            fleet_share=it.fleet_share,
+            objects=it.objects,
+            replicas=it.replicas,
+            files=it.files,
+            lines=it.lines,
+            hour_utc=it.at.hour,
+            weekday=it.at.weekday(),
+            reversible=it.reversible,
+            labels=it.labels,
+            owner="",
+            now=it.at,
+            evidence_kinds=len(it.evidence),
+            cause=it.cause or None,
+            cluster=it.cluster or None,
+            service_share=it.service_share,
+            cpu_step=it.steps.get("cpu"),
+            memory_step=it.steps.get("memory"),
+            replicas_step=it.steps.get("replicas"),
+            alert_age=it.alert_age,
+        )
+
+    @cached_property
+    def _prepared(self) -> dict[tuple[str, ...], tuple[Prepared, ...]]:
         return {}
 
-    def facts(self, text: str) -> tuple[Facts, ...]:
-        """One set of facts for each combination of environments, tiers, namespaces and owners that a text speaks of."""
-        speaks = tuple(name in text for name in ("environment", "tier", "kube_namespace", "owner"))
-        if speaks not in self._facts:
-            self._facts[speaks] = tuple(self._combined(speaks))
-        return self._facts[speaks]
+    def facts(self, condition: Condition) -> tuple[Prepared, ...]:
+        """One set of facts for each combination of environments, tiers, namespaces and owners that it speaks of."""
+        names = condition.names
+        if names not in self._prepared:
+            self._prepared[names] = tuple(prepared(each, names) for each in self._combined(names))
+        return self._prepared[names]
 
-    def _combined(self, speaks: tuple[bool, ...]) -> Iterator[Facts]:
+    def _combined(self, names: Sequence[str]) -> Iterator[Facts]:
         it = self.situation
-        kinds = (it.environments, it.tiers, it.namespaces, self.owners)
-        for environment, tier, namespace, owner in product(
-            *(every if spoken else every[:1] for every, spoken in zip(kinds, speaks, strict=True))
-        ):
-            yield Facts(
-                action=it.action,
-                service=it.service,
-                environment=environment,
-                tier=tier,
-                kube_namespace=namespace,
-                confidence=it.confidence,
-                fleet_share=it.fleet_share,
-                objects=it.objects,
-                replicas=it.replicas,
-                files=it.files,
-                lines=it.lines,
-                hour_utc=it.at.hour,
-                weekday=it.at.weekday(),
-                reversible=it.reversible,
-                labels=it.labels,
-                owner=owner,
-                now=it.at,
-                evidence_kinds=len(it.evidence),
-                cause=it.cause or None,
-                cluster=it.cluster or None,
-                service_share=it.service_share,
-                cpu_step=it.steps.get("cpu"),
-                memory_step=it.steps.get("memory"),
-                replicas_step=it.steps.get("replicas"),
-                alert_age=it.alert_age,
-            )
+        several: Mapping[str, Sequence[str]] = {
+            "environment": it.environments,
+            "tier": it.tiers,
+            "kube_namespace": it.namespaces,
+            "owner": self.owners,
+        }
+        spoken = {name: values for name, values in several.items() if name in names}
+        for values in product(*spoken.values()):
+            changed: dict[str, Any] = dict(zip(spoken, values, strict=True))
+            yield self._facts._replace(**changed)
 
 
 def _owns(team: Team, thing: Touched) -> bool:
@@ -125,24 +160,15 @@ def opens(entry: LadderEntry, it: Situation, environment: str, tier: str) -> boo
 def selected(match: Match, view: View) -> str:
     """Why a rule's selectors leave a situation out; empty when they do not. What is not known is never left out."""
     it = view.situation
-    named: tuple[tuple[str, tuple[str, ...], Sequence[str]], ...] = (
-        ("actions", match.actions, (it.action,)),
-        ("environments", match.environments, it.environments),
-        ("tiers", match.tiers, it.tiers),
-        ("services", match.services, it.services),
-        ("namespaces", match.namespaces, it.namespaces),
-        ("owners", match.owners, view.owners),
-        ("causes", match.causes if it.cause else _ANY, (it.cause,)),
-        ("clusters", match.clusters if it.cluster else _ANY, (it.cluster,)),
-    )
-    for name, patterns, names in named:
-        if patterns is not _ANY and not fits(patterns, names):
+    for name, patterns in match.named:
+        names = view.names[name]
+        if names is not None and not fits(patterns, names):
             said = ", ".join(each for each in names if each) or "nothing"
             return f"{name}: {said} is not {' or '.join(patterns)}"
     if match.reversible is not None and match.reversible is not it.reversible:
         return f"reversible: {it.action} is {'' if it.reversible else 'not '}reversible"
-    if match.model_fields_set & {"hours", "weekdays"} and not holds(it.at, match.timezone, match.hours, match.weekdays):
-        return f"time: {it.at:%a %Y-%m-%d %H:%M} UTC is outside, by the clocks of {match.timezone}"
+    if match.timed and not holds(it.at, match.timezone, match.hours, match.weekdays):
+        return f"time: {view.moment} is outside, by the clocks of {match.timezone}"
     return ""
 
 
@@ -155,17 +181,22 @@ class Applied:
     failure: str = ""
 
 
+_APPLIES, _FALSE = Applied(), Applied("its condition is false")
+
+
 def applies(rule: Rule, view: View) -> Applied:
     """Whether a rule applies: its selectors match, and its condition is true of one of the combinations."""
     apart = selected(rule.match, view)
-    if apart or rule.when == "true":
+    if apart:
         return Applied(apart)
+    if rule.when == "true":
+        return _APPLIES
     condition = compiled(rule.when)
-    answers = [condition.holds(facts) for facts in view.facts(rule.when)]
+    answers = [condition.holds(facts) for facts in view.facts(condition)]
     failed = next((answer for answer in answers if not isinstance(answer, bool)), None)
     if failed is not None:
         return Applied(failure=failed.reason or "no reason given")
-    return Applied("" if any(answers) else "its condition is false")
+    return _APPLIES if True in answers else _FALSE
 
 
 def frozen(window: Window, environments: Sequence[str], now: datetime) -> str:

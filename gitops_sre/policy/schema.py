@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -77,6 +78,9 @@ class Ladder(_Written):
     levels: tuple[LadderEntry, ...]
 
 
+_BY_GLOBS = ("actions", "environments", "tiers", "services", "namespaces", "owners", "causes", "clusters")
+
+
 class Match(_Written):
     """What a rule is about: one glob of each list must match something that the change touches."""
 
@@ -95,9 +99,20 @@ class Match(_Written):
 
     @model_validator(mode="after")
     def _timed(self) -> Match:
-        if "timezone" in self.model_fields_set and not {"hours", "weekdays"} & self.model_fields_set:
+        if "timezone" in self.model_fields_set and not self.timed:
             raise ValueError("`timezone` means nothing without `hours` or `weekdays`")
         return self
+
+    @cached_property
+    def named(self) -> tuple[tuple[str, Globs], ...]:
+        """The selectors by globs that may leave something out."""
+        written = ((name, getattr(self, name)) for name in _BY_GLOBS if name in self.model_fields_set)
+        return tuple((name, patterns) for name, patterns in written if patterns != ("*",))
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether it speaks of hours or weekdays."""
+        return bool({"hours", "weekdays"} & self.model_fields_set)
 
 
 class Step(_Written):
@@ -106,6 +121,10 @@ class Step(_Written):
     memory: Factor = None
     cpu: Factor = None
     replicas: Factor = None
+
+
+_AT_MOST = {name: name for name in ("objects", "replicas", "namespaces", "environments", "files", "lines")}
+_AT_MOST |= {"fleet_share": "share of the fleet", "service_share": "share of the service"}
 
 
 class Limits(_Written):
@@ -124,6 +143,13 @@ class Limits(_Written):
     confidence: Share = None
     evidence_kinds: Count = None
     alert_age: Duration = None
+
+    @cached_property
+    def most(self) -> tuple[tuple[str, float], ...]:
+        """What may be at most so much, by the measure's name: "objects", "step of cpu" and so on."""
+        values = {said: getattr(self, name) for name, said in _AT_MOST.items()}
+        values |= {f"step of {name}": getattr(self.step, name) for name in Step.model_fields}
+        return tuple((said, limit) for said, limit in values.items() if limit is not None)
 
 
 class Rule(_Written):

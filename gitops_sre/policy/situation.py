@@ -19,7 +19,7 @@ from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.outcome import Done, Refused
 from gitops_sre.model.plan import ActionSpec, Plan
 from gitops_sre.model.verdict import Level, Reason
-from gitops_sre.policy.schema import Input
+from gitops_sre.policy.schema import Input, Step
 
 _CAUSES = frozenset(get_args(Cause))
 _NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -90,6 +90,21 @@ class Situation:
     def services(self) -> tuple[str, ...]:
         """The target's service and the names of the touched objects, which are services by convention."""
         return tuple(dict.fromkeys((self.service, *(each.name for each in self.touched))))
+
+    @cached_property
+    def measures(self) -> Mapping[str, float | None]:
+        """What limits bound from above, by the names of `Limits.most`; None is not known."""
+        return {
+            "objects": self.objects,
+            "replicas": self.replicas,
+            "namespaces": len(self.namespaces),
+            "environments": len(self.environments),
+            "share of the fleet": self.fleet_share,
+            "share of the service": self.service_share,
+            "files": self.files,
+            "lines": self.lines,
+            **{f"step of {name}": self.steps.get(name) for name in Step.model_fields},
+        }
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def _minutes(text: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
+@lru_cache(maxsize=1024)
 def holds(now: datetime, zone_name: str, hours: tuple[str, ...], weekdays: tuple[Weekday, ...]) -> bool:
     """Whether a moment lies in hours of these days, by the clocks on the wall there. Hours that pass midnight belong
     to the day on which they begin. An hour that clocks go through twice counts both times."""
