@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import sys
 import tempfile
@@ -23,7 +24,9 @@ from gitops_sre.cli.main import cli
 from gitops_sre.cli.main import main as command
 from gitops_sre.engine import lifecycle
 from gitops_sre.perception import presets
+from gitops_sre.policy import documents
 from gitops_sre.settings import LONGEST, Settings
+from gitops_sre.settings import schema as settings_schema
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))  # the examples are the tests' own
@@ -255,6 +258,11 @@ def _files(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
+def _schema(made: Mapping[str, Any]) -> str:
+    """JSON Schema as a file."""
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
 def main() -> int:
     """Write, or compare."""
     wanted = {
@@ -264,6 +272,8 @@ def main() -> int:
         DOCS / "lifecycle.md": states(),
         DOCS / "configuration.md": settings(),
         DOCS / "layouts.md": layouts_page(),
+        DOCS / "schemas" / "policy.json": _schema(documents.schema()),
+        DOCS / "schemas" / "settings.json": _schema(settings_schema()),
         DOCS.parent / "README.md": readme(),
     }
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
@@ -272,6 +282,7 @@ def main() -> int:
             sys.stderr.write(f"{path.name} is out of date: run `make docs`\n")
         return 1 if stale else 0
     for path in stale:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(wanted[path])
     return 0
 

@@ -20,10 +20,10 @@ def config() -> None:
 
 
 @config.command("schema")
-@click.option("--policy", is_flag=True, help="The schemas of the policy documents, by kind.")
+@click.option("--policy", is_flag=True, help="The schema of the policy documents.")
 def print_schema(*, policy: bool) -> None:
     """Print JSON Schema of the settings file or of the policy documents."""
-    click.echo(json.dumps(documents.schemas() if policy else schema(), indent=2))
+    click.echo(json.dumps(documents.schema() if policy else schema(), indent=2))
 
 
 @config.command()

@@ -28,12 +28,12 @@ from gitops_sre.policy.schema import (
     Team,
     TestCase,
     Window,
-    schemas,
+    schema,
 )
 from gitops_sre.policy.source import Data, PolicyError, Source, sources
 from gitops_sre.ports import Tree
 
-__all__ = ["Placed", "Policies", "PolicyError", "check", "read", "read_folder", "schemas"]
+__all__ = ["Placed", "Policies", "PolicyError", "check", "read", "read_folder", "schema"]
 
 Entry = TypeVar("Entry", LadderEntry, Rule, Window, Route, Team, TestCase)
 

@@ -8,7 +8,16 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from gitops_sre.model.incident import Severity
@@ -416,6 +425,10 @@ KINDS: Mapping[str, type[Document]] = {
 }
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """JSON Schema (2020-12) of each kind of document, for editors and `config schema`."""
-    return {kind: model.model_json_schema() for kind, model in KINDS.items()}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a document of any kind, for editors."""
+    every: TypeAdapter[Document] = TypeAdapter(Annotated[Document, Field(discriminator="kind")])
+    return {"$schema": DIALECT, "title": "Policies of gitops-sre"} | every.json_schema()
