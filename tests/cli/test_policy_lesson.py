@@ -1,4 +1,4 @@
-"""The lesson of docs/policy.md: its files are written and its commands typed, in order, and they answer what it says."""
+"""The lesson of docs/policy.md: its files are written, its commands typed, and they answer what it says."""
 
 from __future__ import annotations
 
