@@ -109,7 +109,7 @@ def _unknown(words: list[str]) -> str:
 @each_page
 def test_settings_that_are_named_exist(page: Path) -> None:
     table = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    known = set(re.findall(r"^\| `([\w.\[\]]+)` \|", table, re.M))
+    known = set(re.findall(r"^(?:\||###) `([\w.\[\]]+)`", table, re.M))
     # `labels` is also what conditions of policies call the alert's labels, which may be any.
     sections = {name.partition(".")[0] for name in known if "." in name} - {"labels"}
     known |= set(presets.load().rows)  # rows of the query catalogue are named alike

@@ -284,6 +284,40 @@ class NotificationSettings(_Section):
     wait: Seconds = Field(30, description="before the second try; an hour at most before any")
 
 
+class PriceSettings(_Section):
+    """What a million tokens of the model cost, all in one currency of your choice."""
+
+    input: float = Field(ge=0, description="of a question")
+    output: float = Field(ge=0, description="of an answer")
+    cache_read: float = Field(ge=0, description="of a question's beginning that the cache knows")
+    cache_write: float = Field(ge=0, description="of a question's beginning that the cache is to keep")
+
+
+class InvestigatorSettings(_Section):
+    """A language model that is asked for its opinion (docs/investigator.md). Without this section none is."""
+
+    model: str = Field(pattern=r"^[A-Za-z0-9@._:/-]{1,128}$", description="the model's id, as the API calls it")
+    url: Address = Field("https://api.anthropic.com", description="the Messages API, without /v1")
+    key_env: str = Field(
+        "ANTHROPIC_API_KEY", pattern=r"^[A-Za-z0-9_]+$", description="environment variable that holds the key"
+    )
+    timeout: Seconds = Field(60, description="for one request")
+    retries: int = Field(2, ge=0, le=10, description="of one request that is rate-limited, overloaded or lost")
+    answer_tokens: int = Field(2000, ge=256, le=16_000, description="in one answer")
+    calls: int = Field(4, ge=1, le=50, description="answers in one incident")
+    tokens: int = Field(12_000, ge=1000, description="in one incident, of questions and answers together")
+    seconds: Seconds = Field(180, description="in one incident")
+    money: float | None = Field(None, gt=0, description="in one incident, in the currency of `prices`")
+    prices: PriceSettings | None = Field(None, description="without them money is not counted")
+    ratio: float = Field(4, ge=1, le=20, description="how many times as probable its word makes what it names, at most")
+
+    @model_validator(mode="after")
+    def _priced(self) -> InvestigatorSettings:
+        if self.money is not None and self.prices is None:
+            raise ValueError("money cannot be counted without prices; add them")
+        return self
+
+
 class NetworkSettings(_Section):
     """Where the bot may go besides the addresses in this file and those that the services of its channels have."""
 
@@ -311,6 +345,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
     breaker: BreakerSettings = BreakerSettings()
     notifications: NotificationSettings = NotificationSettings()
+    investigator: InvestigatorSettings | None = None
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
     cache_dir: Path = Field(Path(".gitops-sre-cache"), description="clone of the infra repository; may be deleted")

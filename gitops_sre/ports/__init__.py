@@ -31,6 +31,7 @@ from gitops_sre.model.target import ObjectField, Source, Target
 from gitops_sre.model.telemetry import ClusterEvent, LogLine, Span
 from gitops_sre.model.usage import Usage
 from gitops_sre.model.verdict import Verdict
+from gitops_sre.ports.assistant import Assistant as Assistant
 
 
 class Clock(Protocol):
