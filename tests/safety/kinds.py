@@ -17,6 +17,8 @@ from gitops_sre.sandbox.stories import next_version
 from gitops_sre.sandbox.telemetry.faults import Blip, Fault, ImageFault, PlaceFault, Surge
 from tests.safety.poison import POISONS, Poisoning
 
+NEVER = 1e6
+"""Seconds after which nothing ends any more."""
 Group = Literal["fault", "misleading", "no fault"]
 
 
@@ -50,6 +52,16 @@ class Plot:
     lasts: float = 40.0
     """Seconds in which an alert may still come."""
 
+    @property
+    def passes(self) -> bool:
+        """Whether whatever is wrong, if anything, ends by itself. Then a fix that did nothing looks like one that
+        helped, to anybody."""
+        return all(isinstance(fault, Blip | Surge) or _heals(fault) for fault in self.faults)
+
+
+def _heals(fault: Fault) -> bool:
+    return isinstance(fault, PlaceFault) and fault.ends < NEVER
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -73,6 +85,8 @@ class Case:
     noise: int
     """Seed of the telemetry's noise and of the repository's history."""
     plot: Plot
+    careless: bool = False
+    """Whether the team acts on little and approves everything; then there are wrong fixes to be taken back."""
 
 
 def case(seed: int, number: int) -> Case:
@@ -124,7 +138,7 @@ def _before(service: str) -> frozenset[tuple[str, str]]:
     return frozenset({(service, BY_NAME[service].version)})
 
 
-def _external(random: Random, environment: str, service: str, begins: float, ends: float = 1e6) -> PlaceFault:
+def _external(random: Random, environment: str, service: str, begins: float, ends: float = NEVER) -> PlaceFault:
     """A cause that no image cures: more often errors than slowness."""
     if random.random() < 0.7:
         return PlaceFault(environment, service, error_rate=_error_rate(random), begins=begins, ends=ends)
@@ -203,7 +217,7 @@ def poisoned_deploy(random: Random, environment: str) -> Plot:
 
 def _poisoning(random: Random, service: str) -> Poisoning:
     begins = random.uniform(-60, 8)
-    ends = random.choice((begins + random.uniform(5, 40), 1e6))
+    ends = random.choice((begins + random.uniform(5, 40), NEVER))
     return Poisoning(random.choice(POISONS), service, begins, ends, random.randrange(2**32))
 
 

@@ -45,6 +45,8 @@ class Outcome:
     """How the bot's incidents ended, oldest first."""
     seconds: float | None
     """From the first alert until the first right fix was proven, when it was."""
+    passed: bool
+    """Whether the trouble, if there was any, ended by itself."""
 
     @property
     def wrong(self) -> tuple[Fix, ...]:
@@ -54,7 +56,7 @@ class Outcome:
 
 def play(servers: Servers, case: Case) -> Outcome:
     """Play it."""
-    with found(servers, case.environment, case.noise, case.hour, case.plot.poison) as shop:
+    with found(servers, case.environment, case.noise, case.hour, case.plot.poison, careless=case.careless) as shop:
         began = shop.now
         shop.strike(case.plot.faults)
         run(shop, case, began)
@@ -79,6 +81,8 @@ def run(shop: Shop, case: Case, began: float) -> None:
         shop.tick()
         if second % TURN == 0:
             shop.bot.once()
+            if case.careless:
+                shop.wave_through()
             idle = 0 if any(not incident.finished for incident in shop.incidents()) else idle + TURN
         if not deploys and second >= ends and idle >= AFTER:
             return
@@ -133,6 +137,7 @@ def judged(shop: Shop, case: Case) -> Outcome:
             for incident in incidents
         ),
         _seconds(shop),
+        case.plot.passes,
     )
 
 

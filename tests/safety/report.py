@@ -49,18 +49,19 @@ class Broken:
     number: int = -1
 
 
-def broken(outcomes: Sequence[Outcome]) -> tuple[Broken, ...]:
-    """Every promise that these outcomes break."""
+def broken(outcomes: Sequence[Outcome], *, careless: bool = False) -> tuple[Broken, ...]:
+    """Every promise that these outcomes break. To a careless team only one is made: what is wrong is taken back, unless
+    the trouble ended by itself meanwhile, so that nobody could see that the fix had no part in it."""
     found: list[Broken] = []
     for outcome in outcomes:
         for fix in outcome.wrong:
-            if outcome.group == "no fault":
+            if outcome.group == "no fault" and not careless:
                 found.append(Broken(f"acted although nothing was wrong: {fix.what}", outcome.number))
-            if not fix.reverted:
+            if not fix.reverted and not (careless and outcome.passed):
                 found.append(Broken(f"a wrong fix stands: {fix.what}", outcome.number))
     false = sum(bool(outcome.wrong) for outcome in outcomes)
     bound = at_most(false, len(outcomes)) if outcomes else 1.0
-    if len(outcomes) >= ENOUGH and bound > PROMISED:
+    if not careless and len(outcomes) >= ENOUGH and bound > PROMISED:
         found.append(Broken(f"false actions: at most {bound:.2%} of the cases, which is more than {PROMISED:.0%}"))
     return tuple(found)
 
@@ -104,13 +105,15 @@ def words(outcomes: Sequence[Outcome]) -> str:
     seconds = sorted(outcome.seconds for outcome in outcomes if outcome.seconds is not None)
     faults = [outcome for outcome in outcomes if outcome.group == "fault"]
     cured = sum(any(fix.right for fix in outcome.fixes) for outcome in faults)
+    hidden = sum(not fix.reverted for outcome in outcomes if outcome.passed for fix in outcome.wrong)
     undone = sum(fix.right and fix.reverted for outcome in outcomes for fix in outcome.fixes)
     lines = [
         f"- false actions in {false} of {len(outcomes)} cases, at most {at_most(false, len(outcomes)):.2%} "
         f"(one-sided {CONFIDENCE:.0%} bound)"
         if outcomes
         else "- no cases",
-        f"- wrong fixes reverted: {sum(fix.reverted for fix in wrong)} of {len(wrong)}",
+        f"- wrong fixes reverted: {sum(fix.reverted for fix in wrong)} of {len(wrong)}"
+        + (f"; {hidden} stand where the trouble ended by itself meanwhile" if hidden else ""),
         f"- cases in which nothing was wrong and it acted all the same: "
         f"{sum(bool(each.fixes) for each in quiet)} of {len(quiet)}",
         f"- faults with a right answer that it found: {cured} of {len(faults)}; right fixes taken back: {undone}",

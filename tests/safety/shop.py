@@ -38,7 +38,7 @@ from gitops_sre.sandbox.telemetry.model import Simulation
 from gitops_sre.sandbox.telemetry.rules import LATENCY_MARGIN, healthy, quantile, rules_file
 from gitops_sre.sandbox.telemetry.series import Tick
 from gitops_sre.sandbox.telemetry.store import Store
-from gitops_sre.settings import Settings
+from gitops_sre.settings import DecisionSettings, Settings
 from tests.loop.conftest import PEOPLE, POWERS, served
 from tests.loop.doubles import Clock
 from tests.loop.place import KUBECONFIG, TOKEN, Switchboard, end
@@ -82,6 +82,10 @@ TIMING = {
     "cooldown": 600,
 }
 """As the demo has them, but that less time is spent waiting for people, of whom there are none."""
+
+
+LITTLE = 0.2
+"""The posterior on which a careless team acts."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,12 @@ class Shop:
         """Let these faults happen, whose times are seconds from now."""
         self.faults = tuple(later(fault, self.now + self.ahead) for fault in faults)
 
+    def wave_through(self) -> None:
+        """A person approves whatever is open and was not looked at by anybody."""
+        for pull in self.pulls():
+            if self.repo.issues[pull.number].state == "open" and not self.repo.reviews_of(pull.number):
+                self.servers.github.review(self.name, pull.number, "alice", "APPROVE")
+
     @property
     def now(self) -> float:
         """Unix time in the shop."""
@@ -232,9 +242,16 @@ _NUMBERS = itertools.count(1)
 
 @contextmanager
 def found(
-    servers: Servers, environment: str, seed: int, hour: float, poisoning: Poisoning | None = None
+    servers: Servers,
+    environment: str,
+    seed: int,
+    hour: float,
+    poisoning: Poisoning | None = None,
+    *,
+    careless: bool = False,
 ) -> Iterator[Shop]:
-    """A shop with its history, and QUIET seconds of telemetry before the present. `hour` of day in [0, 24)."""
+    """A shop with its history, and QUIET seconds of telemetry before the present. `hour` of day in [0, 24). A careless
+    one acts on any diagnosis."""
     clock = servers.clock
     clock.at = float(int(time.time()))  # the App's tokens are dated by the machine's clock
     name = f"acme/shop-{next(_NUMBERS)}"
@@ -247,7 +264,7 @@ def found(
     store, rules = Store(), Alarms(rules_file())
     servers.prometheus.app = Starlette(routes=Remembering(store, rules, clock=clock).routes())
     told: list[tuple[Incident, Transition]] = []
-    world = _world(servers, name)
+    world = _world(servers, name, LITTLE if careless else DecisionSettings().act_above)
     bot = Bot(world, intake(world), "bot", lambda incident, transition: told.append((incident, transition)))
     ahead = MIDNIGHT + hour * 3600 - clock.at
     poison = Poisoner(poisoning, clock.at) if poisoning else None
@@ -307,7 +324,7 @@ def _objectives() -> list[dict[str, object]]:
     ]
 
 
-def _world(servers: Servers, name: str) -> World:
+def _world(servers: Servers, name: str, act_above: float) -> World:
     folder = servers.folder / name.rpartition("/")[2]
     folder.mkdir()
     kubeconfig = folder / "kubeconfig"
@@ -328,6 +345,7 @@ def _world(servers: Servers, name: str) -> World:
             "environments": {each: {"namespaces": (each,)} for each in ("dev", "staging", "production")},
             "slos": _objectives(),
             "timing": TIMING,
+            "decision": {"act_above": act_above},
             "engine": {"database_url": f"sqlite:///{folder / 'bot.db'}"},
             "signing": {"key_file": servers.folder / "signing.pem"},
             "cache_dir": folder / "cache",

@@ -140,9 +140,9 @@ def test_the_bound_is_that_of_the_textbook() -> None:
     assert at_most(0, 298) > 0.01 > at_most(0, 299)
 
 
-def outcome(number: int, group: kinds.Group, *fixes: Fix) -> Outcome:
+def outcome(number: int, group: kinds.Group, *fixes: Fix, passed: bool = False) -> Outcome:
     name = next(kind.name for kind in KINDS if kind.group == group)
-    return Outcome(1, number, name, group, fixes, ("escalated",), None)
+    return Outcome(1, number, name, group, fixes, ("escalated",), None, passed)
 
 
 def test_promises_that_are_broken_are_named_with_their_case() -> None:
@@ -152,6 +152,31 @@ def test_promises_that_are_broken_are_named_with_their_case() -> None:
     assert [(each.number, "stands" in each.what) for each in standing] == [(2, True)]
     needless = broken([outcome(3, "no fault", WRONG)])
     assert [(each.number, "nothing was wrong" in each.what) for each in needless] == [(3, True)]
+
+
+def test_a_careless_team_is_promised_that_what_did_not_help_is_taken_back() -> None:
+    stands = replace(WRONG, reverted=False)
+    assert broken([outcome(1, "no fault", WRONG)], careless=True) == ()
+    assert broken([outcome(n, "misleading", WRONG) for n in range(300)], careless=True) == ()
+    assert [each.number for each in broken([outcome(2, "misleading", stands)], careless=True)] == [2]
+    hidden = outcome(3, "misleading", stands, passed=True)
+    assert broken([hidden], careless=True) == ()
+    assert "1 stand where the trouble ended by itself" in words([hidden])
+    assert [each.number for each in broken([hidden])] == [3]
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        ("bad release: errors", False),
+        ("external fault, no release", False),
+        ("external fault that heals by itself", True),
+        ("flapping alert", True),
+        ("more visitors", True),
+    ],
+)
+def test_what_passes_by_itself_is_known(name: str, passes: bool) -> None:
+    assert of_kind(name).plot.passes is passes
 
 
 def test_the_bound_is_held_against_the_promise_once_there_are_enough_cases() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
@@ -17,7 +18,7 @@ BATCH = 20
 """Cases for which one set of servers is used: GitHub forgets nothing."""
 
 
-def played(seed: int, numbers: Sequence[int], jobs: int) -> Iterator[Outcome]:
+def played(seed: int, numbers: Sequence[int], jobs: int, *, careless: bool) -> Iterator[Outcome]:
     """Each case in one of several processes, as they end."""
     context = multiprocessing.get_context("spawn")
     batches: Queue[list[int]] = context.Queue()
@@ -25,7 +26,7 @@ def played(seed: int, numbers: Sequence[int], jobs: int) -> Iterator[Outcome]:
     size = max(1, min(BATCH, len(numbers) // jobs))
     for start in range(0, len(numbers), size):
         batches.put(list(numbers[start : start + size]))
-    workers = [context.Process(target=work, args=(seed, batches, results), daemon=True) for _ in range(jobs)]
+    workers = [context.Process(target=work, args=(seed, careless, batches, results), daemon=True) for _ in range(jobs)]
     for worker in workers:
         worker.start()
     left = len(numbers)
@@ -42,7 +43,7 @@ def played(seed: int, numbers: Sequence[int], jobs: int) -> Iterator[Outcome]:
         worker.join()
 
 
-def work(seed: int, batches: Queue[list[int]], results: Queue[Outcome]) -> None:
+def work(seed: int, careless: bool, batches: Queue[list[int]], results: Queue[Outcome]) -> None:
     """One process: batch after batch, each with servers of its own."""
     while True:
         try:
@@ -51,4 +52,4 @@ def work(seed: int, batches: Queue[list[int]], results: Queue[Outcome]) -> None:
             return
         with TemporaryDirectory(prefix="safety-") as folder, servers(Path(folder)) as shared:
             for number in numbers:
-                results.put(play(shared, case(seed, number)))
+                results.put(play(shared, replace(case(seed, number), careless=careless)))
