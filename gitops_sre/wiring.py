@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from gitops_sre.adapters.alertmanager import AlertmanagerAlerts
 from gitops_sre.adapters.channels import AppriseChannels
+from gitops_sre.adapters.claude import Claude
 from gitops_sre.adapters.git import GitRepository, LocalRepository
 from gitops_sre.adapters.github import GitHubForge
 from gitops_sre.adapters.github.apps import PERMISSIONS
@@ -93,6 +94,7 @@ def build(settings: Settings, environment: Mapping[str, str] | None = None) -> W
         forge=forge,
         store=store,
         channels=channels(settings, given),
+        assistant=Claude(settings.investigator, given) if settings.investigator is not None else None,
         journal=journal,
     )
 

@@ -26,7 +26,7 @@ from gitops_sre.cli.common import (
     settings_option,
     several_settings_option,
 )
-from gitops_sre.delivery import job
+from gitops_sre.delivery import job, text
 from gitops_sre.engine import notify
 from gitops_sre.engine.advance import REHEARSED
 from gitops_sre.engine.bot import Bot
@@ -253,11 +253,17 @@ def _assert_free(host: str, port: int, setting: str) -> None:
 @click.command()
 @settings_option
 @click.argument("incident_id", metavar="INCIDENT")
-def explain(*, path: Path, incident_id: str) -> None:
+@click.option("--opinion", is_flag=True, help="What a language model was sent and answered about it, word for word.")
+def explain(*, path: Path, incident_id: str, opinion: bool) -> None:
     """Tell the whole story of an incident: evidence, hypotheses, diff, verdict, and every step with its time."""
     store = records(load(path))
     incident = store.load(incident_id)
     if incident is None:
         known = ", ".join(each.id for each in store.recent(10)) or "none"
         raise Failure(f"no incident {incident_id}; the latest are: {known}")
-    show.printed(show.incident(incident), show.ledger(store.ledger(incident_id)))
+    if not opinion:
+        show.printed(show.incident(incident), show.ledger(store.ledger(incident_id)))
+    elif incident.opinion is None:
+        raise Failure(f"nobody was asked about {incident_id}; see `investigator` in docs/configuration.md")
+    else:
+        click.echo(text.transcript(incident.opinion), nl=False)

@@ -59,6 +59,10 @@ def incident(each: Incident) -> RenderableType:
         blocks.append(Text(seen(f"  about {each.target.service} in {each.target.environment}")))
     if each.diagnosis is not None:
         blocks += _diagnosis(each.diagnosis)
+    if each.opinion is not None:
+        blocks.append(Text(seen(f"\nSecond opinion ({each.opinion.model}): {each.opinion.stopped}")))
+        claims = each.opinion.conclusion.claims if each.opinion.conclusion else ()
+        blocks += [Text(seen(f"  {claim.named}: {claim.why} ({', '.join(claim.evidence)})")) for claim in claims]
     if each.plan is not None:
         parameters = ", ".join(f"{name}={value}" for name, value in each.plan.parameters.items())
         blocks.append(Text(seen(f"\nPlan: {each.plan.action} ({parameters})\n  {each.plan.reason}")))

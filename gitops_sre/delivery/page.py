@@ -61,6 +61,7 @@ def _environment() -> Environment:
         codes=codes,
         sentence=sentence,
         sha=lambda text: code(str(text)[:12]),
+        verbatim=fence,
         diff=lambda text: fence(clipped(text, 400), "diff"),
         amount=amount,
         percent=percent,

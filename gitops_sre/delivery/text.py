@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from gitops_sre.delivery.neutral import Safe, title
@@ -11,9 +12,11 @@ from gitops_sre.delivery.sections import filled
 from gitops_sre.model.advice import Advice
 from gitops_sre.model.autonomy import Ceiling
 from gitops_sre.model.change import Proof
+from gitops_sre.model.consult import Reply, Told
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
+from gitops_sre.model.opinion import Opinion
 from gitops_sre.model.plan import Plan, Reading
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
@@ -27,6 +30,7 @@ HALT = "gitops-sre/halt"
 """On any open issue or pull request it keeps the bot from writing anything."""
 
 _DROP = (
+    "drop_opinion",
     "drop_hypotheses",
     "drop_checks",
     "drop_evidence",
@@ -71,7 +75,7 @@ def revert_body(incident: Incident, proof: Proof | None = None, template: str = 
 
 def full(incident: Incident) -> str:
     """The whole story for the verdict's check run: what the body may have no room for."""
-    return page("full", context(incident), _DROP[:5])
+    return page("full", context(incident), _DROP[:6])
 
 
 def pull_title(record: ActionRecord) -> str:
@@ -147,6 +151,20 @@ def advice(advice: Advice, frozen: Sequence[str], meets: Sequence[str]) -> str:
     """What a pull request reaches; `frozen`: freeze windows that are open, `meets`: incidents about the same things."""
     said = {"advice": advice, "frozen": frozen, "meets": meets}
     return page("advice", said, ("drop_objects",))
+
+
+def transcript(opinion: Opinion) -> str:
+    """All that a language model was sent and answered, and which of its claims count."""
+    turns = [{"who": who, "texts": texts} for who, texts in map(_turn, opinion.turns)]
+    return page("transcript", {"opinion": opinion, "turns": turns})
+
+
+def _turn(turn: Told | Reply) -> tuple[str, list[str]]:
+    """Who speaks, and what is said: text, then each tool call or result."""
+    if isinstance(turn, Told):
+        return "We say", [*(each.text for each in turn.results), *([turn.text] if turn.text else [])]
+    calls = [f"{call.name} {json.dumps(call.arguments, indent=1, ensure_ascii=False)}" for call in turn.calls]
+    return f"It answers ({turn.tokens.total} tokens)", [*([turn.text] if turn.text else []), *calls]
 
 
 def hands_off(pull: PullRequest) -> str:

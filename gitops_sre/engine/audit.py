@@ -14,6 +14,7 @@ from functools import cache, singledispatch
 from pydantic import TypeAdapter
 
 from gitops_sre.engine import messages as m
+from gitops_sre.model.consult import Reply, Told
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
@@ -50,6 +51,25 @@ def _(event: m.Diagnosed | m.NoFault) -> Facts:
     ]
     found = len(event.diagnosis.evidence)
     return {"evidence": found, "evidence_digest": evidence_digest(event.diagnosis), "hypotheses": top}
+
+
+@_facts.register
+def _(event: m.Consulted) -> Facts:
+    if event.opinion is None:
+        return {}
+    said, spent = event.opinion, event.opinion.spent
+    kept = said.conclusion.claims if said.conclusion else ()
+    dropped = said.conclusion.dropped if said.conclusion else ()
+    return {
+        "model": said.model,
+        "calls": spent.calls,
+        "tokens": spent.tokens.total,
+        "money": spent.money,
+        "claims": [each.named for each in kept],
+        "dropped": len(dropped),
+        "chosen": list(said.chosen),
+        "turns_digest": digest(_turns().dump_python(said.turns, mode="json")),
+    }
 
 
 @_facts.register
@@ -135,13 +155,22 @@ def found(incident: Incident) -> str:
 
 def evidence_digest(diagnosis: Diagnosis) -> str:
     """SHA-256 over the evidence of a diagnosis as canonical JSON."""
-    plain = _evidence().dump_python(diagnosis.evidence, mode="json")
+    return digest(_evidence().dump_python(diagnosis.evidence, mode="json"))
+
+
+def digest(plain: object) -> str:
+    """SHA-256 of plain data as canonical JSON."""
     return _sha(json.dumps(plain, sort_keys=True, separators=(",", ":")))
 
 
 @cache
 def _evidence() -> TypeAdapter[tuple[Evidence, ...]]:
     return TypeAdapter(tuple[Evidence, ...])
+
+
+@cache
+def _turns() -> TypeAdapter[tuple[Told | Reply, ...]]:
+    return TypeAdapter(tuple[Told | Reply, ...])
 
 
 def _sha(text: str) -> str:

@@ -12,7 +12,7 @@ from gitops_sre.engine.precedents import precedents
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import target as targets
 from gitops_sre.model.change import Proof
-from gitops_sre.model.evidence import Gap
+from gitops_sre.model.evidence import Doubt, Gap
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.plan import Plan
@@ -36,7 +36,9 @@ def observed(incident: Incident, plan: Plan, shown: Proof, at: datetime, world: 
         evidence=_evidence(incident, plan),
         cluster=world.settings.kubernetes.cluster,
         last_action=track.since_last(entries, plan.action, target.service, target.environment, at),
-        open_questions=(*found.gaps, *planner.doubts(found)) if found else (_forgotten(plan),),
+        open_questions=(*found.gaps, *planner.doubts(found), *_opposed(incident, plan))
+        if found
+        else (_forgotten(plan),),
         told=told_by_record(plan, shown, at, world, entries),
     )
     return situation(plan, shown, ACTIONS[plan.action].spec, around)
@@ -72,6 +74,14 @@ def _evidence(incident: Incident, plan: Plan) -> tuple[str, ...]:
         return ()
     cited = {name for each in found.hypotheses if each.key == plan.hypothesis for name in each.supports}
     return tuple(sorted({kind for item in found.evidence if item.id in cited for kind in item.kinds}))
+
+
+def _opposed(incident: Incident, plan: Plan) -> tuple[Doubt, ...]:
+    """That a language model sees it otherwise. Its word can call a person to a change, and never spare one."""
+    if incident.opinion is None or incident.diagnosis is None:
+        return ()
+    acted = [each for each in incident.diagnosis.hypotheses if each.key == plan.hypothesis]
+    return tuple(Doubt(why) for each in acted if (why := incident.opinion.contradicts(each)))
 
 
 def _forgotten(plan: Plan) -> Gap:

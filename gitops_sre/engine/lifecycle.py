@@ -30,6 +30,8 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
         m.TimedOut: S.ESCALATING,
     },
     S.DIAGNOSED: {
+        m.Asking: S.DIAGNOSED,
+        m.Consulted: S.DIAGNOSED,
         m.Planned: S.PLANNED,
         m.HumanNeeded: S.ESCALATING,
         m.OnlyReport: S.REPORTING,

@@ -10,6 +10,7 @@ from gitops_sre.model.change import Proof
 from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
 from gitops_sre.model.incident import Severity
+from gitops_sre.model.opinion import Opinion
 from gitops_sre.model.plan import Plan
 from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
@@ -59,6 +60,18 @@ class NoFault(Event):
     """The evidence says that nothing is wrong."""
 
     diagnosis: Diagnosis | None = None
+
+
+@dataclass(frozen=True)
+class Asking(Event):
+    """The diagnosis is open: a language model is asked. On record before that, so that no crash asks twice."""
+
+
+@dataclass(frozen=True)
+class Consulted(Event):
+    """The language model has been heard, or will not be."""
+
+    opinion: Opinion | None = None
 
 
 @dataclass(frozen=True)
@@ -306,6 +319,11 @@ class RetryAsked(Asked):
 @dataclass(frozen=True)
 class Intent:
     """Something to be done in the world. Doing it twice must be the same as doing it once."""
+
+
+@dataclass(frozen=True)
+class Consult(Intent):
+    """Ask the language model."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from gitops_sre.engine import again, investigate, merging, remedy, watch
+from gitops_sre.engine import again, consult, investigate, merging, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.model.incident import Incident, State
@@ -37,7 +37,7 @@ def _again(incident: Incident, world: World) -> m.Event:
 _LOOKS: Mapping[State, Callable[[Incident, World], m.Event]] = {
     State.RECEIVED: investigate.begin,
     State.INVESTIGATING: investigate.investigate,
-    State.DIAGNOSED: remedy.decide,
+    State.DIAGNOSED: consult.look,
     State.PLANNED: again.judge,
     State.AWAITING_APPROVAL: watch.fix,
     State.MERGING: merging.look,

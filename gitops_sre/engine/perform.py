@@ -1,4 +1,5 @@
-"""Carrying out intents: the only writing part of the engine. Doing it twice is the same as doing it once."""
+"""Carrying out intents: the only writing part of the engine. Doing it twice is the same as doing it once; a language
+model is asked once at most."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gitops_sre.delivery import text
-from gitops_sre.engine import autonomy, limits, remedy, watch
+from gitops_sre.engine import autonomy, consult, limits, remedy, watch
 from gitops_sre.engine import messages as m
 from gitops_sre.engine.world import World
 from gitops_sre.gitops import customs
@@ -207,6 +208,7 @@ def _conclude(incident: Incident, world: World) -> m.Event:
 
 
 _HOW: Mapping[type[m.Intent], Callable[[Incident, World], m.Event]] = {
+    m.Consult: consult.ask,
     m.ProposeFix: _propose_fix,
     m.MergeFix: _merge_fix,
     m.ProposeRevert: _propose_revert,

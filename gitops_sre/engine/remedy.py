@@ -46,19 +46,24 @@ def decide(incident: Incident, world: World) -> m.Event:
     at = world.clock.now()
     if isinstance(incident.target, NoTarget):
         return m.OnlyReport(at, f"no unique workload: {incident.target.reason}")
-    if incident.diagnosis is None or incident.target is None:
-        return m.HumanNeeded(at, "there is no diagnosis to act on")
+    plan = planned(incident, at, world)
+    if isinstance(plan, NeedsHuman):
+        return m.HumanNeeded(at, plan.reason)
+    return m.Planned(at, plan.reason, plan)
+
+
+def planned(incident: Incident, at: datetime, world: World) -> Plan | NeedsHuman:
+    """The one action that is admissible now, or why there is none. No language model has a part in it."""
     target = incident.target
-    plan = planner.plan(
+    if incident.diagnosis is None or not isinstance(target, Target):
+        return NeedsHuman("there is no diagnosis to act on")
+    return planner.plan(
         incident.diagnosis,
         target,
         world.settings.decision,
         verification_plan(incident, target, at, world),
         _room(incident.diagnosis, target, world),
     )
-    if isinstance(plan, NeedsHuman):
-        return m.HumanNeeded(at, plan.reason)
-    return m.Planned(at, plan.reason, plan)
 
 
 def _room(diagnosis: Diagnosis, target: Target, world: World) -> Declared | None:

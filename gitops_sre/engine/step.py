@@ -33,6 +33,8 @@ def wants(incident: Incident, event: m.Event) -> tuple[m.Intent, ...]:
     state = incident.state
     if state in TERMINAL:
         return () if incident.finished else (m.Conclude(),)
+    if state is State.DIAGNOSED and isinstance(event, m.Asking):
+        return (m.Consult(),)
     if state is State.MERGING and isinstance(event, m.Wavered):
         return (m.Unqueue(event.then),)
     if state is State.MERGING and incident.held(event.at):
@@ -120,6 +122,14 @@ def _no_fault(_: Incident, event: m.NoFault) -> dict[str, Any]:
     return {"diagnosis": event.diagnosis}
 
 
+def _asking(incident: Incident, _: m.Event) -> dict[str, Any]:
+    return {"asked": incident.attempt}
+
+
+def _consulted(_: Incident, event: m.Consulted) -> dict[str, Any]:
+    return {"opinion": event.opinion}
+
+
 def _planned(_: Incident, event: m.Planned) -> dict[str, Any]:
     return {"plan": event.plan}
 
@@ -175,6 +185,7 @@ def _reinvestigate(incident: Incident, _: m.Event) -> dict[str, Any]:
         "attempt": incident.attempt + 1,
         "refuted": (*incident.refuted, key) if key else incident.refuted,
         "past_pulls": incident.past_pulls + tuple(pull for pull in (incident.fix, incident.revert) if pull),
+        "opinion": None,
         "plan": None,
         "proof": None,
         "verdict": None,
@@ -229,6 +240,8 @@ _ABSORB: Mapping[type[m.Event], Callable[[Incident, Any], dict[str, Any]]] = {
     m.Triaged: _triaged,
     m.Diagnosed: _diagnosed,
     m.NoFault: _no_fault,
+    m.Asking: _asking,
+    m.Consulted: _consulted,
     m.Planned: _planned,
     m.Judged: _judged,
     m.RevertOpened: _revert_pull,

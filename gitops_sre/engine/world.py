@@ -9,7 +9,19 @@ from gitops_sre.gitops import target as targets
 from gitops_sre.model.live import Application, Workload
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.perception.presets import Catalogue as Queries
-from gitops_sre.ports import Alerts, Channels, Clock, Cluster, Forge, Locator, Metrics, Renderer, Repository, Store
+from gitops_sre.ports import (
+    Alerts,
+    Assistant,
+    Channels,
+    Clock,
+    Cluster,
+    Forge,
+    Locator,
+    Metrics,
+    Renderer,
+    Repository,
+    Store,
+)
 from gitops_sre.reasoning.catalogue import Catalogue
 from gitops_sre.settings import Settings
 
@@ -34,6 +46,8 @@ class World:
     store: Store
     channels: Channels | None = None
     """How people are called beside the forge; None where that is not set up."""
+    assistant: Assistant | None = None
+    """The language model that may be asked for its opinion; None where none is set up."""
     journal: Journal | None = None
     """Where the store's content comes from and goes to when it is not kept (engine.state: branch)."""
 

@@ -25,6 +25,9 @@ Cause = Literal[
 """`code_defect` is one without a change that would have brought it; `dependency_failure` is of something outside the
 map; `unexplained` is none of the others: something is wrong that fits no pattern of the catalogue."""
 
+NOBODY: frozenset[Cause] = frozenset({"no_fault", "unexplained"})
+"""Causes that blame no service."""
+
 
 def certainty(probability: float) -> str:
     """A posterior for people, as a percentage that never rounds to certainty or to impossibility."""

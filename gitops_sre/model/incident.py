@@ -11,6 +11,7 @@ from gitops_sre.model.autonomy import Shadow
 from gitops_sre.model.change import Proof
 from gitops_sre.model.command import Hold
 from gitops_sre.model.diagnosis import Diagnosis
+from gitops_sre.model.opinion import Opinion
 from gitops_sre.model.plan import Plan
 from gitops_sre.model.pull import PullRequest, Review
 from gitops_sre.model.record import ActionRecord
@@ -74,6 +75,10 @@ class Incident:
     refuted: tuple[str, ...] = ()
     target: Target | NoTarget | None = None
     diagnosis: Diagnosis | None = None
+    asked: int = 0
+    """The attempt for which a language model was asked last: once for each, whatever becomes of it."""
+    opinion: Opinion | None = None
+    """What the model made of it."""
     plan: Plan | None = None
     proof: Proof | None = None
     verdict: Verdict | None = None

@@ -22,6 +22,10 @@ MAX_RESULT = 4000
 """Characters of what a tool says."""
 MAX_EVIDENCE = 40
 MAX_HYPOTHESES = 12
+UNLIKELY = 0.002
+"""Hypotheses below this posterior are not shown, but for the first three."""
+MAX_CITED = 5
+"""Findings for and against a hypothesis that are named."""
 _BLANK = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
 """Invisible, yet of a visible category."""
 
@@ -93,7 +97,7 @@ def first_message(case: Case) -> str:
         "What was found, the most notable first:",
         evidence(shown(diagnosis)),
         "What the statistics make of it:",
-        fenced("hypotheses", (_hypothesis(each) for each in diagnosis.hypotheses[:MAX_HYPOTHESES])),
+        fenced("hypotheses", (_hypothesis(each) for each in _likely(diagnosis))),
         "What could not be had:" if gaps else "Nothing that was asked for is missing.",
         *([fenced("gaps", gaps)] if gaps else []),
         "Admissible plans:" if plans else "No plan is admissible; a person will be called.",
@@ -101,9 +105,14 @@ def first_message(case: Case) -> str:
     ])  # fmt: skip
 
 
+def _likely(diagnosis: Diagnosis) -> list[Hypothesis]:
+    ranked = enumerate(diagnosis.hypotheses[:MAX_HYPOTHESES])
+    return [each for place, each in ranked if place < 3 or each.posterior >= UNLIKELY or each.refuted]
+
+
 def shown(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
     """The evidence that is shown: what the hypotheses rest on, the most probable one's first, then what is unusual."""
-    names = [name for each in diagnosis.hypotheses[:MAX_HYPOTHESES] for name in (*each.supports, *each.opposes)]
+    names = [name for each in _likely(diagnosis) for name in (*each.supports, *each.opposes)]
     cited = [item for item in map(diagnosis.find, dict.fromkeys(names)) if item is not None]
     found = {item.id: item for item in (*diagnosis.notable[: MAX_EVIDENCE // 2], *cited, *diagnosis.notable)}
     return tuple(found.values())[:MAX_EVIDENCE]
@@ -136,8 +145,8 @@ def _hypothesis(each: Hypothesis) -> dict[str, object]:
         "cause": each.cause,
         "service": clean(each.service, 200),
         "probability": round(each.posterior, 3),
-        "for": [clean(name, 200) for name in each.supports],
-        "against": [clean(name, 200) for name in each.opposes],
+        "for": [clean(name, 200) for name in each.supports[:MAX_CITED]],
+        "against": [clean(name, 200) for name in each.opposes[:MAX_CITED]],
     }
     if each.change is not None:
         found["commit"] = each.change.commit.sha[:12]

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gitops_sre.model.consult import Tool
-from gitops_sre.model.diagnosis import Cause, Diagnosis, Hypothesis
+from gitops_sre.model.diagnosis import NOBODY, Cause, Diagnosis, Hypothesis
+from gitops_sre.model.opinion import Claim, Conclusion, Dropped
 from gitops_sre.model.plan import Plan
 from gitops_sre.reasoning.briefing import Case, clean
 from gitops_sre.reasoning.causes import CAUSES
 
 MAX_HYPOTHESES = 5
 MAX_QUERIES = 5
-_NOBODY = ("no_fault", "unexplained")
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _CLAIM = {
@@ -44,42 +44,6 @@ CONCLUDE = Tool(
     {"type": "object", "properties": _ANSWER, "required": list(_ANSWER), "additionalProperties": False},
     strict=True,
 )
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One explanation that was kept. `commit` is whole, or empty; `why` is the model's sentence, cleaned."""
-
-    cause: Cause
-    service: str
-    commit: str
-    evidence: tuple[str, ...]
-    why: str
-
-    def fits(self, hypothesis: Hypothesis) -> bool:
-        """Whether it speaks of this hypothesis. Without a commit it speaks of all with its cause at its service."""
-        if hypothesis.cause != self.cause or (self.cause not in _NOBODY and hypothesis.service != self.service):
-            return False
-        return not self.commit or (hypothesis.change is not None and hypothesis.change.commit.sha == self.commit)
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """What was said and does not count."""
-
-    what: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """What is left of an answer. `plans` are ids in the model's order, a part of the admissible ones; `queries` are
-    words for people and for the next round of evidence."""
-
-    claims: tuple[Claim, ...] = ()
-    plans: tuple[str, ...] = ()
-    queries: tuple[str, ...] = ()
-    dropped: tuple[Dropped, ...] = ()
 
 
 @dataclass
@@ -138,13 +102,13 @@ def _claim(case: Case, known: Collection[str], given: object) -> Claim | str:
     cause, service = given["cause"], given["service"]
     if cause not in CAUSES:
         return "names a cause that is not in the catalogue"
-    if cause not in _NOBODY and service not in case.services:
+    if cause not in NOBODY and service not in case.services:
         return "names a service that is not part of this"
     commit = _commit(case.diagnosis.hypotheses, given["commit"])
     if commit is None:
         return "names a change that is not suspected"
     cited = tuple(dict.fromkeys(given["evidence"]))
-    claim = Claim(cast(Cause, cause), "" if cause in _NOBODY else service, commit, cited, clean(given["why"]))
+    claim = Claim(cast(Cause, cause), "" if cause in NOBODY else service, commit, cited, clean(given["why"]))
     return claim if any(map(claim.fits, case.diagnosis.hypotheses)) else "is no hypothesis of the diagnosis"
 
 

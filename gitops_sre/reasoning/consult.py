@@ -17,12 +17,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from gitops_sre.model.consult import Prompt, Reply, Tokens, Told, Tool, ToolCall, ToolResult
+from gitops_sre.model.consult import Prompt, Reply, Told, Tool, ToolCall, ToolResult
 from gitops_sre.model.evidence import Evidence
+from gitops_sre.model.opinion import Conclusion, Spent
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.reasoning import briefing
 from gitops_sre.reasoning.briefing import Case, clean
-from gitops_sre.reasoning.claims import CONCLUDE, Conclusion, judge
+from gitops_sre.reasoning.claims import CONCLUDE, judge
 
 MAX_PARALLEL = 6
 """Tool calls of one turn that are answered."""
@@ -45,16 +46,6 @@ class Budget:
     tokens: int = 12_000
     seconds: float = 180.0
     answer: int = 2000
-    money: float | None = None
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What it has cost; `money` is None where it is not counted."""
-
-    calls: int = 0
-    tokens: Tokens = field(default_factory=Tokens)
-    seconds: float = 0.0
     money: float | None = None
 
 
@@ -207,10 +198,18 @@ def answer(talk: Talk, results: Mapping[str, Found | Unavailable], seconds: floa
         for item in found.evidence[:MAX_EVIDENCE]
     }
     spent = replace(talk.spent, seconds=talk.spent.seconds + seconds)
-    last = spent.calls + 1 >= talk.budget.calls
-    turn = Told(LAST if last else "", (*told, *talk.refused))
-    turns = (*talk.turns, turn)
-    return _settled(replace(talk, turns=turns, known=talk.known | shown, spent=spent, wanted=(), refused=()))
+    said = (*told, *talk.refused)
+    after = replace(talk, known=talk.known | shown, spent=spent, wanted=(), refused=())
+    asked = replace(after, turns=(*talk.turns, Told("", said)))
+    return _settled(replace(after, turns=(*talk.turns, Told(LAST, said))) if _last(asked) else asked)
+
+
+def _last(talk: Talk) -> bool:
+    """Whether the budget allows one more turn at most: the one after it would have to be told all of this again."""
+    budget, spent = talk.budget, talk.spent
+    if spent.calls + 1 >= budget.calls:
+        return True
+    return spent.tokens.total + 2 * _weight(talk) + budget.answer > budget.tokens
 
 
 def _result(call: ToolCall, found: Found | Unavailable) -> ToolResult:

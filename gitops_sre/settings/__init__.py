@@ -309,6 +309,8 @@ class InvestigatorSettings(_Section):
     seconds: Seconds = Field(180, description="in one incident")
     money: float | None = Field(None, gt=0, description="in one incident, in the currency of `prices`")
     prices: PriceSettings | None = Field(None, description="without them money is not counted")
+    when: Literal["undecided", "always"] = Field("undecided", description="whether it is asked about every fault")
+    decisive: float = Field(0.9, gt=0, le=1, description="posterior from which on a diagnosis is not undecided")
     ratio: float = Field(4, ge=1, le=20, description="how many times as probable its word makes what it names, at most")
 
     @model_validator(mode="after")

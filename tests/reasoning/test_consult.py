@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitops_sre.model.consult import Reply, Stop, Tokens, Told, Tool, ToolCall
+from gitops_sre.model.opinion import Claim, Conclusion
 from gitops_sre.model.outcome import Unavailable
 from gitops_sre.reasoning.briefing import MAX_EVIDENCE, MAX_TEXT, clean, fenced, first_message
-from gitops_sre.reasoning.claims import CONCLUDE, Claim, Conclusion, heeded, judge, narrowed
+from gitops_sre.reasoning.claims import CONCLUDE, heeded, judge, narrowed
 from gitops_sre.reasoning.consult import LAST, PLEASE, Budget, Found, Talk, answer, begin, hear, next_prompt
 from tests.canaries import CANARIES, SHAPES
 from tests.reasoning.consulted import OTHER, PLANS, SHA, case, claim, concluding, diagnosis, finding
