@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from gitops_sre.adapters import wall
 from gitops_sre.adapters.alertmanager import AlertmanagerAlerts
 from gitops_sre.adapters.channels import AppriseChannels
 from gitops_sre.adapters.claude import Claude
@@ -62,6 +63,7 @@ def memory() -> str:
 def build(settings: Settings, environment: Mapping[str, str] | None = None) -> World:
     """The world that settings describe. Raises ConfigError or StoreError; nothing is asked of the network yet."""
     given = os.environ if environment is None else environment
+    wall.only(settings.network.only)
     key = load_key(settings.signing.key_file)
     forge = GitHubForge(settings.github, key, given)
     clock = SystemClock()
@@ -104,7 +106,7 @@ def channels(settings: Settings, environment: Mapping[str, str] | None = None) -
     if not settings.notifications.channels:
         return None
     given = os.environ if environment is None else environment
-    return AppriseChannels(settings.notifications, given, settings.network.allow)
+    return AppriseChannels(settings.notifications, given, settings.network)
 
 
 def _journal(settings: Settings, forge: GitHubForge, store: SqlStore, clock: SystemClock, key: Key) -> Journal:

@@ -237,3 +237,56 @@ class TestSchema:
 @pytest.mark.parametrize("folder", ["policies", "templates"])
 def test_shipped_folders_are_found(folder: Any) -> None:
     assert shipped(folder).is_dir()
+
+
+HOSTS = "network: {only: [api.github.com, github.com, prometheus]}\n"
+
+
+class TestWhichHosts:
+    """What `network.only` lists, against all addresses."""
+
+    def test_all_of_them_listed(self, tmp_path: Path) -> None:
+        assert load(written(tmp_path, MINIMAL + HOSTS), {}).network.only == (
+            "api.github.com",
+            "github.com",
+            "prometheus",
+        )
+
+    def test_a_glob_lists_many(self, tmp_path: Path) -> None:
+        text = "network: {only: ['*github.com', 'PROM*']}\n"
+        assert load(written(tmp_path, MINIMAL + text), {}).network.only
+
+    @pytest.mark.parametrize(
+        ("more", "name", "host"),
+        [
+            ("alertmanager: {url: 'http://alerts:9093'}\n", "alertmanager.url", "alerts"),
+            ("investigator: {model: m}\n", "investigator.url", "api.anthropic.com"),
+            ("engine: {database_url: 'postgresql://bot@db:5432/bot'}\n", "engine.database_url", "db"),
+        ],
+    )
+    def test_one_that_is_not_listed_is_named_with_its_setting(
+        self, tmp_path: Path, more: str, name: str, host: str
+    ) -> None:
+        said = complaint(tmp_path, MINIMAL + HOSTS + more)
+        assert said == f": {name}: host {host} is not in network.only; add it there, or name another address"
+
+    @pytest.mark.parametrize(
+        ("url", "host"),
+        [
+            ("git@git.example.com:acme/infra.git", "git.example.com"),
+            ("ssh://git@git.example.com:22/acme/infra", "git.example.com"),
+            ("https://git.example.com/acme/infra", "git.example.com"),
+            ("/srv/git/infra.git", ""),
+            ("file:///srv/git/infra.git", ""),
+        ],
+    )
+    def test_where_git_goes_counts_however_it_is_written(self, tmp_path: Path, url: str, host: str) -> None:
+        text = MINIMAL.replace("  private_key_file", f"  git_url: {url}\n  private_key_file") + HOSTS
+        if host:
+            assert f"github.git_url: host {host} is not" in complaint(tmp_path, text)
+        else:
+            assert load(written(tmp_path, text), {}).github.git_url == url
+
+    def test_the_database_of_the_environment_counts(self, tmp_path: Path) -> None:
+        said = complaint(tmp_path, MINIMAL + HOSTS, {"DATABASE_URL": "postgresql://bot@elsewhere/bot"})
+        assert "engine.database_url: host elsewhere is not" in said

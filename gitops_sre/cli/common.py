@@ -66,6 +66,8 @@ def load_all(paths: Sequence[Path]) -> tuple[s.Settings, ...]:
                 raise Failure(f"{path}: {what}: is that of {taken[key]} too; {remedy}")
             taken[key] = path
         found.append(settings)
+    if len({bool(each.network.only) for each in found}) > 1:
+        raise Failure("network.only holds for the whole process; name hosts in every settings file, or in none")
     return tuple(found)
 
 

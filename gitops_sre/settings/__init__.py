@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gitops_sre.settings.hosts import beyond
 from gitops_sre.settings.written import ConfigError as ConfigError
 from gitops_sre.settings.written import compose, explain, mapping, text_of
 
@@ -321,10 +322,15 @@ class InvestigatorSettings(_Section):
 
 
 class NetworkSettings(_Section):
-    """Where the bot may go besides the addresses in this file and those that the services of its channels have."""
+    """Where the bot may go."""
 
     allow: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)], ...] = Field(
-        (), description="names of hosts, without port"
+        (), description="names of hosts, without port, that channels may reach besides their own"
+    )
+    only: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_*-]+$", max_length=253)], ...] = Field(
+        (),
+        description="names (or globs) of hosts, without port. Where there are any, no other host is reached, whatever "
+        "leads to it; an address in this file that is on another one is refused",
     )
 
 
@@ -365,7 +371,10 @@ def load(path: Path, environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         raise ConfigError(explain(path, node, error)) from None  # pydantic's own words may repeat what must not be
     url = environment.get("DATABASE_URL", "").strip() or settings.engine.database_url
-    return _absolute(settings, url, path.resolve().parent)
+    found = _absolute(settings, url, path.resolve().parent)
+    if why := beyond(found):
+        raise ConfigError(f"{path}: {why}")
+    return found
 
 
 def _absolute(settings: Settings, database_url: str, folder: Path) -> Settings:

@@ -23,13 +23,14 @@ import pytest
 import requests
 
 from gitops_sre import settings as s
-from gitops_sre.adapters.github.apps import PERMISSIONS, Registrar, Wish, new_app_page, web_url
+from gitops_sre.adapters.github.apps import PERMISSIONS, Registrar, Wish, new_app_page
 from gitops_sre.adapters.github.powers import Powers
 from gitops_sre.cli.app.door import Door, Page
 from gitops_sre.cli.main import main
 from gitops_sre.delivery.webhooks import EVENTS
 from gitops_sre.model.outcome import Refused, Unavailable
 from gitops_sre.sandbox.github import Fault
+from gitops_sre.settings.hosts import web_url
 from tests.sandbox.github.conftest import server, world  # noqa: F401
 from tests.sandbox.github.world import World
 

@@ -14,7 +14,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,17 +29,21 @@ class RefusedHostError(PermissionError):
     """The message would have gone somewhere else."""
 
 
-def confine(hosts: Iterable[str]) -> list[str]:
-    """From now on this process looks up no host but these (globs), and connects to no link-local address (where clouds
-    keep credentials) but one that is named. For good: an audit hook cannot be taken away. What was refused, in a list
-    that grows."""
+def confine(hosts: Iterable[str], only: Sequence[str] = ()) -> list[str]:
+    """From now on this process looks up no host but these (globs), none but those of `only` where that names any, and
+    connects to no link-local address (where clouds keep credentials) but one that is named. For good: an audit hook
+    cannot be taken away. What was refused, in a list that grows."""
     # Mail names the sending machine, whose own name is looked up for that.
     allowed = (*(host.lower() for host in hosts), socket.gethostname().lower(), socket.getfqdn().lower())
+    anybody = tuple(host.lower() for host in (*only, socket.gethostname(), socket.getfqdn())) if only else ("*",)
     refused: list[str] = []
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("socket.getaddrinfo", "socket.gethostbyname"):
             name = _text(arguments[0])
+            if name and not any(fnmatchcase(name, glob) for glob in anybody):
+                refused.append(f"host {name} is not in network.only")
+                raise RefusedHostError(refused[-1])
             if name and not any(fnmatchcase(name, glob) for glob in allowed):
                 refused.append(f"host {name} is not this channel's; network.allow names further ones")
                 raise RefusedHostError(refused[-1])
@@ -120,7 +124,7 @@ class _Said(logging.Handler):
 
 
 def run(order: dict[str, Any]) -> dict[str, object]:
-    """Carry an order out: `url`, `title`, `body`, `urgent`, `hosts`, `timeout`; without `title` only look."""
+    """Carry an order out: `url`, `title`, `body`, `urgent`, `hosts`, `only`, `timeout`; without `title` only look."""
     from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType  # noqa: PLC0415 - what hides is set up before
 
     said = _Said()
@@ -134,7 +138,7 @@ def run(order: dict[str, Any]) -> dict[str, object]:
         return {"kind": "done", "reason": name}
     service.redirects = False  # whatever the address asks for
     service.socket_connect_timeout = service.socket_read_timeout = float(order["timeout"])
-    refused = confine([*addresses(service), *_proxies(), *order["hosts"]])
+    refused = confine([*addresses(service), *_proxies(), *order["hosts"]], order["only"])
     kind = NotifyType.FAILURE if order["urgent"] else NotifyType.INFO
     try:
         sent = service.notify(order["body"], title=order["title"], notify_type=kind, body_format=NotifyFormat.TEXT)

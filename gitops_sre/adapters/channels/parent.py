@@ -13,7 +13,7 @@ from pathlib import Path
 from gitops_sre.delivery.neutral import title
 from gitops_sre.model.notice import Message
 from gitops_sre.model.outcome import Done, Refused, Unavailable
-from gitops_sre.settings import ChannelSettings, NotificationSettings
+from gitops_sre.settings import ChannelSettings, NetworkSettings, NotificationSettings
 
 _CHILD = Path(__file__).with_name("child.py")
 _PASSED_ON = (
@@ -26,13 +26,13 @@ _START = 15.0
 
 
 class AppriseChannels:
-    """The channels of the settings. `environment` is where their `url_env` is looked up; `hosts` are names that may be
-    reached besides those of the services themselves."""
+    """The channels of the settings. `environment` is where their `url_env` is looked up; `network` says which
+    hosts they may reach besides those of the services themselves, and which nobody may."""
 
     def __init__(
-        self, settings: NotificationSettings, environment: Mapping[str, str], hosts: tuple[str, ...] = ()
+        self, settings: NotificationSettings, environment: Mapping[str, str], network: NetworkSettings | None = None
     ) -> None:
-        self._settings, self._environment, self._hosts = settings, environment, hosts
+        self._settings, self._environment, self._network = settings, environment, network or NetworkSettings()
 
     def names(self) -> tuple[str, ...]:
         """The channels there are."""
@@ -52,7 +52,8 @@ class AppriseChannels:
         if isinstance(url, Refused):
             return url
         told = {"title": message.title, "body": message.body, "urgent": message.urgent}
-        return self._run(url, {**told, "hosts": self._hosts, "timeout": self._settings.timeout})
+        reach = {"hosts": self._network.allow, "only": self._network.only}
+        return self._run(url, {**told, **reach, "timeout": self._settings.timeout})
 
     def _url(self, channel: str) -> str | Refused:
         found = self._settings.channels.get(channel)

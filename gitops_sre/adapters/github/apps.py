@@ -18,6 +18,7 @@ from github import Auth, BadAttributeException, Github, GithubException
 from gitops_sre.adapters.github.session import message
 from gitops_sre.delivery.webhooks import EVENTS
 from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.settings.hosts import web_url
 
 T = TypeVar("T")
 
@@ -102,14 +103,6 @@ class Credentials:
     def install_page(self) -> str:
         """Where a person installs it."""
         return f"{self.page}/installations/new"
-
-
-def web_url(api_url: str) -> str:
-    """The address for browsers, and of repositories, that belongs to an API's: `https://HOST/api/v3` on Enterprise
-    Server, `https://api.NAME.ghe.com` on Enterprise Cloud with data residency."""
-    parts = urlsplit(api_url)
-    cloud = parts.netloc == "api.github.com" or parts.netloc.endswith(".ghe.com")
-    return f"{parts.scheme}://{parts.netloc.removeprefix('api.') if cloud else parts.netloc}"
 
 
 def new_app_page(api_url: str, organization: str, state: str) -> str:

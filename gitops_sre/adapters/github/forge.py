@@ -12,7 +12,6 @@ from github import GithubException
 from github.PullRequest import PullRequest as RawPull
 
 from gitops_sre.adapters.github import comments, marks, nodes, queue
-from gitops_sre.adapters.github.apps import web_url
 from gitops_sre.adapters.github.ledger import LedgerBranch
 from gitops_sre.adapters.github.lookout import Lookout
 from gitops_sre.adapters.github.notices import Notices
@@ -36,6 +35,7 @@ from gitops_sre.model.usage import Usage
 from gitops_sre.model.verdict import Level, Verdict
 from gitops_sre.ports import OpenedAction
 from gitops_sre.settings import GitHubSettings
+from gitops_sre.settings.hosts import web_url
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from gitops_sre.adapters.github.apps import (
     Registrar,
     Wish,
     new_app_page,
-    web_url,
 )
 from gitops_sre.cli.app import keeping
 from gitops_sre.cli.app.door import Door, Page
@@ -28,6 +27,7 @@ from gitops_sre.cli.common import Failure, settings_option
 from gitops_sre.cli.init.remote import PUBLIC_API
 from gitops_sre.cli.show import seen
 from gitops_sre.model.outcome import Refused, Unavailable
+from gitops_sre.settings.hosts import web_url
 
 _ASK = 20.0
 """Seconds for one request to GitHub."""

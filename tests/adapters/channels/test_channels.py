@@ -15,7 +15,7 @@ from gitops_sre.adapters.channels import AppriseChannels
 from gitops_sre.adapters.channels.child import addresses
 from gitops_sre.model.notice import Message
 from gitops_sre.model.outcome import Done, Outcome, Refused, Unavailable
-from gitops_sre.settings import ChannelSettings, ConfigError, NotificationSettings, load
+from gitops_sre.settings import ChannelSettings, ConfigError, NetworkSettings, NotificationSettings, load
 from tests.receivers import mail, web
 
 SAID = Message(
@@ -23,16 +23,19 @@ SAID = Message(
 )
 
 
-def channels(addresses: Mapping[str, str], timeout: float = 5, hosts: tuple[str, ...] = ()) -> AppriseChannels:
+def channels(
+    addresses: Mapping[str, str], timeout: float = 5, hosts: tuple[str, ...] = (), only: tuple[str, ...] = ()
+) -> AppriseChannels:
     """Channels whose addresses stand in the environment."""
     named = {name: ChannelSettings(url_env=name.upper()) for name in addresses}
     environment = {name.upper(): url for name, url in addresses.items()}
-    return AppriseChannels(NotificationSettings(channels=named, timeout=timeout), environment, hosts)
+    network = NetworkSettings(allow=hosts, only=only)
+    return AppriseChannels(NotificationSettings(channels=named, timeout=timeout), environment, network)
 
 
-def send(url: str, timeout: float = 5, hosts: tuple[str, ...] = ()) -> Outcome:
+def send(url: str, timeout: float = 5, hosts: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Outcome:
     """Send to one address."""
-    return channels({"ops": url}, timeout, hosts).send("ops", SAID)
+    return channels({"ops": url}, timeout, hosts, only).send("ops", SAID)
 
 
 class TestWhatArrives:
@@ -145,6 +148,15 @@ class TestWhereItGoes:
         assert isinstance(answer, Refused | Unavailable)
         if host == "2852039166":
             assert "network.allow" in answer.reason
+
+    def test_a_host_that_nobody_may_reach_is_refused_to_its_own_channel(self) -> None:
+        with web() as server:
+            address = f"json://127.0.0.1:{server.port}"
+            answer = send(address, hosts=("127.0.0.1",), only=("example.com",))
+            assert isinstance(answer, Unavailable)
+            assert "is not in network.only" in answer.reason
+            assert server.got == []
+            assert isinstance(send(address, only=("127.0.0.*",)), Done)
 
     def test_the_child_sees_none_of_the_bots_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GITHUB_TOKEN", "ghp_canary")
