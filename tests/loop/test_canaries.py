@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from gitops_sre.adapters.channels import AppriseChannels
 from gitops_sre.cli import show
@@ -15,7 +16,9 @@ from gitops_sre.delivery import job
 from gitops_sre.engine.bot import Bot
 from gitops_sre.model.incident import State
 from gitops_sre.perception.alerts import from_alertmanager_webhook
+from gitops_sre.sandbox.github import Fault
 from gitops_sre.sandbox.infra import edit
+from gitops_sre.sandbox.kubernetes.resources import Key
 from gitops_sre.sandbox.shop import BY_NAME
 from gitops_sre.settings import ChannelSettings, NotificationSettings
 from tests.canaries import CANARIES, SHAPES
@@ -42,6 +45,15 @@ def release(place: Place, *, value: bool) -> None:
         content = content.replace("                env:\n", f"                env:\n{env}")
     subject, files = " ".join(CARRIER.split()), {place.file: content.encode()}
     place.servers.github.commit(place.name, "bob", files, subject, place.clock.now(), branch="main")
+
+
+def warn(place: Place) -> None:
+    """The cluster warns of a pod, with a secret in each message."""
+    pod = next(pod["metadata"]["name"] for pod in place.cluster.objects("Pod"))
+    for number, shape in enumerate((*SHAPES, CARRIER)):
+        reason = ("Failed", "BackOff", "Unhealthy", "FailedMount")[number % 4]
+        key = Key("Pod", place.environment, pod)
+        place.cluster.record(key, reason, f"secret is missing: {shape}", "kubelet", warning=True, count=9)
 
 
 def alert(place: Place, bot: Bot) -> None:
@@ -108,6 +120,7 @@ def test_no_secret_that_the_bot_reads_leaves_it(
         burden(place)
         place.tick(5)
         release(place, value=together)
+        warn(place)
         place.tick(2)
         alert(place, bot)
         incident = place.until(bot, State.RESOLVED, State.REPORTED, State.ESCALATED, turns=60)
@@ -122,3 +135,40 @@ def test_no_secret_that_the_bot_reads_leaves_it(
     assert incident.state is ends, incident.reason
     assert not together or "looks like a secret" in incident.reason
     assert server.got or ends is State.REPORTED
+    assert incident.diagnosis is not None
+    assert any(item.source == "Kubernetes events" for item in incident.diagnosis.evidence)
+
+
+def github_fails(place: Place) -> None:
+    """The next requests, each with another error."""
+    for status in (500, 422, 403, 502):
+        place.servers.github.inject("*", "/api/.*", Fault(status, message=CARRIER))
+
+
+@pytest.mark.parametrize("ends", [State.RESOLVED, State.ESCALATED])
+def test_no_secret_in_what_a_server_says_in_error_leaves_the_bot(
+    found: Founder, ends: State, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each of them fails for a while, or one until the bot gives up, and says everything it knows."""
+    caplog.set_level(logging.INFO)
+    place, said = found("L4"), json.dumps({"message": CARRIER, "errors": [{"message": CARRIER}]})
+    bot = place.bot()
+    place.tick(5)
+    place.deploy_bad()
+    with web() as server:
+        place.signals.down = CARRIER
+        place.turn(bot)
+        place.servers.kubernetes.app = PlainTextResponse(said, status_code=500)
+        place.turn(bot)
+        place.signals.down = "" if ends is State.RESOLVED else CARRIER
+        place.turn(bot)
+        place.servers.kubernetes.app = place.kubernetes.app
+        place.when[State.SYNCING if ends is State.RESOLVED else State.ESCALATING] = lambda: github_fails(place)
+        place.until(bot, State.RESOLVED, State.ESCALATED, turns=60)
+        show.printed(*(show.incident(each) for each in bot.world.store.recent()), show.ledger(bot.world.store.ledger()))
+        found_in = left(place, bot, server)
+    found_in |= {"log": caplog.text, "terminal": "".join(capfd.readouterr())}
+    leaks = {f"{canary} in {where}" for where, text in found_in.items() for canary in CANARIES if canary in text}
+    assert leaks == set()
+    (incident,) = bot.world.store.recent()
+    assert incident.state is ends, incident.reason

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from gitops_sre.adapters.claude import Claude
 from gitops_sre.cli.main import cli
+from gitops_sre.delivery.text import transcript
 from gitops_sre.engine.bot import Bot
 from gitops_sre.engine.intake import intake
 from gitops_sre.model.consult import Prompt, Reply
@@ -23,8 +24,10 @@ from gitops_sre.model.outcome import Unavailable
 from gitops_sre.ports import Assistant
 from gitops_sre.sandbox.anthropic import KEY, Anthropic, Asked, Call, Fail, Say, Turn
 from gitops_sre.settings import InvestigatorSettings, PriceSettings
+from tests.canaries import CANARIES
 from tests.loop.conftest import Founder
 from tests.loop.place import Place
+from tests.loop.test_canaries import alert, burden, release, warn
 
 Script = Sequence[Turn] | Callable[[Asked], Turn]
 PRICES = PriceSettings(input=3, output=15, cache_read=0.3, cache_write=3.75)
@@ -246,6 +249,32 @@ def test_a_person_who_is_called_sees_what_it_thinks(found: Founder, serve: Calla
     incident: Incident = place.until(bot_with(place, api.url), State.ESCALATED)
     assert incident.plan is None
     assert "### Second opinion" in place.report()
+
+
+def test_no_secret_that_the_bot_reads_is_sent_or_kept(found: Founder, serve: Callable[[Script], Anthropic]) -> None:
+    """In commit messages, labels, annotations, files and the cluster's warnings; the model asks for all of it."""
+
+    def script(asked: Asked) -> Say:
+        if asked.number == 1:
+            return Say("", tuple(Call(name, TOOLS[name]) for name in ("cluster_events", "changes", "workloads")))
+        return concluding(asked, queries=["DB_PASSWORD and all tokens"])
+
+    place = found("L4")
+    api = serve(script)
+    bot = bot_with(place, api.url, tokens=100_000)
+    burden(place)
+    place.tick(5)
+    release(place, value=False)
+    warn(place)
+    place.tick(2)
+    alert(place, bot)
+    incident = place.until(bot, State.RESOLVED, State.ESCALATED)
+    assert incident.opinion is not None
+    assert incident.opinion.stopped == "concluded"
+    said = repr(incident.opinion) + transcript(incident.opinion)
+    sent = "\n".join(json.dumps(asked.body) for asked in api.asked)
+    assert "secret is missing" in sent
+    assert [canary for canary in CANARIES if canary in sent + said] == []
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "investigator.md"

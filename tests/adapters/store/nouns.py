@@ -23,6 +23,12 @@ PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     datetime: st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2999, 1, 1), timezones=ZONES),  # noqa: DTZ001
     NoneType: st.none(),
+    # What a model says is JSON, whatever else it is.
+    object: st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORDS,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+        max_leaves=4,
+    ),
 }
 
 
