@@ -23,6 +23,7 @@ from gitops_sre.cli import (
     halt,
     hands,
     init,
+    learn,
     ledger,
     notify,
     operate,
@@ -57,6 +58,8 @@ cli.add_command(config.config)
 cli.add_command(diagnose.diagnose)
 cli.add_command(evaluate.evaluate)
 cli.add_command(halt.halt)
+cli.add_command(learn.kpi)
+cli.add_command(learn.label)
 cli.add_command(ledger.ledger)
 cli.add_command(notify.notify)
 cli.add_command(policy.policy)

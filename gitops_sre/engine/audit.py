@@ -35,6 +35,11 @@ def _facts(event: m.Event) -> Facts:  # noqa: ARG001 - the registered ones read 
     return {}
 
 
+@_facts.register
+def _(event: m.Triaged) -> Facts:
+    return {"onset": event.onset.isoformat()} if event.onset is not None else {}
+
+
 @_facts.register(m.Diagnosed)
 @_facts.register(m.NoFault)
 def _(event: m.Diagnosed | m.NoFault) -> Facts:
@@ -50,7 +55,9 @@ def _(event: m.Diagnosed | m.NoFault) -> Facts:
         for each in event.diagnosis.hypotheses[:_TOP]
     ]
     found = len(event.diagnosis.evidence)
-    return {"evidence": found, "evidence_digest": evidence_digest(event.diagnosis), "hypotheses": top}
+    began = event.diagnosis.find("disturbance")
+    onset = {"onset": began.at.isoformat()} if began is not None and began.score else {}
+    return {"evidence": found, "evidence_digest": evidence_digest(event.diagnosis), "hypotheses": top, **onset}
 
 
 @_facts.register

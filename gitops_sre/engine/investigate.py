@@ -90,7 +90,7 @@ def begin(incident: Incident, world: World) -> m.Event:
         return m.Nothing(at, f"the cluster cannot be asked what this is about: {target.reason}")
     about = f"{target.workload} of {target.application}" if isinstance(target, Target) else target.reason
     burn = burn_rate(target, at, world) if isinstance(target, Target) else None
-    return m.Triaged(at, about, target, triage.severity(incident.alerts, burn))
+    return m.Triaged(at, about, target, triage.severity(incident.alerts, burn), incident.onset)
 
 
 def burn_rate(target: Target, at: datetime, world: World) -> float | None:

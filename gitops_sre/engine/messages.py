@@ -39,6 +39,8 @@ class Triaged(Event):
 
     target: Target | NoTarget | None = None
     severity: Severity = "ticket"
+    onset: datetime | None = None
+    """When the first alert began to fire."""
 
 
 @dataclass(frozen=True)

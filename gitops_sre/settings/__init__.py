@@ -205,6 +205,13 @@ class AutonomySettings(_Section):
     shadow_window: Seconds = Field(86_400, description="for people to do what was only reported, or something else")
 
 
+class LearningSettings(_Section):
+    """What the bot's figures are held against (docs/kpi.md)."""
+
+    baseline_detect: Seconds | None = Field(None, description="the team's own mean time to detect, before the bot")
+    baseline_recover: Seconds | None = Field(None, description="the team's own mean time to recover, before the bot")
+
+
 class LimitSettings(_Section):
     """How many fixes may be proposed at once; one more waits. Reverts are not counted and never held back."""
 
@@ -354,6 +361,7 @@ class Settings(_Section):
     breaker: BreakerSettings = BreakerSettings()
     notifications: NotificationSettings = NotificationSettings()
     investigator: InvestigatorSettings | None = None
+    learning: LearningSettings = LearningSettings()
     network: NetworkSettings = NetworkSettings()
     web: WebSettings = WebSettings()
     cache_dir: Path = Field(Path(".gitops-sre-cache"), description="clone of the infra repository; may be deleted")

@@ -1,0 +1,1 @@
+"""What is learned from incidents that are over: figures about the bot itself, and postmortems. Pure."""
