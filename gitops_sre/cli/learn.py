@@ -1,4 +1,4 @@
-"""`kpi` and `label`: how good the bot is by its own record, and what incidents really were."""
+"""`kpi`, `label` and `postmortem`: how good the bot is by its own record, and what is learned from an incident."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import click
 from rich.table import Table
 
 from gitops_sre import wiring
-from gitops_sre.cli.common import Failure, load, records, settings_option
+from gitops_sre.cli.common import Failure, forgetful, load, records, settings_option
 from gitops_sre.cli.show import printed
+from gitops_sre.delivery import text
 from gitops_sre.learning.kpi import Kpis, Share, Span, kpis
+from gitops_sre.learning.postmortem import BUDGET_WINDOW
+from gitops_sre.learning.postmortem import postmortem as about
 from gitops_sre.learning.stories import LABELLED, stories
+from gitops_sre.model.outcome import Unavailable
 from gitops_sre.model.story import Story
 from gitops_sre.ports import Transition
 from gitops_sre.reasoning.causes import CAUSES
@@ -26,7 +30,10 @@ from gitops_sre.reasoning.causes import CAUSES
 @click.option("--since", default="", metavar="WHEN", help="A day or moment (2026-11-01), or days back (30d).")
 @click.option("--json", "as_json", is_flag=True, help="One object, with counts and intervals.")
 def kpi(*, path: Path, since: str, as_json: bool) -> None:
-    """How fast, how right and how harmful the bot was, by its ledger. docs/kpi.md defines each figure."""
+    """How fast, how right and how harmful the bot was, by its ledger.
+
+    docs/kpi.md defines each figure.
+    """
     begin = _moment(since)
     settings = load(path)
     told = stories(records(settings).ledger())
@@ -128,3 +135,23 @@ def _story(told: tuple[Story, ...], incident: str) -> Story:
             return each
     known = ", ".join(each.incident for each in told[-10:]) or "none"
     raise Failure(f"no incident {incident} in the ledger; the latest are: {known}")
+
+
+@click.command()
+@settings_option
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--publish", is_flag=True, help="Make or update an issue in the infra repository, and say where.")
+def postmortem(*, path: Path, incident_id: str, publish: bool) -> None:
+    """Write down what happened, what it cost, what worked and what is to be done, from the record alone (Markdown)."""
+    settings = load(path)
+    store = records(settings)
+    window = settings.breaker.budget_window or BUDGET_WINDOW
+    found = about(_story(stories(store.ledger()), incident_id), store.load(incident_id), window)
+    report = text.postmortem(found)
+    if not publish:
+        click.echo(f"# {report.title}\n\n{report.body}", nl=False)
+        return
+    url = wiring.build(forgetful(settings)).forge.report(report)
+    if isinstance(url, Unavailable):
+        raise Failure(f"GitHub: {url.reason}; try again")
+    click.echo(url)

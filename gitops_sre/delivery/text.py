@@ -18,6 +18,7 @@ from gitops_sre.model.evidence import Evidence
 from gitops_sre.model.incident import Incident
 from gitops_sre.model.opinion import Opinion
 from gitops_sre.model.plan import Plan, Reading
+from gitops_sre.model.postmortem import Postmortem
 from gitops_sre.model.pull import PullRequest, Report
 from gitops_sre.model.record import ActionRecord
 from gitops_sre.model.target import NoTarget, Target
@@ -151,6 +152,13 @@ def advice(advice: Advice, frozen: Sequence[str], meets: Sequence[str]) -> str:
     """What a pull request reaches; `frozen`: freeze windows that are open, `meets`: incidents about the same things."""
     said = {"advice": advice, "frozen": frozen, "meets": meets}
     return page("advice", said, ("drop_objects",))
+
+
+def postmortem(found: Postmortem) -> Report:
+    """What is written down after an incident, as an issue."""
+    body = page("postmortem", {"p": found, "s": found.story}, ("drop_timeline",))
+    key = f"{found.story.incident}/postmortem"
+    return Report(key, title(f"Postmortem: {found.title}"), body, (LABEL, f"{LABEL}/postmortem"))
 
 
 def transcript(opinion: Opinion) -> str:

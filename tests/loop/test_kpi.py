@@ -60,6 +60,23 @@ def test_what_was_resolved_is_told_with_its_times_and_held_against_the_label(fou
     assert place.bot().world.store.verify() is None
 
 
+def test_a_postmortem_tells_what_happened_and_can_be_an_issue(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    resolved = place.until(place.bot(), State.RESOLVED)
+    page = typed(place, "postmortem", resolved.id)
+    assert page.startswith(f"# Postmortem: {place.service} ({place.environment}): HighErrorRate\n")
+    for part in (
+        "### Impact",
+        "| `error_ratio` | 0.1% | 25% | 2% |",
+        "merged by itself, and the SLO recovered",
+        "### Timeline",
+    ):
+        assert part in page
+    told = [line for line in page.splitlines() if line.startswith("| 20")]
+    assert [line.split("|")[2].strip() for line in told][-2:] == ["Recovered", "Concluded"]
+
+
 def test_bad_input_is_one_clear_error(found: Founder) -> None:
     place = found("L1")
     place.deploy_bad()
