@@ -114,6 +114,20 @@ def test_an_escalation_and_a_lost_level_are_told(house: Build) -> None:
     assert len(here.titles) == len(set(here.titles))
 
 
+def test_a_breaker_that_opens_is_told_once(house: Build) -> None:
+    here = house()
+    breaker = here.place.settings.breaker.model_copy(update={"same_action": 1})
+    here.place.settings = here.place.settings.model_copy(update={"breaker": breaker})
+    here.place.deploy_beside_a_fault()
+    bot = here.bot()
+    here.place.until(bot, State.ESCALATED, turns=60)
+    for _ in range(3):
+        here.place.turn(bot)
+    assert here.titles.count("The circuit breaker opened: shipping (staging)") == 1
+    (why,) = [each for each in entries(bot, NOTIFIED) if "breaker" in each]
+    assert why == "channel ops was told: breaker opened"
+
+
 def test_a_channel_that_fails_keeps_nothing_waiting_and_is_tried_again_later(house: Build) -> None:
     here = house()
     here.web.status = 500

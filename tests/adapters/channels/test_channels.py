@@ -16,7 +16,7 @@ from gitops_sre.adapters.channels.child import addresses
 from gitops_sre.model.notice import Message
 from gitops_sre.model.outcome import Done, Outcome, Refused, Unavailable
 from gitops_sre.settings import ChannelSettings, ConfigError, NetworkSettings, NotificationSettings, load
-from tests.receivers import mail, web
+from tests.receivers import certified, mail, web
 
 SAID = Message(
     "A person is needed: checkout (production)", "Why: the fix did not help\nIncident: inc-1 (page)", urgent=True
@@ -65,6 +65,24 @@ class TestWhatArrives:
         (got,) = server.got
         assert got.path == "/hooks/3ccdd113474722377935511fc85d3dd4"
         assert "the fix did not help" in json.loads(got.body)["text"]
+
+    def test_teams(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        certificate = certified(tmp_path)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with web(certificate) as server:
+            assert isinstance(send(f"workflows://127.0.0.1:{server.port}/canaryworkflow0001/canarySignature0002"), Done)
+        (got,) = server.got
+        assert got.path.startswith("/workflows/canaryworkflow0001/triggers/manual/paths/invoke?")
+        (card,) = json.loads(got.body)["attachments"]
+        assert card["contentType"] == "application/vnd.microsoft.card.adaptive"
+        assert "the fix did not help" in json.dumps(card)
+
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self, tmp_path: Path) -> None:
+        with web(certified(tmp_path)) as server:
+            answer = send(f"workflows://127.0.0.1:{server.port}/canaryworkflow0001/canarySignature0002")
+            assert isinstance(answer, Unavailable)
+            assert "canarySignature0002" not in answer.reason
+            assert server.got == []
 
     def test_a_mail(self) -> None:
         with mail() as server:
