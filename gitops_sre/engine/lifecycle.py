@@ -88,6 +88,7 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
     S.SYNCING: {
         m.WentLive: S.VERIFYING,
         m.NeverLive: S.REVERTING,
+        m.Undone: S.ESCALATING,
         m.RevertAsked: S.REVERTING,
         m.TimedOut: S.ESCALATING,
     },
@@ -96,6 +97,7 @@ TABLE: Mapping[State, Mapping[type[m.Event], State]] = {
         m.NotRecovered: S.REVERTING,
         m.RevertAsked: S.REVERTING,
         m.NeverLive: S.ESCALATING,
+        m.Undone: S.ESCALATING,
         m.TimedOut: S.ESCALATING,
     },
     S.REVERTING: {

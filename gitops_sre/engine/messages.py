@@ -216,6 +216,11 @@ class NeverLive(Event):
 
 
 @dataclass(frozen=True)
+class Undone(Event):
+    """Somebody has put back by hand exactly what the fix had changed, before it was verified."""
+
+
+@dataclass(frozen=True)
 class Assessed(Event):
     """The SLO was judged."""
 

@@ -15,6 +15,8 @@ _ENDS: Mapping[tuple[str, str], Outcome] = {
     ("verifying", "TimedOut"): "inconclusive",
     ("syncing", "NeverLive"): "inconclusive",
     ("syncing", "TimedOut"): "inconclusive",
+    ("syncing", "Undone"): "taken back",
+    ("verifying", "Undone"): "taken back",
     ("syncing", "RevertAsked"): "taken back",
     ("verifying", "RevertAsked"): "taken back",
     ("resolved", "RevertAsked"): "taken back",

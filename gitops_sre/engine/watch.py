@@ -183,8 +183,19 @@ def sync(incident: Incident, world: World) -> m.Event:
         by = "and healthy" if world.settings.kubernetes.enabled else f"as GitHub was told at {seen.revision[:12]}"
         return m.WentLive(at, f"{pull.merge_sha[:12]} is live {by}", max(seen.at, pull.merged_at or seen.at))
     if isinstance(seen, NeverLive):
-        return m.NeverLive(at, seen.reason)
+        by_hand = "" if undoing else _undone(incident, world)
+        return m.Undone(at, by_hand) if by_hand else m.NeverLive(at, seen.reason)
     return m.Nothing(at, f"waiting for {seen.on}")
+
+
+def _undone(incident: Incident, world: World) -> str:
+    """That the branch holds again what stood there before the fix, at somebody else's hand; or an empty string."""
+    record, head = incident.record, world.repository.head()
+    if record is None or incident.fix is None or isinstance(head, Unavailable):
+        return ""
+    if isinstance(apply(world.repository, head, record.edits, world.settings.policy.path), Refused):
+        return ""
+    return f"somebody has put back by hand what #{incident.fix.number} had changed"
 
 
 def _liveness(record: ActionRecord, pull: PullRequest, *, undoing: bool, world: World) -> Liveness:
@@ -265,7 +276,8 @@ def slo(incident: Incident, world: World) -> m.Event:
     if plan is None or live_at is None:
         return m.TimedOut(at, "there is no plan to verify")
     if why := _untold(incident, world):
-        return m.NeverLive(at, f"the fix's effect can no longer be told: {why}")
+        by_hand = _undone(incident, world)
+        return m.Undone(at, by_hand) if by_hand else m.NeverLive(at, f"the fix's effect can no longer be told: {why}")
     result = _assess(plan.verification, live_at + timedelta(seconds=plan.verification.settle), at, world)
     if result.state == "recovered":
         return m.Recovered(at, result.reason, result)
@@ -281,7 +293,7 @@ def _untold(incident: Incident, world: World) -> str:
     GitHub was told once does not say what runs now."""
     if world.settings.kubernetes.enabled or incident.record is None:
         still = sync(incident, world)
-        return still.why if isinstance(still, m.NeverLive) else ""
+        return still.why if isinstance(still, m.NeverLive | m.Undone) else ""
     head = world.repository.head()
     gone = None if isinstance(head, Unavailable) else _gone(incident.record, head, undoing=False, world=world)
     return gone.reason if gone is not None else ""

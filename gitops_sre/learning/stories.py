@@ -87,7 +87,7 @@ def _recovered(story: Story, entry: LedgerEntry, _: Facts) -> Story:
 
 
 def _taken_back(story: Story, entry: LedgerEntry, _: Facts) -> Story:
-    if entry.target != "reverting":
+    if entry.target != "reverting" and entry.event != "Undone":
         return story
     return replace(story, taken_back=story.taken_back + 1, recovered=None)
 
@@ -131,6 +131,7 @@ _TELL: Mapping[str, Callable[[Story, LedgerEntry, Facts], Story]] = {
     "Recovered": _recovered,
     "NotRecovered": _taken_back,
     "RevertAsked": _taken_back,
+    "Undone": _taken_back,
     "Closed": _closed,
     "CloseAsked": _closed,
     "Consulted": _consulted,

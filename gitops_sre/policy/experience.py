@@ -23,7 +23,7 @@ PROPOSED = "PromotionProposed"
 EVENTS = frozenset(
     {
         *("Planned", "Allowed", "OnlyReport", "Forbidden", "Closed", "CloseAsked", "Found", "Reinvestigate"),
-        *("Recovered", "NotRecovered", "RevertAsked", "RetryAsked", COMPARED, RESET, PROPOSED),
+        *("Recovered", "NotRecovered", "RevertAsked", "Undone", "RetryAsked", COMPARED, RESET, PROPOSED),
     }
 )
 """All that is read; the rest of the ledger may stay where it is."""
@@ -83,6 +83,8 @@ def _result(entry: LedgerEntry, facts: Mapping[str, object]) -> Result:
         return _found(entry.target, taken_back=bool(facts.get("taken_back")))
     if entry.target == "reverting" and entry.event in _TAKEN_BACK:
         return _TAKEN_BACK[entry.event]
+    if entry.event == "Undone":
+        return "reverted"
     if entry.event == "Recovered" and entry.target == "resolved":
         return "verified"
     return "rejected" if entry.target == "rejected" else ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gitops_sre.engine import autonomy
 from gitops_sre.model.incident import State
+from gitops_sre.model.verdict import Level
 from tests.loop.conftest import Founder
 
 
@@ -85,10 +87,25 @@ def test_when_a_person_takes_the_fix_back_the_bot_yields(found: Founder) -> None
     for _ in range(4):
         place.turn(bot, 2)
 
-    assert "later commit" in incident.reason
+    assert "somebody has put back by hand what #" in incident.reason
     assert place.states == ["merged"]
     assert place.tag == "v9.0.0"
     assert [each.id for each in bot.world.store.recent()] == [incident.id]
+    (lost,) = autonomy.ceilings(bot.world.store)
+    assert (lost.action, lost.level, lost.incidents) == ("rollback_image", Level.L3, (incident.id,))
+
+
+def test_a_later_release_is_not_taken_for_a_person_who_took_the_fix_back(found: Founder) -> None:
+    place = found("L4")
+    place.deploy_bad()
+    bot = place.bot()
+    place.until(bot, State.VERIFYING)
+
+    place.put_tag("v9.0.1", "carol")
+    incident = place.until(bot, State.ESCALATED)
+
+    assert "can no longer be told" in incident.reason
+    assert autonomy.ceilings(bot.world.store) == ()
 
 
 def test_where_the_branch_is_protected_against_it_the_bot_stops_and_calls_a_person(found: Founder) -> None:
